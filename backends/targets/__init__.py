@@ -1,0 +1,1 @@
+"""Target tables: data with a source, no code."""

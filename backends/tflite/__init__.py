@@ -1,0 +1,1 @@
+"""TFLite: lowering, flatbuffer writer, execution on the host."""

@@ -1,0 +1,1 @@
+"""Op lowerings; a module is found by being in this folder."""

@@ -1,0 +1,72 @@
+"""A TFLite program as plain data: what lowering produces, the check reads and the writer writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.generic]
+
+NUMPY_TYPES: dict[str, str] = {
+    "FLOAT32": "float32",
+    "FLOAT16": "float16",
+    "INT64": "int64",
+    "INT32": "int32",
+    "INT16": "int16",
+    "INT8": "int8",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "BOOL": "bool",
+    "INT4": "int8",
+    "INT2": "int8",
+}
+
+
+@dataclass
+class Quantization:
+    """real = scale * (code - zero_point); one entry per tensor, or per slice along `axis`."""
+
+    scale: Array
+    zero_point: Array
+    axis: int = 0
+
+
+@dataclass
+class Tensor:
+    """A TFLite tensor. `dtype` is a TensorType name; INT4 and INT2 data are unpacked int8."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    data: Array | None = None
+    quantization: Quantization | None = None
+    variable: bool = False
+
+
+@dataclass
+class Operator:
+    """One op: `code` is a BuiltinOperator name, -1 among the inputs is an omitted one.
+
+    `options` is the schema's `XxxOptionsT` object; `sources` name the user's ONNX nodes.
+    """
+
+    code: str
+    inputs: list[int]
+    outputs: list[int]
+    options: object | None = None
+    version: int = 1
+    sources: tuple[str, ...] = ()
+
+
+@dataclass
+class Program:
+    """One subgraph. `inputs` and `outputs` are (ONNX name, tensor index) in signature order."""
+
+    tensors: list[Tensor] = field(default_factory=list)
+    operators: list[Operator] = field(default_factory=list)
+    inputs: list[tuple[str, int]] = field(default_factory=list)
+    outputs: list[tuple[str, int]] = field(default_factory=list)
+    metadata: dict[str, bytes] = field(default_factory=dict)

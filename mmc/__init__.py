@@ -1,0 +1,1 @@
+"""mmc, the mobile model compiler: ONNX in, verified mobile models out."""

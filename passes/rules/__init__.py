@@ -1,0 +1,1 @@
+"""Rule families: one file each; every `@rewrite` in them is found by being there."""
