@@ -1,0 +1,89 @@
+"""What mmc says when something is wrong: where, what, why and how to fix it, with a stable code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """ERROR: no file is written. WARNING: written, but not all on the NPU. NOTE: legal, could be better."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding. Codes: MMC1xx model, 2xx legality, 3xx quantization, 4xx emission, 5xx deployment."""
+
+    code: str
+    severity: Severity
+    where: str
+    what: str
+    why: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.severity}[{self.code}] {self.where}: {self.what}"
+        more = [f"  {k}: {v}" for k, v in (("why", self.why), ("fix", self.fix)) if v]
+        return "\n".join([head, *more])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready strings."""
+        return {k: str(v) for k, v in asdict(self).items()}
+
+
+class MmcError(Exception):
+    """Base of every error mmc raises on purpose; the command line prints it and exits `exit_code`."""
+
+    exit_code = 2
+
+    def __init__(
+        self, code: str, where: str, what: str, *, why: str = "", fix: str = ""
+    ) -> None:
+        self.diagnostics: tuple[Diagnostic, ...] = (
+            Diagnostic(code, Severity.ERROR, where, what, why, fix),
+        )
+        super().__init__(str(self.diagnostics[0]))
+
+
+class UsageError(MmcError):
+    """The command line or the arguments of a call are wrong."""
+
+
+class ModelError(MmcError):
+    """The model cannot be read, or is not what ONNX allows (MMC1xx)."""
+
+
+class PassError(MmcError):
+    """A pass failed or broke the model (MMC19x)."""
+
+
+class EmitError(MmcError):
+    """The artifact could not be written or executed (MMC4xx)."""
+
+
+class RecipeError(MmcError):
+    """A quantization recipe is wrong (MMC3xx)."""
+
+
+class FindingsError(MmcError):
+    """Several findings at once; exit code 1: the tool worked, the model does not pass."""
+
+    exit_code = 1
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        Exception.__init__(self, "\n".join(str(d) for d in diagnostics))
+
+
+class LegalityError(FindingsError):
+    """The target cannot take the model (MMC2xx); holds every finding, never only the first."""
+
+
+class VerifyError(FindingsError):
+    """The artifact does not compute what the model computes (MMC4xx)."""
