@@ -1,0 +1,111 @@
+"""Small questions to ask of a value or a node, answered in Python and numpy terms."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_ir as ir
+
+OPSET = 25
+"""The opset of a model in working form."""
+
+SOURCES = "mmc.sources"
+"""Metadata key of a node: the names of the user's nodes it came from, one per line."""
+
+Array = npt.NDArray[Any]
+
+
+def constant(value: ir.Value | None) -> Array | None:
+    """Return the array of a constant value (read-only when it lives in a file), else None."""
+    if value is None:
+        return None
+    tensor = ir.convenience.get_const_tensor(value)
+    return None if tensor is None else tensor.numpy()
+
+
+def attrs(node: ir.Node) -> dict[str, Any]:
+    """Return the node's attributes as Python values, with ONNX's defaults for the omitted ones.
+
+    Strings are `str`, lists are tuples, tensors are arrays, graphs are `Graph`.
+    """
+    values = dict(_defaults(node.domain, node.op_type))
+    for name, attribute in node.attributes.items():
+        values[name] = _python(attribute)
+    return values
+
+
+@cache
+def _defaults(domain: str, op_type: str) -> tuple[tuple[str, Any], ...]:
+    schema = schema_of(domain, op_type)
+    if schema is None:
+        return ()
+    given = ((name, a.default_value) for name, a in schema.attributes.items())
+    return tuple(
+        (name, _python(ir.serde.deserialize_attribute(default)))
+        for name, default in given
+        if default.name
+    )
+
+
+@cache
+def schema_of(domain: str, op_type: str) -> onnx.defs.OpSchema | None:
+    """Return the ONNX schema of an operator in the working opset, or None."""
+    domain = "" if domain == "ai.onnx" else domain
+    version = OPSET if domain == "" else onnx.defs.onnx_opset_version()
+    if not onnx.defs.has(op_type, version, domain):
+        return None
+    return onnx.defs.get_schema(op_type, version, domain)
+
+
+def _python(attribute: ir.Attr) -> Any:
+    if attribute.is_ref():
+        raise ValueError(f"attribute {attribute.name!r} refers to a function's attribute")
+    if attribute.type == ir.AttributeType.TENSOR:
+        return attribute.as_tensor().numpy()
+    if attribute.type == ir.AttributeType.TENSORS:
+        return tuple(t.numpy() for t in attribute.as_tensors())
+    value = attribute.value
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def shape_of(value: ir.Value | None) -> tuple[int, ...]:
+    """Return the static shape of a value; raises ValueError when a dimension is unknown."""
+    shape = None if value is None else value.shape
+    if shape is None or not all(isinstance(d, int) for d in shape.dims):
+        name = None if value is None else value.name
+        raise ValueError(f"value {name!r} has no static shape: {shape}")
+    return tuple(int(d) for d in shape.dims if isinstance(d, int))
+
+
+def is_static(value: ir.Value) -> bool:
+    """Say whether every dimension of the value is known."""
+    return value.shape is not None and all(isinstance(d, int) for d in value.shape.dims)
+
+
+def dtype_of(value: ir.Value | None) -> np.dtype[Any]:
+    """Return the numpy type of a value's elements; raises ValueError when it is unknown."""
+    if value is None or value.dtype is None:
+        raise ValueError(f"value {None if value is None else value.name!r} has no known type")
+    return np.dtype(value.dtype.numpy())
+
+
+def digest(array: Array) -> str:
+    """Return a hash of an array's type, shape and content; contiguous data is not copied."""
+    state = blake2b(f"{array.dtype.name}{array.shape}".encode(), digest_size=16)
+    if array.dtype == object:
+        state.update(repr(array.tolist()).encode())
+    elif array.size:
+        state.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return state.hexdigest()
+
+
+def sources(node: ir.Node) -> tuple[str, ...]:
+    """Return the names of the user's nodes that this node came from."""
+    return tuple(node.metadata_props.get(SOURCES, "").split("\n")) if SOURCES in (
+        node.metadata_props
+    ) else ()
