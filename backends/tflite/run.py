@@ -1,0 +1,97 @@
+"""Run a .tflite with LiteRT's interpreter. It is C++ that can abort: call it in a child process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mmc.diagnostics import EmitError
+
+from .program import Array
+
+
+def run(
+    path: str | os.PathLike[str],
+    feeds: Mapping[str, Array],
+    *,
+    threads: int = 2,
+    all_tensors: bool = False,
+) -> dict[str, Array]:
+    """Return the outputs by the signature's (ONNX) names.
+
+    Args:
+        feeds: every input by its ONNX name; integers and floats are cast if the values survive.
+        all_tensors: also return the computed tensors, by their own names; slower, as the optimized
+            kernels that keep no intermediate results are then not used.
+    Raises:
+        EmitError: MMC403 if the feeds do not fit the signature, MMC404 if the file does not run.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(
+            model_path=os.fspath(path),
+            num_threads=threads,
+            experimental_preserve_all_tensors=all_tensors,
+        )
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise EmitError("MMC404", str(path), "does not load in LiteRT", why=str(error)) from error
+    inputs, outputs = signature(interpreter)
+    if feeds.keys() != inputs.keys():
+        odd = ", ".join(sorted(feeds.keys() ^ inputs.keys()))
+        raise EmitError("MMC403", str(path), f"missing or unknown inputs: {odd}")
+    for name, index in inputs.items():
+        interpreter.set_tensor(index, fit(name, feeds[name], interpreter, index))
+    try:
+        interpreter.invoke()
+    except (ValueError, RuntimeError) as error:
+        raise EmitError("MMC404", str(path), "does not run in LiteRT", why=str(error)) from error
+    found = intermediate(interpreter) if all_tensors else {}
+    return found | {name: interpreter.get_tensor(index) for name, index in outputs.items()}
+
+
+def signature(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the tensor index of each named input and output; the tensors' names if unnamed."""
+    signatures = interpreter.get_signature_list()
+    if signatures:
+        runner = interpreter.get_signature_runner(next(iter(signatures)))
+        inputs, outputs = runner.get_input_details(), runner.get_output_details()
+        return (
+            {name: detail["index"] for name, detail in inputs.items()},
+            {name: detail["index"] for name, detail in outputs.items()},
+        )
+    return (
+        {detail["name"]: detail["index"] for detail in interpreter.get_input_details()},
+        {detail["name"]: detail["index"] for detail in interpreter.get_output_details()},
+    )
+
+
+def fit(name: str, value: Array, interpreter: Any, index: int) -> Array:
+    """Return `value` in the tensor's type, checked: integers stay equal, shapes are not changed."""
+    detail = next(d for d in interpreter.get_input_details() if d["index"] == index)
+    dtype, shape = np.dtype(detail["dtype"]), tuple(detail["shape"])
+    if value.shape != shape:
+        raise EmitError("MMC403", f"input {name!r}", f"has shape {value.shape}, expected {shape}")
+    if (value.dtype.kind == "f") != (dtype.kind == "f"):
+        raise EmitError("MMC403", f"input {name!r}", f"is {value.dtype}, expected {dtype}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = value.astype(dtype)
+    same = np.isfinite(cast) == np.isfinite(value) if dtype.kind == "f" else cast == value
+    if not np.all(same):
+        raise EmitError("MMC403", f"input {name!r}", f"has values outside the range of {dtype}")
+    return cast
+
+
+def intermediate(interpreter: Any) -> dict[str, Array]:
+    """Return the tensors that have a value; some have none, as their kernels skip them."""
+    found: dict[str, Array] = {}
+    for detail in interpreter.get_tensor_details():
+        try:
+            found[detail["name"]] = interpreter.get_tensor(detail["index"])
+        except (ValueError, RuntimeError):
+            continue
+    return found
