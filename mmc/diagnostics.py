@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Severity(StrEnum):
-    """ERROR: no file is written. WARNING: written, but not all on the NPU. NOTE: legal, could be better."""
+    """ERROR: no file is written. WARNING: not all on the NPU. NOTE: legal, could be better."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -18,7 +18,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding. Codes: MMC1xx model, 2xx legality, 3xx quantization, 4xx emission, 5xx deployment."""
+    """One finding: MMC1xx model, 2xx legality, 3xx quantization, 4xx emission, 5xx deployment."""
 
     code: str
     severity: Severity
@@ -38,13 +38,11 @@ class Diagnostic:
 
 
 class MmcError(Exception):
-    """Base of every error mmc raises on purpose; the command line prints it and exits `exit_code`."""
+    """Base of every error mmc raises on purpose; the CLI prints it and exits `exit_code`."""
 
     exit_code = 2
 
-    def __init__(
-        self, code: str, where: str, what: str, *, why: str = "", fix: str = ""
-    ) -> None:
+    def __init__(self, code: str, where: str, what: str, *, why: str = "", fix: str = "") -> None:
         self.diagnostics: tuple[Diagnostic, ...] = (
             Diagnostic(code, Severity.ERROR, where, what, why, fix),
         )

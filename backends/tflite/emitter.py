@@ -1,0 +1,245 @@
+"""From the final IR to a TFLite program: tensors made on demand, one lowering function per op."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+import numpy as np
+
+from mmc.backends.tflite import lowerings
+from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor
+from mmc.diagnostics import Diagnostic, LegalityError, Severity
+from mmc.ir import Model, Node, Value, constant, dtype_of, shape_of, sources
+from mmc.opset import DOMAIN, split_activation
+
+Lowering = Callable[["Emitter", Node], None]
+LOWERINGS: dict[tuple[str, str], Lowering] = {}
+
+# TFLite has no kernels worth the name for 64-bit types; values are checked when they are narrowed.
+NARROW = {"int64": "int32", "float64": "float32", "uint64": "uint32"}
+TFLITE_TYPES = {
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+    "int64": "INT64",
+    "int32": "INT32",
+    "int16": "INT16",
+    "int8": "INT8",
+    "uint8": "UINT8",
+    "uint16": "UINT16",
+    "uint32": "UINT32",
+    "bool": "BOOL",
+    "int4": "INT4",
+    "int2": "INT2",
+}
+
+
+class Unsupported(Exception):  # noqa: N818 - becomes a diagnostic
+    """A lowering cannot express its node rightly; becomes MMC201 with the user's op name."""
+
+    def __init__(self, why: str, fix: str = "") -> None:
+        super().__init__(why)
+        self.why, self.fix = why, fix
+
+
+def lowers(*op_types: str, domain: str = "") -> Callable[[Lowering], Lowering]:
+    """Register a lowering for ONNX ops; permission is the target's business, not this one's."""
+
+    def decorate(function: Lowering) -> Lowering:
+        for op_type in op_types:
+            if LOWERINGS.setdefault((domain, op_type), function) is not function:
+                raise ValueError(f"{op_type} is lowered twice")
+        return function
+
+    return decorate
+
+
+def lowering_of(node: Node) -> Lowering | None:
+    """Return the lowering of a node; a fused activation is the lowering's to read."""
+    if not LOWERINGS:
+        for module in pkgutil.iter_modules(lowerings.__path__, lowerings.__name__ + "."):
+            import_module(module.name)
+    op_type = split_activation(node.op_type)[0] if node.domain == DOMAIN else node.op_type
+    return LOWERINGS.get((node.domain, op_type))
+
+
+class Emitter:
+    """Collects tensors and operators; every helper returns tensor indices."""
+
+    def __init__(self) -> None:
+        self.program = Program()
+        self._tensors: dict[Value, int] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], int] = {}
+        self._names: dict[str, int] = {}
+        self._sources: tuple[str, ...] = ()
+
+    def tensor(self, value: Value | None) -> int:
+        """Return the tensor of an IR value (-1 for an omitted input), making it at first use."""
+        if value is None:
+            return -1
+        if value not in self._tensors:
+            array = constant(value)
+            name = value.name or ""
+            if array is not None:
+                self._tensors[value] = self.constant(array, name)
+            else:
+                dtype = str(dtype_of(value))
+                self._tensors[value] = self.new(shape_of(value), NARROW.get(dtype, dtype), name)
+        return self._tensors[value]
+
+    def alias(self, value: Value, tensor: int) -> None:
+        """Let `value` be an existing tensor: for nodes that move no data."""
+        self._tensors[value] = tensor
+
+    def constant(self, array: Array, name: str = "") -> int:
+        """Return a constant tensor; equal small arrays share one. 64-bit types are narrowed."""
+        array = narrow(np.asarray(array))
+        key = None
+        if array.nbytes <= 1024:
+            key = (str(array.dtype), array.shape, array.tobytes())
+            if key in self._constants:
+                return self._constants[key]
+        index = self._add(Tensor(name, array.shape, TFLITE_TYPES[str(array.dtype)], array))
+        if key is not None:
+            self._constants[key] = index
+        return index
+
+    def new(self, shape: Sequence[int], dtype: str | np.dtype[np.generic], name: str = "") -> int:
+        """Return a fresh tensor computed at run time; `dtype` is a numpy type name."""
+        return self._add(Tensor(name, tuple(shape), TFLITE_TYPES[str(np.dtype(dtype))]))
+
+    def like(self, value: Value, shape: Sequence[int] | None = None) -> int:
+        """Return a fresh tensor with the type of `value`, and its shape unless one is given."""
+        dtype = str(dtype_of(value))
+        return self.new(shape_of(value) if shape is None else shape, NARROW.get(dtype, dtype))
+
+    def op(
+        self,
+        code: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options: object | None = None,
+        version: int = 1,
+    ) -> int:
+        """Append an operator; returns its first output."""
+        self.program.operators.append(
+            Operator(code, list(inputs), list(outputs), options, version, self._sources)
+        )
+        return outputs[0]
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        """Return the shape of a tensor."""
+        return self.program.tensors[tensor].shape
+
+    def quantize(self, tensor: int, quantization: Quantization) -> None:
+        """Attach scales and zero points to a tensor."""
+        self.program.tensors[tensor].quantization = quantization
+
+    def node(self, node: Node) -> None:
+        """Lower one node; raises Unsupported when there is no right way."""
+        lowering = lowering_of(node)
+        if lowering is None:
+            raise Unsupported(
+                f"mmc has no TFLite lowering for {node.domain or 'ONNX'} {node.op_type}"
+            )
+        self._sources = sources(node)
+        lowering(self, node)
+
+    def _add(self, tensor: Tensor) -> int:
+        base = tensor.name or f"t{len(self.program.tensors)}"
+        seen = self._names.get(base, 0)
+        self._names[base] = seen + 1
+        tensor.name = f"{base}__{seen}" if seen else base
+        self.program.tensors.append(tensor)
+        return len(self.program.tensors) - 1
+
+
+def narrow(array: Array) -> Array:
+    """Return `array` without 64-bit types.
+
+    Raises:
+        Unsupported: when an integer does not fit 32 bits.
+    """
+    target = NARROW.get(str(array.dtype))
+    if target is None:
+        return array
+    if np.issubdtype(array.dtype, np.integer) and array.size:
+        limits = np.iinfo(target)
+        # Exporters write "to the end" as the largest 64-bit number; that saturates to the same.
+        extreme = np.iinfo(array.dtype)
+        beyond = (array < limits.min) | (array > limits.max)
+        if (beyond & (array < extreme.max - 1) & (array > extreme.min + 1)).any():
+            raise Unsupported("an integer constant does not fit 32 bits")
+        array = np.clip(array, limits.min, limits.max)
+    return array.astype(target)
+
+
+def lower(model: Model, *, keep_int64: bool = False) -> Program:
+    """Lower the final IR to a program.
+
+    Raises:
+        LegalityError: every node that has no right lowering, never only the first (MMC201).
+    """
+    e = Emitter()
+    findings: list[Diagnostic] = []
+    _inputs(e, model, keep_int64)
+    for node in model.graph:
+        try:
+            e.node(node)
+        except Unsupported as reason:
+            where = f"{node.op_type} {', '.join(sources(node))!r}"
+            findings.append(
+                Diagnostic(
+                    "MMC201", Severity.ERROR, where, "cannot be emitted", reason.why, reason.fix
+                )
+            )
+    if findings:
+        raise LegalityError(findings)
+    _outputs(e, model, keep_int64)
+    return e.program
+
+
+def _inputs(e: Emitter, model: Model, keep_int64: bool) -> None:
+    for value in model.graph.inputs:
+        name = value.name or ""
+        if keep_int64 and str(dtype_of(value)) == "int64":
+            index = e.new(shape_of(value), "int64", name)
+            cast_op(e, index, e.tensor(value))
+        else:
+            index = e.tensor(value)
+        e.program.inputs.append((name, index))
+
+
+def _outputs(e: Emitter, model: Model, keep_int64: bool) -> None:
+    used = {index for _, index in e.program.inputs}
+    for value in model.graph.outputs:
+        index = e.tensor(value)
+        wide = keep_int64 and str(dtype_of(value)) == "int64"
+        if wide:
+            index = cast_op(e, index, e.new(shape_of(value), "int64", value.name or ""))
+        elif index in used or e.program.tensors[index].data is not None:
+            index = identity_op(e, index, e.like(value))
+        used.add(index)
+        e.program.outputs.append((value.name or "", index))
+
+
+def cast_op(e: Emitter, source: int, target: int) -> int:
+    """Emit CAST between two tensors."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    options = schema.CastOptionsT()
+    kinds = vars(schema.TensorType)
+    options.inDataType = kinds[e.program.tensors[source].dtype]
+    options.outDataType = kinds[e.program.tensors[target].dtype]
+    return e.op("CAST", [source], [target], options)
+
+
+def identity_op(e: Emitter, source: int, target: int) -> int:
+    """Copy a tensor (a model output that is an input, a constant or another output)."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(e.shape(target))
+    shape = e.constant(np.array(e.shape(target), np.int32))
+    return e.op("RESHAPE", [source, shape], [target], options)

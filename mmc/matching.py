@@ -1,0 +1,237 @@
+"""Patterns over the graph and how they match.
+
+A pattern is data: `op.Add(op.MatMul("x", const("w")), const("b"))`. A string binds a value, `const`
+a numpy array, `.named` the node; the same pattern object (or string) used twice must match the same
+value. Commutative ops match both orders; a number matches a scalar constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mmc.ir import Node, Value, attrs, constant
+
+COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Xor", "Equal", "Sum", "Mean"})
+
+
+class NoMatch(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised when a pattern or a rule does not apply; the text says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Base of all patterns; equality is identity, so that one object used twice means one value."""
+
+
+@dataclass(frozen=True, eq=False)
+class Const(Pattern):
+    """A constant, bound as a numpy array under `name`; `value` restricts it to that scalar."""
+
+    name: str = ""
+    value: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Maybe(Pattern):
+    """An input that may be omitted; its names are then bound to None."""
+
+    pattern: Pattern | str
+
+
+@dataclass(frozen=True, eq=False)
+class Either(Pattern):
+    """The first alternative that matches."""
+
+    alternatives: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class OpPattern(Pattern):
+    """Output number `output` of a node with one of `op_types`, these inputs and attributes."""
+
+    op_types: tuple[str, ...]
+    domain: str
+    inputs: tuple[Any, ...]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    output: int = 0
+
+    def named(self, name: str) -> OpPattern:
+        """Bind the matched node under `name`."""
+        return replace(self, name=name)
+
+
+class _OpFactory:
+    """`op.Conv(...)`, `op["Relu", "Clip"](...)`; `op.mmc` is the same for the mmc domain."""
+
+    def __init__(self, domain: str = "") -> None:
+        self._domain = domain
+
+    def __getitem__(self, op_types: str | tuple[str, ...]) -> Callable[..., OpPattern]:
+        names = (op_types,) if isinstance(op_types, str) else op_types
+        return lambda *inputs, **attributes: OpPattern(names, self._domain, inputs, attributes)
+
+    def __getattr__(self, op_type: str) -> Any:
+        return self[op_type]
+
+
+op = _OpFactory()
+mmc_op = _OpFactory("mmc")
+
+
+def const(name: str = "", value: float | None = None) -> Const:
+    """Match a constant and bind its array to `name`."""
+    return Const(name, value)
+
+
+def maybe(pattern: Pattern | str) -> Maybe:
+    """Match `pattern` or an omitted input."""
+    return Maybe(pattern)
+
+
+def either(*alternatives: Pattern | str) -> Either:
+    """Match the first alternative that fits."""
+    return Either(alternatives)
+
+
+@dataclass
+class Match:
+    """The nodes a pattern matched, root first, and what its names are bound to."""
+
+    nodes: list[Node] = field(default_factory=list)
+    bindings: dict[str, Any] = field(default_factory=dict)
+    values: dict[int, Value | None] = field(default_factory=dict)
+
+    def copy(self) -> Match:
+        """Return an independent copy (for backtracking)."""
+        return Match(list(self.nodes), dict(self.bindings), dict(self.values))
+
+    def take(self, other: Match) -> None:
+        """Become `other`."""
+        self.nodes, self.bindings, self.values = other.nodes, other.bindings, other.values
+
+
+def match(pattern: OpPattern, root: Node) -> Match:
+    """Match `pattern` at `root`; raises NoMatch with the reason when it does not fit."""
+    found = Match()
+    _match_node(pattern, root, found)
+    inside = set(found.nodes)
+    for node in found.nodes[1:]:
+        for value in node.outputs:
+            if value.is_graph_output() or any(use.node not in inside for use in value.uses()):
+                raise NoMatch(f"{value.name!r} inside the pattern is used elsewhere")
+    return found
+
+
+def _match_value(pattern: Any, value: Value | None, found: Match) -> None:
+    if isinstance(pattern, str):
+        bound = found.bindings.setdefault(pattern, value)
+        if bound is not value or value is None:
+            raise NoMatch(f"{pattern!r} would have to be two different values")
+        return
+    if isinstance(pattern, Pattern) and id(pattern) in found.values:
+        if found.values[id(pattern)] is not value:
+            raise NoMatch("a shared part of the pattern would have to be two different values")
+        return
+    if isinstance(pattern, Maybe):
+        _match_maybe(pattern, value, found)
+    elif isinstance(pattern, Either):
+        _match_either(pattern.alternatives, value, found)
+    elif isinstance(pattern, OpPattern):
+        producer = value.producer() if value is not None else None
+        if producer is None or value is None or value.index() != pattern.output:
+            raise NoMatch(f"{_name(value)} is not made by {'/'.join(pattern.op_types)}")
+        _match_node(pattern, producer, found)
+    else:
+        _match_const(pattern, value, found)
+    if isinstance(pattern, Pattern):
+        found.values[id(pattern)] = value
+
+
+def _match_const(pattern: Const | float, value: Value | None, found: Match) -> None:
+    spec = pattern if isinstance(pattern, Const) else Const(value=float(pattern))
+    array = constant(value) if value is not None else None
+    if array is None:
+        raise NoMatch(f"{_name(value)} is not constant")
+    if spec.value is not None:
+        if array.size != 1:
+            raise NoMatch(f"{_name(value)} is not the scalar {spec.value}")
+        if not np.isclose(float(array.item()), spec.value, rtol=1e-5, atol=0):
+            raise NoMatch(f"{_name(value)} is {array.item()}, expected {spec.value}")
+    if spec.name:
+        found.bindings[spec.name] = array
+
+
+def _match_maybe(pattern: Maybe, value: Value | None, found: Match) -> None:
+    if value is not None:
+        _match_value(pattern.pattern, value, found)
+        return
+    inner = pattern.pattern
+    name = inner if isinstance(inner, str) else getattr(inner, "name", "")
+    if name:
+        found.bindings[name] = None
+
+
+def _match_either(alternatives: tuple[Any, ...], value: Value | None, found: Match) -> None:
+    reasons = []
+    for alternative in alternatives:
+        attempt = found.copy()
+        try:
+            _match_value(alternative, value, attempt)
+        except NoMatch as reason:
+            reasons.append(str(reason))
+            continue
+        found.take(attempt)
+        return
+    raise NoMatch("; ".join(dict.fromkeys(reasons)))
+
+
+def _match_node(pattern: OpPattern, node: Node, found: Match) -> None:
+    if node.op_type not in pattern.op_types or node.domain != pattern.domain:
+        raise NoMatch(f"{node.op_type} {node.name!r} is not {'/'.join(pattern.op_types)}")
+    _match_attributes(pattern, node)
+    found.nodes.append(node)
+    if pattern.name:
+        found.bindings[pattern.name] = node
+    reasons = []
+    for inputs in _orders(pattern, node):
+        attempt = found.copy()
+        try:
+            for part, value in zip(pattern.inputs, inputs, strict=True):
+                _match_value(part, value, attempt)
+        except NoMatch as reason:
+            reasons.append(str(reason))
+            continue
+        found.take(attempt)
+        return
+    raise NoMatch("; ".join(dict.fromkeys(reasons)))
+
+
+def _match_attributes(pattern: OpPattern, node: Node) -> None:
+    if not pattern.attributes:
+        return
+    actual = attrs(node)
+    for name, expected in pattern.attributes.items():
+        if actual.get(name) != expected:
+            raise NoMatch(f"{node.op_type} {node.name!r} has {name}={actual.get(name)}")
+
+
+def _orders(pattern: OpPattern, node: Node) -> Iterator[list[Value | None]]:
+    inputs: list[Value | None] = list(node.inputs)
+    missing = len(pattern.inputs) - len(inputs)
+    if missing < 0 and all(value is None for value in inputs[missing:]):
+        inputs, missing = inputs[:missing], 0
+    if missing < 0:
+        raise NoMatch(f"{node.op_type} {node.name!r} has {len(inputs)} inputs")
+    inputs += [None] * missing
+    yield inputs
+    if node.op_type in COMMUTATIVE and len(inputs) == 2:
+        yield inputs[::-1]
+
+
+def _name(value: Value | None) -> str:
+    return "an omitted input" if value is None else repr(value.name)

@@ -1,0 +1,176 @@
+"""Passes, phases and the manager that runs them; it knows nothing of dumps, checks or timing."""
+
+from __future__ import annotations
+
+import ast
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from mmc.diagnostics import UsageError
+from mmc.ir import Model
+from mmc.registry import Registry
+
+
+class Contract(StrEnum):
+    """What a rewrite may change: nothing; the order of sums; the numbers, within a budget."""
+
+    EXACT = "exact"
+    REASSOCIATES = "reassociates"
+    LOSSY = "lossy"
+
+
+@dataclass(frozen=True)
+class Pass(ABC):
+    """A named rewrite of a whole model. Its dataclass fields are its options and its CLI syntax."""
+
+    name: ClassVar[str]
+    contract: ClassVar[Contract] = Contract.EXACT
+
+    def __init_subclass__(cls) -> None:
+        if cls.__module__.startswith(PASSES.package + "."):
+            PASSES.add(cls.name, cls)
+
+    @abstractmethod
+    def run(self, model: Model) -> int:
+        """Rewrite `model` in place and return the number of changes; 0 means untouched."""
+
+    def __str__(self) -> str:
+        changed = [(f.name, getattr(self, f.name)) for f in fields(self)]
+        options = [
+            f"{name.replace('_', '-')}={_text(value)}"
+            for (name, value), f in zip(changed, fields(self), strict=True)
+            if value != f.default
+        ]
+        return self.name + (f"{{{','.join(options)}}}" if options else "")
+
+
+PASSES: Registry[type[Pass]] = Registry("pass", "mmc.passes")
+
+
+@dataclass
+class PassRecord:
+    """What one run of one pass did."""
+
+    name: str
+    phase: str
+    changes: int
+    nodes: int
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+class Instrument:
+    """Watches passes; a no-op base. Stack order: last before = first after."""
+
+    def start(self, model: Model) -> None:
+        """Called once, before the first pass."""
+
+    def before(self, p: Pass, model: Model) -> None:
+        """Called before every pass."""
+
+    def after(self, p: Pass, model: Model, record: PassRecord) -> None:
+        """Called after every pass that did not fail."""
+
+    def failed(self, p: Pass, model: Model, error: Exception) -> None:
+        """Called when a pass, or an instrument after it, raised."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Passes that repeat, in order, until none of them changes anything."""
+
+    name: str
+    passes: tuple[Pass, ...]
+    max_rounds: int = 1
+
+
+class PassManager:
+    """Runs phases over a model; `instruments` see every pass."""
+
+    def __init__(
+        self, phases: Iterable[Phase | Pass], instruments: Sequence[Instrument] = ()
+    ) -> None:
+        self.phases = [p if isinstance(p, Phase) else Phase(p.name, (p,)) for p in phases]
+        self.instruments = tuple(instruments)
+
+    def run(self, model: Model) -> list[PassRecord]:
+        """Run every phase; returns one record per pass run."""
+        records: list[PassRecord] = []
+        for instrument in self.instruments:
+            instrument.start(model)
+        for phase in self.phases:
+            for _ in range(phase.max_rounds):
+                round_records = [self._run_pass(p, phase, model) for p in phase.passes]
+                records += round_records
+                if not any(r.changes for r in round_records):
+                    break
+        return records
+
+    def _run_pass(self, p: Pass, phase: Phase, model: Model) -> PassRecord:
+        try:
+            for instrument in self.instruments:
+                instrument.before(p, model)
+            changes = p.run(model)
+            record = PassRecord(str(p), phase.name, changes, model.graph.num_nodes())
+            for instrument in reversed(self.instruments):
+                instrument.after(p, model, record)
+        except Exception as error:
+            for instrument in self.instruments:
+                instrument.failed(p, model, error)
+            raise
+        return record
+
+
+def parse_pipeline(text: str) -> list[Pass]:
+    """Parse "a,b{bits=4}" into passes; `str` of each gives its text back.
+
+    Raises:
+        UsageError: MMC190 for an unknown pass, MMC191 for a bad option or bad syntax.
+    """
+    passes = []
+    for item in filter(None, re.split(r",(?![^{]*\})", text)):
+        match = re.fullmatch(r"\s*([\w-]+)\s*(?:\{(.*)\})?\s*", item)
+        if match is None:
+            raise UsageError(
+                "MMC191",
+                f"pipeline {text!r}",
+                f"cannot read {item!r}",
+                fix="write name{option=value}",
+            )
+        passes.append(_make_pass(match[1], match[2] or ""))
+    return passes
+
+
+def _make_pass(name: str, options: str) -> Pass:
+    kind = PASSES.get(name)
+    if kind is None:
+        close = PASSES.close_to(name)
+        fix = f"did you mean {', '.join(close)}?" if close else "`mmc passes` lists them"
+        raise UsageError("MMC190", "pipeline", f"there is no pass {name!r}", fix=fix)
+    known = {f.name for f in fields(kind)}
+    values: dict[str, Any] = {}
+    for pair in filter(None, re.split(r",(?![^(]*\))", options)):
+        key, sep, value = pair.partition("=")
+        field_name = key.strip().replace("-", "_")
+        if not sep or field_name not in known:
+            listed = ", ".join(sorted(k.replace("_", "-") for k in known)) or "none"
+            raise UsageError(
+                "MMC191", f"pass {name}", f"has no option {pair!r}", fix=f"its options: {listed}"
+            )
+        values[field_name] = _value(value.strip())
+    return kind(**values)
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and _value(value) == value else repr(value)

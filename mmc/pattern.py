@@ -1,0 +1,267 @@
+"""Rules: a pattern, the function that builds its replacement, and the worklist that applies them.
+
+What a rule need not care about, because the engine guarantees it: interior results have no other
+use; names, types and shapes survive; a shared weight is never overwritten; every new node carries
+the names of the user's nodes it stands for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from mmc import opset
+from mmc.ir import Graph, Model, Node, Value, sources
+from mmc.matching import (
+    Match,
+    NoMatch,
+    OpPattern,
+    const,
+    either,
+    match,
+    maybe,
+    mmc_op,
+    op,
+)
+from mmc.naming import FRESH, fresh_name
+from mmc.pass_manager import Contract
+from mmc.registry import Registry
+from mmc.shapes import infer_node
+
+__all__ = [
+    "RULES",
+    "Builder",
+    "NoMatch",
+    "Rule",
+    "apply_rules",
+    "const",
+    "either",
+    "maybe",
+    "mmc_op",
+    "op",
+    "rewrite",
+    "rules_of",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A pattern and the function that builds its replacement."""
+
+    name: str
+    pattern: OpPattern
+    build: Callable[..., Any]
+    stage: str
+    contract: Contract
+    parameters: tuple[str, ...]
+
+    @property
+    def doc(self) -> str:
+        """The equation: the function's docstring."""
+        return inspect.getdoc(self.build) or ""
+
+
+RULES: Registry[Rule] = Registry("rule", "mmc.passes.rules")
+
+
+def rewrite(
+    pattern: OpPattern,
+    *,
+    stage: str = "fuse",
+    contract: Contract = Contract.REASSOCIATES,
+) -> Callable[[Callable[..., Any]], Rule]:
+    """Make a rule of the decorated function, which gets a Builder and the bindings it names.
+
+    It returns the value (or, for a root with several outputs, the values) that replaces the root's;
+    it raises NoMatch to refuse. `stage` names the pass that applies it: canonicalize, fuse,
+    decompose, or a backend's own.
+    """
+
+    def decorate(build: Callable[..., Any]) -> Rule:
+        parameters = tuple(inspect.signature(build).parameters)[1:]
+        name = build.__name__.replace("_", "-")
+        rule = Rule(name, pattern, build, stage, contract, parameters)
+        if build.__module__.startswith(RULES.package + "."):
+            RULES.add(name, rule)
+        return rule
+
+    return decorate
+
+
+class Builder:
+    """Records new nodes: `out.Gemm(x, w, b, transB=1)`, `out.mmc.Linear(x, w, b)`.
+
+    Inputs are values, None, or anything numpy takes, which becomes a constant (a Python float is
+    float32, an int is int64). `outputs=n` returns n values.
+    """
+
+    def __init__(self, domain: str = "", tape: ir.tape.Tape | None = None) -> None:
+        self.domain = domain
+        self.tape = ir.tape.Tape() if tape is None else tape
+
+    @property
+    def mmc(self) -> Builder:
+        """The same recorder for operators of the mmc domain."""
+        return Builder(opset.DOMAIN, self.tape)
+
+    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+        if op_type.startswith("_"):
+            raise AttributeError(op_type)
+        return lambda *inputs, **attributes: self.node(op_type, inputs, **attributes)
+
+    def node(
+        self, op_type: str, inputs: Sequence[Any], *, outputs: int = 1, **attributes: Any
+    ) -> Any:
+        """Record one node; attributes that are None are left out."""
+        lifted = [self.lift(x) for x in inputs]
+        kept = {k: v for k, v in attributes.items() if v is not None}
+        values = self.tape.op_multi_out(
+            op_type, lifted, kept, num_outputs=outputs, domain=self.domain
+        )
+        return values[0] if outputs == 1 else tuple(values)
+
+    def lift(self, value: Any) -> Value | None:
+        """Return a value for `value`: itself, or a new constant."""
+        if value is None or isinstance(value, Value):
+            return value
+        if isinstance(value, float):
+            value = np.float32(value)
+        array = np.asarray(value)
+        return self.tape.initializer(ir.tensor(array), name=f"new_{len(self.tape.initializers)}")
+
+
+@dataclass
+class _Rewriter:
+    """The worklist. `explain` hears of every candidate site that was refused, and why."""
+
+    model: Model
+    rules: dict[tuple[str, str], list[Rule]]
+    explain: Callable[[Rule, Node, str], None] | None
+
+    def run(self) -> int:
+        work = deque(self.model.graph)
+        queued = set(work)
+        changes = 0
+        while work:
+            node = work.popleft()
+            queued.discard(node)
+            if node.graph is None:
+                continue
+            for rule in self.rules.get((node.domain, node.op_type), ()):
+                touched = self.try_rule(rule, node)
+                if touched is not None:
+                    changes += 1
+                    fresh = [n for n in touched if n not in queued and n.graph is not None]
+                    work.extend(fresh)
+                    queued.update(fresh)
+                    break
+        return changes
+
+    def try_rule(self, rule: Rule, root: Node) -> list[Node] | None:
+        """Apply `rule` at `root`; returns the nodes worth another look, or None if it refused."""
+        try:
+            found = match(rule.pattern, root)
+            out = Builder()
+            results = rule.build(out, **{p: found.bindings[p] for p in rule.parameters})
+            values = list(results) if isinstance(results, (tuple, list)) else [results]
+            values = [v if isinstance(v, Value) else out.lift(v) for v in values]
+            self.check_replaceable(root, values)
+        except NoMatch as reason:
+            if self.explain is not None:
+                self.explain(rule, root, str(reason))
+            return None
+        return self.replace(rule, found, out, values)
+
+    def check_replaceable(self, root: Node, values: list[Value]) -> None:
+        """A graph output keeps its name, so its new value must be a node's own and free for it."""
+        for old, new in zip(root.outputs, values, strict=True):
+            taken = new.producer() is None or new.is_graph_output()
+            if old.is_graph_output() and taken:
+                raise NoMatch(f"{old.name!r} is an output of the model and needs a node of its own")
+
+    def replace(self, rule: Rule, found: Match, out: Builder, values: list[Value]) -> list[Node]:
+        graph, root = self.model.graph, found.nodes[0]
+        origin = "\n".join(dict.fromkeys(name for n in found.nodes for name in sources(n)))
+        adopt(self.model, out, root, origin, rule.name)
+        neighbours = [use.node for value in root.outputs for use in value.uses()]
+        for old, new in zip(root.outputs, values, strict=True):
+            substitute(old, new)
+        producers = remove_unused(graph, found.nodes)
+        return [*out.tape.nodes, *neighbours, *producers]
+
+
+def adopt(model: Model, out: Builder, before: Node, origin: str, rule: str = "") -> None:
+    """Put what `out` recorded before `before`: names, shapes and provenance are set."""
+    graph = model.graph
+    base = before.outputs[0].name or before.op_type
+    for value in out.tape.initializers:
+        if value.uses() or value.is_graph_output():
+            value.name = fresh_name(graph, base)
+            graph.register_initializer(value)
+    for node in out.tape.nodes:
+        node.name = fresh_name(graph, origin.partition("\n")[0] or node.op_type)
+        node.metadata_props["mmc.sources"] = origin
+        if rule:
+            node.metadata_props["mmc.rule"] = rule
+        for value in node.outputs:
+            value.name = fresh_name(graph, base)
+        if node.domain == opset.DOMAIN:
+            opset.require(model, node.op_type)
+    graph.insert_before(before, out.tape.nodes)
+    for node in out.tape.nodes:
+        infer_node(node)
+
+
+def substitute(old: Value, new: Value) -> None:
+    """Let `new` stand for `old` everywhere; it takes over the name and a missing shape."""
+    if new.shape is None:
+        new.shape = old.shape
+    if new.type is None:
+        new.type = old.type
+    made_here = new.producer() is not None and not new.is_graph_output()
+    name = old.name
+    old.replace_all_uses_with(new, replace_graph_outputs=True)
+    if made_here and (new.is_graph_output() or new.name is None or FRESH in new.name):
+        old.name = None
+        new.name = name
+
+
+def remove_unused(graph: Graph, nodes: Iterable[Node]) -> list[Node]:
+    """Remove those of `nodes` (users first) whose results nobody reads; returns their producers."""
+    producers: dict[Node, None] = {}
+    for node in nodes:
+        if any(v.uses() or v.is_graph_output() for v in node.outputs):
+            continue
+        producers.pop(node, None)
+        made = [v.producer() for v in node.inputs if v is not None]
+        producers.update((p, None) for p in made if p is not None)
+        graph.remove(node, safe=True)
+    return list(producers)
+
+
+def apply_rules(
+    model: Model,
+    rules: Iterable[Rule],
+    explain: Callable[[Rule, Node, str], None] | None = None,
+) -> int:
+    """Apply `rules` until none fits; returns the number of rewrites.
+
+    Rules are indexed by the op at their root and driven by a worklist of the nodes that a rewrite
+    touched, so the cost is linear in the nodes and rewrites, not their product.
+    """
+    index: dict[tuple[str, str], list[Rule]] = {}
+    for rule in rules:
+        for op_type in rule.pattern.op_types:
+            index.setdefault((rule.pattern.domain, op_type), []).append(rule)
+    return _Rewriter(model, index, explain).run()
+
+
+def rules_of(stage: str) -> list[Rule]:
+    """Return the registered rules of a stage, by name."""
+    return [RULES[name] for name in RULES if RULES[name].stage == stage]
