@@ -1,1 +1,20 @@
 """mmc, the mobile model compiler: ONNX in, verified mobile models out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmc.api import check as check
+    from mmc.api import compile as compile
+
+_API = ("check", "compile")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the API on first use: `import mmc` alone costs nothing."""
+    if name in _API:
+        from mmc import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'mmc' has no attribute {name!r}")

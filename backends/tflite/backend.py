@@ -1,0 +1,70 @@
+"""The TFLite backend: which phases a model goes through, and the steps from IR to file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmc.backends.tflite.emitter import lower
+from mmc.backends.tflite.program import Program
+from mmc.diagnostics import Diagnostic
+from mmc.ir import Model
+from mmc.pass_manager import Phase
+from mmc.passes.assign_layout import AssignLayout
+from mmc.passes.canonicalize import Canonicalize
+from mmc.passes.decompose import Decompose
+from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.fold_constants import FoldConstants
+from mmc.passes.fuse import Fuse
+from mmc.passes.legalize_tflite import LegalizeTflite
+from mmc.passes.to_nhwc import ToNhwc
+from mmc.target import Target
+
+if TYPE_CHECKING:
+    from mmc.compiler import CompileOptions
+
+CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
+
+
+class TfliteBackend:
+    """Compiles for the `hexagon_*` targets and for `cpu`."""
+
+    suffix = ".tflite"
+
+    def __init__(self, target: Target, options: CompileOptions) -> None:
+        self.target = target
+        self.options = options
+
+    def phases(self) -> list[Phase]:
+        """Return the way from a loaded model to one that lowers op by op."""
+        tidy = (FoldConstants(), EliminateDeadCode())
+        return [
+            Phase("clean", CLEAN, max_rounds=5),
+            Phase("fuse", (Fuse(), *CLEAN), max_rounds=5),
+            Phase("decompose", (Decompose(), *CLEAN), max_rounds=5),
+            Phase("layout", (ToNhwc(io_layout=self.options.io_layout), *tidy)),
+            Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=3),
+            Phase("legalize", (LegalizeTflite(), *CLEAN), max_rounds=3),
+        ]
+
+    def lower(self, model: Model) -> Program:
+        """Lower the final IR; raises LegalityError with every node that cannot be."""
+        return lower(model, keep_int64=self.options.keep_int64 or self.target.name == "cpu")
+
+    def count(self, program: Program) -> dict[str, int]:
+        """Count the emitted operators by code, most frequent first."""
+        return dict(Counter(op.code for op in program.operators).most_common())
+
+    def check(self, program: Program) -> list[Diagnostic]:
+        """Return everything that the target cannot take, or takes slowly."""
+        from mmc.backends.tflite.check import check
+
+        return check(program, self.target)
+
+    def write(self, program: Program, path: Path) -> None:
+        """Write the artifact (to a temporary name, then renamed)."""
+        from mmc.backends.tflite.flatbuffer import write
+
+        write(program, path)
