@@ -1,0 +1,252 @@
+"""Types and shapes of values, by ONNX's own inference: of a whole model, or of one node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+from onnx import shape_inference
+
+from mmc.diagnostics import ModelError
+from mmc.values import OPSET, constant, is_static, schema_of
+
+SMALL = 256
+"""Constants with at most this many elements take part in inference: shapes, axes, pads, scales."""
+
+IR_VERSION = 13
+CACHE_LIMIT = 20_000
+
+Answer = tuple[onnx.TypeProto | None, ...]
+_answers: dict[tuple[Any, ...], Answer] = {}
+
+
+def infer(model: ir.Model) -> None:
+    """Set the type and shape of every value; raises ModelError (MMC114) where they contradict.
+
+    ONNX infers the whole graph at once, with the large weights left out; what it leaves open is
+    asked again node by node, with the constants that are known by now.
+    """
+    proto = _without_weights(model)
+    data = proto.SerializeToString()
+    inferred = shape_inference.infer_shapes(data, check_type=False, data_prop=True)
+    _copy_types(inferred.graph, model.graph)
+    for node in model.graph:
+        if not all(v.type is not None and is_static(v) for v in node.outputs if v.name):
+            infer_node(node)
+
+
+def infer_node(node: ir.Node) -> None:
+    """Set types and shapes of a node's outputs from its inputs' types and small constants.
+
+    A dimension that cannot be known keeps what was recorded. Unknown inputs leave the node alone.
+
+    Raises:
+        ModelError: MMC114 when the inputs do not go together.
+    """
+    if any(v is not None and v.type is None and v.const_value is None for v in node.inputs):
+        return
+    graphs = [a for a in node.attributes.values() if a.type in _GRAPHS]
+    if graphs:
+        answer = _ask(node)
+    else:
+        key = _key(node)
+        found = _answers.get(key)
+        if found is None:
+            if len(_answers) > CACHE_LIMIT:
+                _answers.clear()
+            found = _answers[key] = _ask(node)
+        answer = found
+    for value, proto in zip(node.outputs, answer, strict=True):
+        if proto is not None:
+            set_type(value, proto)
+
+
+_GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+
+
+def set_type(value: ir.Value, proto: onnx.TypeProto) -> None:
+    """Record an inferred type; inferred dimensions win over recorded ones, unknown ones do not."""
+    kind = ir.serde.deserialize_type_proto_for_type(proto)
+    if kind is None or getattr(kind, "dtype", None) == ir.DataType.UNDEFINED:
+        return
+    shape = ir.serde.deserialize_type_proto_for_shape(proto)
+    value.type = kind
+    if shape is None:
+        return
+    old = value.shape
+    if old is not None and len(old) == len(shape):
+        dims = [b if _unknown(a) else a for a, b in zip(shape.dims, old.dims, strict=True)]
+        shape = ir.Shape(dims)
+    value.shape = shape
+
+
+def _unknown(dim: int | ir.SymbolicDim) -> bool:
+    return not isinstance(dim, int)
+
+
+def _key(node: ir.Node) -> tuple[Any, ...]:
+    attributes = tuple(
+        (name, a.ref_attr_name or (a.value if a.type != ir.AttributeType.TENSOR else id(a.value)))
+        for name, a in node.attributes.items()
+    )
+    return (
+        node.domain,
+        node.op_type,
+        len(node.outputs),
+        repr(attributes),
+        tuple(_input_key(v) for v in node.inputs),
+    )
+
+
+def _input_key(value: ir.Value | None) -> tuple[Any, ...] | None:
+    if value is None:
+        return None
+    dims, data = None, _small(value)
+    if value.shape is not None:
+        dims = tuple(d if isinstance(d, int) else d.value for d in value.shape.dims)
+    elif value.const_value is not None:
+        dims = tuple(value.const_value.shape.numpy())
+    return value.dtype, str(value.type), dims, None if data is None else data.tobytes()
+
+
+def _small(value: ir.Value) -> ir.TensorProtocol | None:
+    tensor = ir.convenience.get_const_tensor(value)
+    small = tensor is not None and tensor.size <= SMALL and tensor.dtype != ir.DataType.STRING
+    return tensor if small else None
+
+
+def _ask(node: ir.Node) -> Answer:
+    """Return ONNX's answer for one node, by its schema or through the body of its function."""
+    names = {v: v.name or f"value {i}" for i, v in enumerate(_read(node))}
+    proto = _node_proto(node, names)
+    types = {name: type_proto(v) for v, name in names.items()}
+    data = {n: ir.serde.serialize_tensor(t) for v, n in names.items() if (t := _small(v))}
+    schema = schema_of(node.domain, node.op_type)
+    if schema is None:
+        return _ask_function(node, proto, types, data)
+    try:
+        imports = [onnx.helper.make_opsetid("", OPSET)]
+        found = shape_inference.infer_node_outputs(
+            schema, proto, types, data, opset_imports=imports, ir_version=IR_VERSION
+        )
+    except (shape_inference.InferenceError, RuntimeError) as error:
+        raise _contradiction(node, error) from error
+    return tuple(found.get(name) for name in proto.output)
+
+
+def _read(node: ir.Node) -> Iterator[ir.Value]:
+    """Yield the values that a node reads, those captured by its subgraphs included, once each."""
+    seen = dict.fromkeys(v for v in node.inputs if v is not None)
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            graph = attribute.as_graph()
+            inner = {v for n in graph.all_nodes() for v in n.outputs} | set(graph.inputs)
+            read = [v for n in graph.all_nodes() for v in n.inputs] + list(graph.outputs)
+            seen |= dict.fromkeys(
+                v for v in read if v is not None and v not in inner and v.type is not None
+            )
+    yield from seen
+
+
+def _node_proto(node: ir.Node, names: dict[ir.Value, str]) -> onnx.NodeProto:
+    return onnx.NodeProto(
+        op_type=node.op_type,
+        domain=node.domain,
+        input=["" if v is None else names[v] for v in node.inputs],
+        output=[f"result {i}" for i in range(len(node.outputs))],
+        attribute=[ir.serde.serialize_attribute(a) for a in node.attributes.values()],
+    )
+
+
+def type_proto(value: ir.Value) -> onnx.TypeProto:
+    """Return the type of a value as ONNX has it; a constant's comes from its tensor."""
+    tensor = value.const_value
+    proto = onnx.TypeProto()
+    if tensor is not None:
+        proto.tensor_type.elem_type = int(tensor.dtype)
+        proto.tensor_type.shape.SetInParent()
+        for dim in tensor.shape.numpy():
+            proto.tensor_type.shape.dim.add(dim_value=dim)
+    elif value.type is not None:
+        ir.serde.serialize_type_into(proto, value.type)
+        if value.shape is not None:
+            ir.serde.serialize_shape_into(proto, value.shape)
+    return proto
+
+
+def _ask_function(
+    node: ir.Node,
+    proto: onnx.NodeProto,
+    types: dict[str, onnx.TypeProto],
+    data: dict[str, onnx.TensorProto],
+) -> Answer:
+    """Infer through the body of an `mmc` function: a model of this one node, inlined."""
+    from mmc import opset
+
+    if node.domain != opset.DOMAIN:
+        return (None,) * len(node.outputs)
+    graph = onnx.GraphProto(name="one", node=[proto])
+    for name, kind in types.items():
+        if name in data:
+            graph.initializer.add().CopyFrom(data[name])
+            graph.initializer[-1].name = name
+        else:
+            graph.input.add(name=name, type=kind)
+    graph.output.extend(onnx.ValueInfoProto(name=n) for n in proto.output)
+    imports = [onnx.helper.make_opsetid("", OPSET), onnx.helper.make_opsetid(node.domain, 1)]
+    model = onnx.ModelProto(ir_version=IR_VERSION, opset_import=imports, graph=graph)
+    model.functions.append(opset.function_proto(node.op_type))
+    try:
+        inlined = onnx.inliner.inline_local_functions(model)
+        inferred = shape_inference.infer_shapes(inlined, strict_mode=True, data_prop=True)
+    except (shape_inference.InferenceError, RuntimeError) as error:
+        raise _contradiction(node, error) from error
+    found = {v.name: v.type for v in inferred.graph.output}
+    return tuple(found[n] if found[n].WhichOneof("value") else None for n in proto.output)
+
+
+def _contradiction(node: ir.Node, error: Exception) -> ModelError:
+    shapes = ", ".join("-" if v is None else f"{v.name}: {v.dtype}{v.shape}" for v in node.inputs)
+    reason = str(error).replace("\n", " ")
+    return ModelError(
+        "MMC114",
+        f"{node.op_type} {node.name!r}",
+        "its inputs do not go together",
+        why=f"{reason} (inputs: {shapes})",
+        fix="check the input shapes and the exported model",
+    )
+
+
+def _without_weights(model: ir.Model) -> onnx.ModelProto:
+    """Return the model for inference: large initializers are inputs, outputs have no shape."""
+    proto = onnx.ModelProto(ir_version=IR_VERSION)
+    ir.serde._serialize_opset_imports_into(proto.opset_import, model.opset_imports)
+    proto.functions.extend(ir.serde.serialize_function(f) for f in model.functions.values())
+    graph = proto.graph
+    graph.name = "graph"
+    graph.node.extend(ir.serde.serialize_node(node) for node in model.graph)
+    for value in model.graph.inputs:
+        graph.input.add(name=value.name, type=type_proto(value))
+    for value in model.graph.initializers.values():
+        if (tensor := _small(value)) is not None:
+            graph.initializer.add().CopyFrom(ir.serde.serialize_tensor(tensor))
+            graph.initializer[-1].name = value.name or ""
+        else:
+            graph.input.add(name=value.name, type=type_proto(value))
+    for value in model.graph.outputs:
+        graph.output.add(name=value.name)
+    return proto
+
+
+def _copy_types(proto: onnx.GraphProto, graph: ir.Graph) -> None:
+    """Copy inferred types by name into a graph and its subgraphs."""
+    types = {v.name: v.type for v in (*proto.value_info, *proto.output)}
+    for node, source in zip(graph, proto.node, strict=True):
+        for value in node.outputs:
+            if value.name in types:
+                set_type(value, types[value.name])
+        for attribute in source.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                _copy_types(attribute.g, node.attributes[attribute.name].as_graph())

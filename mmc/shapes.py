@@ -1,0 +1,191 @@
+"""Fix the open dimensions of a model's inputs, from what the user says on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+import numpy as np
+import onnx_ir as ir
+
+from mmc.diagnostics import ModelError
+from mmc.inference import infer, infer_node
+from mmc.values import Array
+
+__all__ = ["fix_shapes", "infer", "infer_node", "open_dimensions"]
+
+ANONYMOUS = ("", "?", "-1")
+
+Dims = list[int | str | None]
+
+
+def fix_shapes(
+    model: ir.Model,
+    input_shapes: Mapping[str, tuple[int, ...]],
+    dims: Mapping[str, int],
+    constants: Mapping[str, Array],
+) -> bool:
+    """Give every input a static shape; say whether anything changed (then shapes are to be inferred).
+
+    Args:
+        input_shapes: `--input-shape NAME:1,3,224,224`; its numbers also bind the input's symbols.
+        dims: `--dim SYMBOL=VALUE`, for every input that has the symbol.
+        constants: `--const NAME=VALUE`: the input becomes this constant.
+    Raises:
+        ModelError: MMC109 empty dimension, MMC120 open dimensions, MMC121 contradiction,
+            MMC122 unknown name, MMC123 constant of another type.
+    """
+    inputs = {v.name or "": v for v in model.graph.inputs}
+    asked = {**input_shapes, **{name: np.shape(c) for name, c in constants.items()}}
+    for name in asked:
+        if name not in inputs:
+            raise _unknown("input", name, list(inputs))
+    shapes = {name: _dims(value) for name, value in inputs.items()}
+    bound = _bind(shapes, asked, dims)
+    changed = bool(constants)
+    for name, value in inputs.items():
+        wanted = [bound.get(d, d) if isinstance(d, str) else d for d in shapes[name] or ()]
+        wanted = list(asked.get(name, wanted))
+        if value.shape is None or wanted != list(value.shape.dims):
+            if name in asked or shapes[name] is not None:
+                value.shape = ir.Shape(wanted)
+                changed = True
+    for name, array in constants.items():
+        _make_constant(model.graph, inputs[name], array)
+    _refuse_open(model)
+    if changed:
+        _forget_shapes(model)
+    return changed
+
+
+def _dims(value: ir.Value) -> Dims | None:
+    """Return an input's dimensions: a number, a symbol, or None where it has neither."""
+    if value.shape is None:
+        return None
+    found: Dims = []
+    for dim in value.shape.dims:
+        if isinstance(dim, int):
+            found.append(dim if dim >= 0 else None)
+        else:
+            found.append(None if dim.value is None or dim.value in ANONYMOUS else dim.value)
+    return found
+
+
+def _bind(
+    shapes: Mapping[str, Dims | None],
+    asked: Mapping[str, tuple[int, ...]],
+    dims: Mapping[str, int],
+) -> dict[str, int]:
+    """Return the value of every symbol, from `dims` and from the asked shapes of inputs."""
+    symbols = {d for shape in shapes.values() for d in shape or () if isinstance(d, str)}
+    bound: dict[str, int] = {}
+    for symbol, size in dims.items():
+        if symbol not in symbols:
+            raise _unknown("dimension", symbol, sorted(symbols))
+        bound[symbol] = _positive(f"--dim {symbol}", size)
+    for name, wanted in asked.items():
+        known = shapes[name]
+        if known is None:
+            continue
+        if len(known) != len(wanted):
+            what = f"has {len(known)} dimensions {_show(known)}, not {len(wanted)}"
+            raise ModelError("MMC121", f"input {name!r}", what, fix=_shape_flag(name, known))
+        for axis, (dim, size) in enumerate(zip(known, wanted, strict=True)):
+            _agree(name, axis, dim, _positive(f"input {name!r}", size), bound)
+    return bound
+
+
+def _agree(name: str, axis: int, dim: int | str | None, size: int, bound: dict[str, int]) -> None:
+    """Bind a symbol to `size`, or refuse what the model or another flag contradicts (MMC121)."""
+    if isinstance(dim, str):
+        other = bound.setdefault(dim, size)
+        why = f"{dim!r} is {other} by another input or --dim"
+    else:
+        other = dim or size  # 0 means "not known" to some exporters: the user may say what it is
+        why = "the model fixes it"
+    if other != size:
+        what = f"dimension {axis} is {other}, not {size}"
+        raise ModelError("MMC121", f"input {name!r}", what, why=why, fix=f"ask for {other} there")
+
+
+def _positive(where: str, size: int) -> int:
+    if int(size) != size or size <= 0:
+        raise ModelError(
+            "MMC109", where, f"has a dimension of size {size}", fix="sizes are 1 or more"
+        )
+    return int(size)
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> ModelError:
+    close = get_close_matches(name, known, n=1)
+    what = f"the model has no {kind} of this name"
+    fix = f"did you mean {close[0]!r}?" if close else f"its {kind}s: {', '.join(known) or 'none'}"
+    return ModelError("MMC122", f"{kind} {name!r}", what, fix=fix)
+
+
+def _make_constant(graph: ir.Graph, value: ir.Value, array: Array) -> None:
+    """Turn an input into an initializer; its numbers must fit the input's type exactly (MMC123)."""
+    dtype = value.dtype
+    data = np.asarray(array)
+    if dtype is not None:
+        cast = data.astype(dtype.numpy())
+        same = np.array_equal(cast.astype(data.dtype), data, equal_nan=data.dtype.kind == "f")
+        if not same and data.dtype.kind != "f":
+            what = f"cannot be bound to {data.dtype} values: it is {dtype}"
+            raise ModelError("MMC123", f"input {value.name!r}", what, fix=f"give {dtype} values")
+        data = cast
+    graph.inputs.remove(value)
+    value.const_value = ir.Tensor(data, name=value.name)
+    value.type, value.shape = ir.TensorType(ir.DataType.from_numpy(data.dtype)), ir.Shape(data.shape)
+    graph.register_initializer(value)
+
+
+def open_dimensions(model: ir.Model) -> Iterator[tuple[str, int, str | None]]:
+    """Yield (input, axis, symbol or None) of every dimension without a number; axis -1: no rank."""
+    for value in model.graph.inputs:
+        dims = _dims(value)
+        if dims is None:
+            yield value.name or "", -1, None
+        for axis, dim in enumerate(dims or ()):
+            if not isinstance(dim, int):
+                yield value.name or "", axis, dim
+
+
+def _refuse_open(model: ir.Model) -> None:
+    """Refuse inputs with open (MMC120) or empty (MMC109) dimensions, naming the flags that help."""
+    found = list(open_dimensions(model))
+    lines = [
+        f"input {name!r} " + (f"dimension {axis} is {symbol or '?'}" if axis >= 0 else "has no rank")
+        for name, axis, symbol in found
+    ]
+    flags = [f"--dim {s}=1" for s in dict.fromkeys(s for _, _, s in found if s)]
+    shapes = {v.name or "": _dims(v) for v in model.graph.inputs}
+    flags += [_shape_flag(n, shapes[n]) for n in dict.fromkeys(n for n, _, s in found if s is None)]
+    if found:
+        what = f"{len(found)} open dimensions in the inputs: " + "; ".join(lines)
+        why = "a mobile NPU runs fixed shapes only"
+        raise ModelError("MMC120", "model", what, why=why, fix=" ".join(flags))
+    for name, dims in shapes.items():
+        if dims is not None and 0 in dims:
+            what = f"has shape {_show(dims)}: a dimension of size 0"
+            fix = _shape_flag(name, [d or None for d in dims])
+            raise ModelError("MMC109", f"input {name!r}", what, fix=fix)
+
+
+def _shape_flag(name: str, dims: Dims | None) -> str:
+    sizes = ",".join(str(d) if isinstance(d, int) else "1" for d in dims or (None,))
+    return f"--input-shape {name}:{sizes}"
+
+
+def _show(dims: Dims) -> str:
+    return "[" + ", ".join("?" if d is None else str(d) for d in dims) + "]"
+
+
+def _forget_shapes(model: ir.Model) -> None:
+    """Drop recorded shapes that the old dimensions may have shaped; element types stay."""
+    for graph in model.graphs():
+        for node in graph:
+            for value in node.outputs:
+                value.shape = None
+        for value in graph.inputs if graph is not model.graph else ():
+            value.shape = None

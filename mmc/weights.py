@@ -1,0 +1,195 @@
+"""Weights that stay in their file: memory-mapped tensors, and what can be wrong with such a file."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from mmc.diagnostics import ModelError
+
+CHUNK = 1 << 20
+"""Bytes looked at together, so that a scan needs no memory to speak of."""
+
+FLOATS: dict[ir.DataType, Any] = {
+    ir.DataType.FLOAT: np.float32,
+    ir.DataType.DOUBLE: np.float64,
+    ir.DataType.FLOAT16: np.float16,
+    ir.DataType.BFLOAT16: ml_dtypes.bfloat16,
+}
+
+
+class MappedTensor(ir.ExternalTensor):
+    """An external tensor that shares one memory map per file.
+
+    onnx_ir maps the file once for every tensor, and every map holds a file descriptor: a model with
+    a thousand weights runs into the limit of open files. It also refuses files with several hard
+    links, which is how package managers install models. Paths are checked once, at load.
+    """
+
+    __slots__ = ()
+
+    def _check_path_containment(self) -> None:
+        pass
+
+    def _load(self) -> None:
+        self._check_validity()
+        dtype = np.dtype(self.dtype.numpy())
+        shape = self.shape.numpy()
+        if self.size == 0:
+            self._array = np.empty(shape, dtype)
+            return
+        self.raw = file_map(self.path, os.stat(self.path).st_mtime_ns)
+        if self.dtype.bitwidth < 8:
+            packed = np.frombuffer(self.raw, np.uint8, self.nbytes, self.offset or 0)
+            tensor = ir.PackedTensor(packed.copy(), self.dtype, shape=self.shape, name=self.name)
+            self._array = tensor.numpy()
+        else:
+            flat = np.frombuffer(self.raw, dtype.newbyteorder("<"), self.size, self.offset or 0)
+            self._array = flat.reshape(shape)
+
+    def release(self) -> None:
+        """Forget the array; the map is shared, and goes with its last user."""
+        self._array = None
+        self.raw = None
+
+
+@cache
+def file_map(path: str, modified: int) -> mmap.mmap:
+    """Return the read-only map of a file; `modified` (ns) keeps a rewritten file apart."""
+    with open(path, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def mapped(tensor: ir.ExternalTensor, folder: Path) -> MappedTensor:
+    """Return the tensor as one that maps `folder`'s file."""
+    return MappedTensor(
+        tensor.location,
+        tensor.offset,
+        tensor.length,
+        tensor.dtype,
+        shape=ir.Shape(tensor.shape.numpy()),
+        name=tensor.name,
+        base_dir=folder,
+    )
+
+
+def protos(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorProto]]:
+    """Yield every tensor of a graph and its subgraphs with the name that a user knows it by."""
+    yield from ((f"initializer {t.name!r}", t) for t in graph.initializer)
+    for node in graph.node:
+        yield from node_protos(node)
+
+
+def node_protos(node: onnx.NodeProto) -> Iterator[tuple[str, onnx.TensorProto]]:
+    """Yield the tensors in a node's attributes."""
+    for attribute in node.attribute:
+        for tensor in [attribute.t, *attribute.tensors] if attribute.type in (4, 9) else []:
+            yield f"constant {(node.output or [node.name])[0]!r}", tensor
+        for graph in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else []:
+            yield from protos(graph)
+
+
+def tensors(model: onnx.ModelProto) -> Iterator[tuple[str, onnx.TensorProto]]:
+    """Yield every tensor of a model, its functions included, with its name for messages."""
+    yield from protos(model.graph)
+    for function in model.functions:
+        for node in function.node:
+            yield from node_protos(node)
+
+
+def check_external(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse external data that is missing, leaves the model's folder, or is too short (MMC107)."""
+    for where, tensor in tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            _check_one(where, tensor, path)
+
+
+def _check_one(where: str, tensor: onnx.TensorProto, path: Path) -> None:
+    entries = {e.key: e.value for e in tensor.external_data}
+    location, folder = entries.get("location", ""), path.parent
+    fix = "keep the data file next to the model, as it was exported"
+    if not location or "\0" in location:
+        raise ModelError("MMC107", where, "its external data has no file name", fix=fix)
+    if Path(location).is_absolute() or not _inside(folder / location, path):
+        why = f"{location!r} points outside the model's folder; mmc reads nothing from there"
+        raise ModelError("MMC107", where, "its external data leaves the folder", why=why, fix=fix)
+    file = folder / location
+    if not file.is_file():
+        raise ModelError("MMC107", where, f"its data file {location!r} is missing", fix=fix)
+    try:
+        offset, length = (int(entries.get(key, "0") or "0") for key in ("offset", "length"))
+    except ValueError:
+        raise ModelError("MMC107", where, "offset or length is not a number", fix=fix) from None
+    needed, size = byte_size(where, tensor), file.stat().st_size
+    available = size - offset
+    if offset < 0 or length < 0 or max(needed, length) > available:
+        why = f"{max(needed, length)} bytes from byte {offset} on, but {location!r} has {size}"
+        raise ModelError("MMC107", where, "its data file is too short", why=why, fix=fix)
+    if "length" in entries and length != needed:
+        why = f"type and shape {list(tensor.dims)} need {needed} bytes, {length} are stored"
+        raise ModelError("MMC105", where, "its data does not fit its shape", why=why)
+
+
+def _inside(file: Path, model: Path) -> bool:
+    """Say whether `file` stays in the model's folder, by its name and where its links lead.
+
+    In a cache whose files are all links into a store, links may lead to where the model's own does.
+    """
+    folder = os.path.abspath(model.parent)
+    if not Path(os.path.normpath(os.path.abspath(file))).is_relative_to(folder):
+        return False
+    homes = (os.path.realpath(folder), os.path.dirname(os.path.realpath(model)))
+    return any(Path(os.path.realpath(file)).is_relative_to(home) for home in homes)
+
+
+def byte_size(where: str, tensor: onnx.TensorProto) -> int:
+    """Return the bytes that a tensor's type and shape need; raises MMC105 for impossible ones."""
+    count = 1
+    for dim in tensor.dims:
+        count *= dim
+    try:
+        bits = ir.DataType(tensor.data_type).bitwidth
+    except (ValueError, TypeError):
+        raise ModelError("MMC105", where, f"type {tensor.data_type} has no fixed size") from None
+    if any(dim < 0 for dim in tensor.dims):
+        raise ModelError("MMC105", where, f"its shape {list(tensor.dims)} is negative")
+    return (count * bits + 7) // 8
+
+
+def check_finite(name: str, tensor: ir.TensorProtocol) -> None:
+    """Refuse a float weight that holds NaN (MMC108); the file is read in pieces."""
+    if tensor.dtype not in FLOATS:
+        return
+    dtype = np.dtype(FLOATS[tensor.dtype])
+    done = 0
+    for piece in _pieces(tensor, dtype):
+        bad = np.flatnonzero(np.isnan(piece))
+        if bad.size:
+            why = f"element {done + int(bad[0])} of {tensor.size}; every result would be NaN"
+            fix = "export the model again from a checkpoint without NaN"
+            raise ModelError("MMC108", f"weight {name!r}", "holds NaN", why=why, fix=fix)
+        done += piece.size
+
+
+def _pieces(tensor: ir.TensorProtocol, dtype: np.dtype[Any]) -> Iterator[np.ndarray[Any, Any]]:
+    if not isinstance(tensor, ir.ExternalTensor):
+        yield tensor.numpy().reshape(-1)
+        return
+    remaining = tensor.nbytes
+    with open(tensor.path, "rb") as file:
+        file.seek(tensor.offset or 0)
+        while remaining > 0:
+            data = file.read(min(CHUNK, remaining))
+            if not data:
+                return
+            yield np.frombuffer(data, dtype.newbyteorder("<"), len(data) // dtype.itemsize)
+            remaining -= len(data)
