@@ -103,8 +103,8 @@ def sample(data: Array) -> bytes:
 
 def equal_bytes(a: Array, b: Array) -> bool:
     """Compare bit patterns: -0.0 is not 0.0, and a NaN equals itself."""
-    raw = (np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in (a, b))
-    return bool(np.array_equal(*raw))
+    a, b = (np.ascontiguousarray(x).reshape(-1).view(np.uint8) for x in (a, b))
+    return np.array_equal(a, b)
 
 
 def to_model(program: Program, constants: Constants) -> Any:
@@ -149,7 +149,10 @@ def to_tensor(tensor: Tensor, constants: Constants) -> Any:
     if tensor.dtype not in NUMPY_TYPES:
         raise inconsistent(tensor.name, f"unknown tensor type {tensor.dtype}")
     data = tensor.data
-    if data is not None and (data.shape, data.dtype) != (tensor.shape, NUMPY_TYPES[tensor.dtype]):
+    if data is not None and (data.shape, data.dtype.name) != (
+        tensor.shape,
+        NUMPY_TYPES[tensor.dtype],
+    ):
         found = f"{data.dtype}{list(data.shape)}"
         raise inconsistent(tensor.name, f"{tensor.dtype}{list(tensor.shape)} holds {found}")
     return schema.TensorT(
@@ -275,6 +278,6 @@ def stream(
 def to_bytes(tensor: Tensor) -> memoryview:
     """Return the tensor's stored bytes without a copy, where they need no packing."""
     try:
-        return memoryview(to_stored(tensor).reshape(-1).view(np.uint8))
+        return to_stored(tensor).reshape(-1).view(np.uint8).data
     except ValueError as error:
         raise inconsistent(tensor.name, str(error)) from error

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from mmc.casting import cast_exactly, check_names
 from mmc.diagnostics import EmitError
 
 from .program import Array
+
+JOB = "mmc.backends.tflite.run:run"
 
 
 def run(
@@ -41,9 +44,7 @@ def run(
     except (ValueError, RuntimeError) as error:
         raise EmitError("MMC404", str(path), "does not load in LiteRT", why=str(error)) from error
     inputs, outputs = signature(interpreter)
-    if feeds.keys() != inputs.keys():
-        odd = ", ".join(sorted(feeds.keys() ^ inputs.keys()))
-        raise EmitError("MMC403", str(path), f"missing or unknown inputs: {odd}")
+    check_names(str(path), set(feeds), set(inputs))
     for name, index in inputs.items():
         interpreter.set_tensor(index, fit(name, feeds[name], interpreter, index))
     try:
@@ -71,19 +72,12 @@ def signature(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def fit(name: str, value: Array, interpreter: Any, index: int) -> Array:
-    """Return `value` in the tensor's type, checked: integers stay equal, shapes are not changed."""
+    """Return `value` in the tensor's type, checked: values and shapes are not changed."""
     detail = next(d for d in interpreter.get_input_details() if d["index"] == index)
-    dtype, shape = np.dtype(detail["dtype"]), tuple(detail["shape"])
+    shape = tuple(detail["shape"])
     if value.shape != shape:
         raise EmitError("MMC403", f"input {name!r}", f"has shape {value.shape}, expected {shape}")
-    if (value.dtype.kind == "f") != (dtype.kind == "f"):
-        raise EmitError("MMC403", f"input {name!r}", f"is {value.dtype}, expected {dtype}")
-    with np.errstate(over="ignore", invalid="ignore"):
-        cast = value.astype(dtype)
-    same = np.isfinite(cast) == np.isfinite(value) if dtype.kind == "f" else cast == value
-    if not np.all(same):
-        raise EmitError("MMC403", f"input {name!r}", f"has values outside the range of {dtype}")
-    return cast
+    return cast_exactly(name, value, np.dtype(detail["dtype"]))
 
 
 def intermediate(interpreter: Any) -> dict[str, Array]:

@@ -1,0 +1,94 @@
+"""ONNX Runtime as the reference: its optimizer off, so that it computes what the model says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from mmc.casting import Array, cast_exactly, check_names
+from mmc.diagnostics import EmitError
+
+JOB = "mmc.reference:run"
+
+FOLDER_OF_WEIGHTS = "session.model_external_initializers_file_folder_path"
+TYPES = {"float": "float32", "double": "float64"}
+
+
+def run(
+    path: str | os.PathLike[str],
+    feeds: Mapping[str, Array],
+    *,
+    optimized: bool = False,
+    values: Sequence[str] = (),
+    threads: int = 2,
+) -> dict[str, Array]:
+    """Return the outputs of the ONNX model at `path`, and the named inner `values`.
+
+    Args:
+        feeds: every input; integers and floats are cast to the declared type if the values survive.
+        optimized: let ONNX Runtime optimize, but not fuse quantized weights (that is not exact).
+    Raises:
+        EmitError: MMC403 if the feeds do not fit the inputs, MMC405 if ONNX Runtime fails.
+    """
+    try:
+        session = open_session(path, optimized, values, threads)
+    except Exception as error:  # the runtime raises a dozen unrelated types
+        raise EmitError(
+            "MMC405", str(path), "ONNX Runtime cannot load the model", why=str(error)
+        ) from error
+    types = {i.name: numpy_type(i.type) for i in session.get_inputs()}
+    check_names(str(path), set(feeds), set(types))
+    cast = {name: cast_exactly(name, feeds[name], types[name]) for name in types}
+    names = [o.name for o in session.get_outputs()]
+    try:
+        outputs = session.run(names, cast)
+    except Exception as error:
+        raise EmitError(
+            "MMC405", str(path), "ONNX Runtime cannot run the model", why=str(error)
+        ) from error
+    return {n: o for n, o in zip(names, outputs, strict=True) if isinstance(o, np.ndarray)}
+
+
+def open_session(
+    path: str | os.PathLike[str], optimized: bool, values: Sequence[str], threads: int
+) -> Any:
+    """Return a session on the file; only for inner values does the model pass through memory."""
+    options = ort.SessionOptions()
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimized else level.ORT_DISABLE_ALL
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.enable_cpu_mem_arena = False
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    source: str | bytes = os.fspath(path)
+    if values:
+        source = expose(path, values)
+        options.add_session_config_entry(FOLDER_OF_WEIGHTS, str(Path(path).resolve().parent))
+    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def expose(path: str | os.PathLike[str], values: Sequence[str]) -> bytes:
+    """Return the model with the named values among its outputs; external data stays outside."""
+    import onnx
+
+    proto = onnx.load(path, load_external_data=False)
+    known = {name for node in proto.graph.node for name in node.output}
+    known -= {output.name for output in proto.graph.output}
+    proto.graph.output.extend(onnx.ValueInfoProto(name=v) for v in values if v in known)
+    return bytes(proto.SerializeToString())
+
+
+def numpy_type(declared: str) -> np.dtype[Any]:
+    """Return the numpy type of ONNX Runtime's `tensor(...)`."""
+    name = declared.removeprefix("tensor(").removesuffix(")")
+    if name == "bfloat16":
+        import ml_dtypes
+
+        name = ml_dtypes.bfloat16
+    return np.dtype(TYPES.get(name, name))
