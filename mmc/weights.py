@@ -5,9 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import ml_dtypes
 import numpy as np
@@ -47,7 +47,7 @@ class MappedTensor(ir.ExternalTensor):
         if self.size == 0:
             self._array = np.empty(shape, dtype)
             return
-        self.raw = file_map(self.path, os.stat(self.path).st_mtime_ns)
+        assert self.raw is not None
         if self.dtype.bitwidth < 8:
             packed = np.frombuffer(self.raw, np.uint8, self.nbytes, self.offset or 0)
             tensor = ir.PackedTensor(packed.copy(), self.dtype, shape=self.shape, name=self.name)
@@ -56,22 +56,38 @@ class MappedTensor(ir.ExternalTensor):
             flat = np.frombuffer(self.raw, dtype.newbyteorder("<"), self.size, self.offset or 0)
             self._array = flat.reshape(shape)
 
+    def tofile(self, file: Any) -> None:
+        """Write the bytes to a file, from the map: the file of this name may be another by now."""
+        assert self.raw is not None
+        start, end = self.offset or 0, (self.offset or 0) + self.nbytes
+        for at in range(start, end, CHUNK):
+            file.write(self.raw[at : min(at + CHUNK, end)])
+
+    def tobytes(self) -> bytes:
+        """Return a copy of the bytes."""
+        assert self.raw is not None
+        return self.raw[self.offset or 0 : (self.offset or 0) + self.nbytes]
+
     def release(self) -> None:
-        """Forget the array; the map is shared, and goes with its last user."""
+        """Forget the array; the map is shared with other tensors and stays."""
         self._array = None
-        self.raw = None
 
 
-@cache
-def file_map(path: str, modified: int) -> mmap.mmap:
-    """Return the read-only map of a file; `modified` (ns) keeps a rewritten file apart."""
-    with open(path, "rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+_maps: WeakValueDictionary[tuple[str, tuple[int, ...]], mmap.mmap] = WeakValueDictionary()
+
+
+def file_map(path: str, version: tuple[int, ...]) -> mmap.mmap:
+    """Return the read-only map of a file; `version` keeps a rewritten file apart."""
+    found = _maps.get((path, version))
+    if found is None:
+        with open(path, "rb") as file:
+            found = _maps[path, version] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return found
 
 
 def mapped(tensor: ir.ExternalTensor, folder: Path) -> MappedTensor:
-    """Return the tensor as one that maps `folder`'s file."""
-    return MappedTensor(
+    """Return the tensor as one that maps `folder`'s file, now: the file may be replaced later."""
+    result = MappedTensor(
         tensor.location,
         tensor.offset,
         tensor.length,
@@ -80,6 +96,10 @@ def mapped(tensor: ir.ExternalTensor, folder: Path) -> MappedTensor:
         name=tensor.name,
         base_dir=folder,
     )
+    status = os.stat(result.path)
+    if result.size:
+        result.raw = file_map(result.path, (status.st_ino, status.st_mtime_ns, status.st_size))
+    return result
 
 
 def protos(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.TensorProto]]:

@@ -1,0 +1,244 @@
+"""Bring a model of any opset to the working opset, keeping the names of the user's nodes.
+
+ONNX's converter does the work, on a model without its large weights (they are inputs meanwhile). It
+forgets node names and metadata, and three of its conversions are wrong; both are put right here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx import defs, version_converter
+
+from mmc.diagnostics import ModelError
+from mmc.values import OPSET, SOURCES, attrs, constant
+
+OLDEST, NEWEST = 7, 28
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a value's producer was before the conversion."""
+
+    name: str
+    op_type: str
+    sources: str
+
+
+def to_working_opset(model: ir.Model) -> ir.Model:
+    """Return the model in opset 25, with unique node names and their sources recorded.
+
+    Raises:
+        ModelError: MMC104 for an opset outside 1..28, MMC113 for a node that cannot be converted.
+    """
+    opset = model.graph.opset_imports.get("", OPSET)
+    if not 1 <= opset <= NEWEST:
+        fix = f"export the model with opset {OLDEST} to {NEWEST} (17 or later is best)"
+        raise ModelError("MMC104", "model", f"uses opset {opset}", fix=fix)
+    if opset == OPSET:
+        return model
+    if opset > OPSET:
+        _downgrade(model, opset)
+        return model
+    origins = {
+        v.name: Origin(n.name or "", n.op_type, n.metadata_props.get(SOURCES, ""))
+        for n in model.graph.all_nodes()
+        for v in n.outputs
+    }
+    converted = _convert(model, opset)
+    for node in list(converted.graph.all_nodes()):
+        _repair(node, origins.get(node.outputs[0].name), opset)
+    _restore_names(converted, origins)
+    return converted
+
+
+def _downgrade(model: ir.Model, opset: int) -> None:
+    """Take a newer opset back: what changed since are new operators and wider types, no meaning."""
+    for node in model.graph.all_nodes():
+        if node.domain == "" and not defs.has(node.op_type, OPSET, ""):
+            what = f"{node.op_type} is new in opset {opset}; mmc works in opset {OPSET}"
+            fix = f"export the model with opset {OPSET} or earlier"
+            raise ModelError("MMC113", f"{node.op_type} {node.name!r}", what, fix=fix)
+    model.graph.opset_imports[""] = OPSET
+
+
+def _convert(model: ir.Model, opset: int) -> ir.Model:
+    """Run ONNX's converter with the large weights as inputs, then give them their data back."""
+    graph = model.graph
+    weights = {
+        name: value.const_value
+        for name, value in graph.initializers.items()
+        if isinstance(value.const_value, ir.ExternalTensor)
+    }
+    inputs = list(graph.inputs)
+    graph.inputs.extend(graph.initializers.pop(name) for name in weights)
+    types = [(v.type, v.shape) for v in graph.outputs]
+    try:
+        proto = version_converter.convert_version(ir.to_proto(model), OPSET)
+    except (RuntimeError, ValueError) as error:
+        raise _refusal(model, opset, str(error)) from error
+    converted = ir.from_proto(proto)
+    converted.graph.metadata_props.update(graph.metadata_props)
+    restored = {v.name: v for v in converted.graph.inputs}
+    for name, tensor in weights.items():
+        value = restored[name]
+        value.const_value = tensor
+    del converted.graph.inputs[:]
+    converted.graph.inputs.extend(restored[v.name] for v in inputs)
+    for name in weights:
+        converted.graph.register_initializer(restored[name])
+    for value, (kind, shape) in zip(converted.graph.outputs, types, strict=True):
+        value.type, value.shape = kind, shape
+    return converted
+
+
+def _refusal(model: ir.Model, opset: int, message: str) -> ModelError:
+    """Return the error for a failed conversion, with the nodes whose operator it mentions."""
+    reason = message.strip().splitlines()[-1] if message.strip() else "no reason given"
+    names = [f"{n.op_type} {n.name!r}" for n in model.graph.all_nodes() if n.op_type in reason]
+    where = ", ".join(names[:5]) or "model"
+    what = f"cannot be brought from opset {opset} to {OPSET}"
+    return ModelError("MMC113", where, what, why=reason, fix="export the model with opset 17")
+
+
+def _restore_names(model: ir.Model, origins: dict[str | None, Origin]) -> None:
+    """Name nodes as before; what the converter put in belongs to the node it serves."""
+    for node in model.graph.all_nodes():
+        origin = next((o for o in _origins(node, origins)), None)
+        if origin is not None:
+            node.metadata_props[SOURCES] = origin.sources
+            if origins.get(node.outputs[0].name) is origin:
+                node.name = origin.name
+
+
+def _origins(node: ir.Node, origins: dict[str | None, Origin], depth: int = 4) -> Iterator[Origin]:
+    for value in node.outputs:
+        if value.name in origins:
+            yield origins[value.name]
+    if depth:
+        for value in node.outputs:
+            for user in value.consumers():
+                yield from _origins(user, origins, depth - 1)
+
+
+def _repair(node: ir.Node, origin: Origin | None, opset: int) -> None:
+    """Apply the repair, if this operator needs one at all."""
+    if origin is None:
+        return
+    for op_type, until, repair in REPAIRS:
+        if origin.op_type == op_type and opset < until and node.domain == "":
+            repair(node)
+
+
+def _resize(node: ir.Node) -> None:
+    """Resize-10 and Upsample sample at y / scale, and take the pixel below (above, shrinking)."""
+    node.attributes.add(ir.AttrString("coordinate_transformation_mode", "asymmetric"))
+    if attrs(node)["mode"] != "nearest":
+        return
+    scales = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    modes = {"floor" if s > 1 else "ceil" for s in (() if scales is None else scales) if s != 1}
+    if scales is None or len(modes) > 1:
+        what = "Resize of opset 10 with computed or mixed scales has no equal in later opsets"
+        fix = "export the model with opset 11 or later"
+        raise ModelError("MMC113", f"Resize {node.name!r}", what, fix=fix)
+    node.attributes.add(ir.AttrString("nearest_mode", modes.pop() if modes else "floor"))
+
+
+def _upsample(node: ir.Node) -> None:
+    """Upsample only grows, so its rounding is known whatever its scales."""
+    node.attributes.add(ir.AttrString("coordinate_transformation_mode", "asymmetric"))
+    if attrs(node)["mode"] == "nearest":
+        node.attributes.add(ir.AttrString("nearest_mode", "floor"))
+
+
+def _hardmax(node: ir.Node) -> None:
+    """Hardmax of opset < 13 takes all axes from `axis` (default 1) on as one."""
+    axis = node.attributes.pop("axis", None)
+    data, result = node.inputs[0], node.outputs[0]
+    assert data is not None
+    shape = ir.node("Shape", [data])
+    flat = ir.node("Flatten", [data], {"axis": 1 if axis is None else axis.as_int()})
+    back = ir.node("Reshape", [result, shape.outputs[0]])
+    _insert(node, [shape, flat], [back])
+    node.replace_input_with(0, flat.outputs[0])
+
+
+def _insert(node: ir.Node, before: list[ir.Node], after: list[ir.Node]) -> None:
+    """Put nodes around `node`; the last one's result takes over the name and the users."""
+    graph, old, new = node.graph, node.outputs[0], after[-1].outputs[0]
+    assert graph is not None
+    graph.insert_before(node, before)
+    graph.insert_after(node, after)
+    users = [(u.node, u.idx) for u in old.uses() if u.node not in after]
+    for user, index in users:
+        user.replace_input_with(index, new)
+    new.type, new.shape = old.type, old.shape
+    if old.is_graph_output():
+        graph.outputs[list(graph.outputs).index(old)] = new
+    name, old.name = old.name, f"{old.name} inner"
+    new.name = name
+
+
+def _group_norm(node: ir.Node) -> None:
+    """GroupNormalization of opset 18 has one scale and bias per group, since 21 one per channel."""
+    graph, data = node.graph, node.inputs[0]
+    assert graph is not None
+    assert data is not None
+    groups = attrs(node)["num_groups"]
+    channels = data.shape[1] if data.shape is not None and len(data.shape) > 1 else None
+    if not isinstance(channels, int):
+        what = "GroupNormalization of opset 18 needs a known number of channels"
+        fix = "export the model with opset 21 or later"
+        raise ModelError("MMC113", f"GroupNormalization {node.name!r}", what, fix=fix)
+    for index in (1, 2):
+        flat = np.repeat(np.arange(groups), channels // groups)
+        indices = ir.node("Constant", [], {"value": ir.tensor(flat)})
+        spread = ir.node("Gather", [node.inputs[index], indices.outputs[0]])
+        graph.insert_before(node, [indices, spread])
+        node.replace_input_with(index, spread.outputs[0])
+
+
+REPAIRS: tuple[tuple[str, int, Callable[[ir.Node], None]], ...] = (
+    ("Resize", 11, _resize),
+    ("Upsample", 10, _upsample),
+    ("Hardmax", 13, _hardmax),
+    ("GroupNormalization", 21, _group_norm),
+)
+
+
+def check_operators(proto: onnx.ModelProto) -> None:
+    """Refuse operators that neither ONNX nor the model defines, naming every such node (MMC110)."""
+    versions = {o.domain if o.domain != "ai.onnx" else "": o.version for o in proto.opset_import}
+    local = {(f.domain, f.name) for f in proto.functions}
+    unknown: dict[str, list[str]] = {}
+    for node in all_nodes(proto.graph):
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        known = (node.domain, node.op_type) in local or (
+            domain in versions and defs.has(node.op_type, max(versions[domain], 1), domain)
+        )
+        if not known:
+            full = f"{domain}.{node.op_type}" if domain else node.op_type
+            unknown.setdefault(full, []).append(node.name or (node.output or ["?"])[0])
+    if unknown:
+        listed = "; ".join(f"{op} ({_some(names)})" for op, names in unknown.items())
+        what = f"operators that neither ONNX nor the model defines: {listed}"
+        fix = "export with standard operators only (no runtime-specific optimizer), as a local function"
+        raise ModelError("MMC110", "model", what, fix=fix)
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(repr(n) for n in names[:5]) + more
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Yield the nodes of a graph and of its subgraphs."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else []:
+                yield from all_nodes(inner)
