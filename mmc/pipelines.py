@@ -1,0 +1,63 @@
+"""Named pipelines: phases of passes, repeated to a fixpoint.
+
+`clean` brings a model to one spelling of everything, `fuse` recognises operators and merges
+neighbours; both close with folding and dead code. `default` is what `mmc opt` runs.
+"""
+
+from __future__ import annotations
+
+from mmc.pass_manager import Phase
+from mmc.passes.canonicalize import Canonicalize
+from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.fold_constants import FoldConstants
+from mmc.passes.fuse import Fuse
+from mmc.passes.normalize_attributes import NormalizeAttributes
+from mmc.passes.share_weights import ShareWeights
+
+ROUNDS = 8
+"""A phase ends when a round changes nothing; this only stops passes that undo each other."""
+
+
+def clean(max_growth_bytes: int = 65536) -> Phase:
+    """Return the clean-up phase; a compiler may allow folds to grow the model more."""
+    return Phase(
+        "clean",
+        (
+            FoldConstants(max_growth_bytes=max_growth_bytes),
+            NormalizeAttributes(),
+            Canonicalize(),
+            EliminateCommonSubexpressions(),
+            EliminateDeadCode(),
+        ),
+        ROUNDS,
+    )
+
+
+def fuse(max_growth_bytes: int = 65536) -> Phase:
+    """Return the fusion phase: rules that see each other's results, on a clean model."""
+    return Phase(
+        "fuse",
+        (
+            Fuse(),
+            FoldConstants(max_growth_bytes=max_growth_bytes),
+            NormalizeAttributes(),
+            Canonicalize(),
+            EliminateCommonSubexpressions(),
+            EliminateDeadCode(),
+        ),
+        ROUNDS,
+    )
+
+
+def share() -> Phase:
+    """Return the phase that stores equal constants once."""
+    return Phase("share", (ShareWeights(), EliminateDeadCode()))
+
+
+PIPELINES = {"default": (clean, fuse, share), "clean": (clean,)}
+
+
+def pipeline(name: str) -> list[Phase]:
+    """Return the phases of a named pipeline; raises KeyError for an unknown one."""
+    return [phase() for phase in PIPELINES[name]]
