@@ -1,0 +1,141 @@
+"""Convolutions: the mmc channels-last operators, whose weights are laid out as TFLite has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.tflite.window import ACTIVATION, Axis, axes_of, place
+from mmc.ir import Array, Node, attrs, constant, dtype_of, shape_of
+from mmc.opset import DOMAIN, split_activation
+
+
+def activation_of(node: Node) -> int:
+    """Return the schema's code of the node's fused activation."""
+    return ACTIVATION[split_activation(node.op_type)[1]]
+
+
+def inputs_of(e: Emitter, node: Node, x: int) -> list[int]:
+    """Return x, weights and bias: the kernels of CONV_2D and DEPTHWISE_CONV_2D demand one."""
+    result = shape_of(node.outputs[0])
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    zero = np.zeros(result[-1], dtype_of(node.outputs[0]))
+    return [x, e.tensor(node.inputs[1]), e.constant(zero) if bias is None else e.tensor(bias)]
+
+
+def fill_window(options: Any, node: Node, axes: list[Axis], padding: int) -> None:
+    """Set what the options of all convolutions share; `axes` are (..., H, W)."""
+    options.padding = padding
+    options.fusedActivationFunction = activation_of(node)
+    options.strideH, options.strideW = axes[-2].stride, axes[-1].stride
+    options.dilationHFactor, options.dilationWFactor = axes[-2].dilation, axes[-1].dilation
+
+
+@lowers("Conv2d", domain=DOMAIN)
+def conv2d(e: Emitter, n: Node) -> None:
+    """Conv2d(x NHWC, w OHWI, b) -> CONV_2D; groups are read off w's channels by the kernel."""
+    x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
+    axes = axes_of(n, x[1:3], w[1:3])
+    source, padding = place(e, e.tensor(n.inputs[0]), axes)
+    options = schema.Conv2DOptionsT()
+    fill_window(options, n, axes, padding)
+    e.op("CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
+
+
+@lowers("DepthwiseConv2d", domain=DOMAIN)
+def depthwise_conv2d(e: Emitter, n: Node) -> None:
+    """DepthwiseConv2d(x NHWC, w (1, H, W, C * multiplier), b) -> DEPTHWISE_CONV_2D."""
+    x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
+    axes = axes_of(n, x[1:3], w[1:3])
+    source, padding = place(e, e.tensor(n.inputs[0]), axes)
+    options = schema.DepthwiseConv2DOptionsT()
+    options.depthMultiplier = w[3] // x[3]
+    fill_window(options, n, axes, padding)
+    e.op("DEPTHWISE_CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
+
+
+@lowers("Conv3d", domain=DOMAIN)
+def conv3d(e: Emitter, n: Node) -> None:
+    """Conv3d(x NDHWC, w DHWIO, b) -> CONV_3D."""
+    x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
+    if attrs(n).get("group", 1) != 1:
+        raise Unsupported("CONV_3D has no groups", fix="split the channels in the model")
+    axes = axes_of(n, x[1:4], w[:3])
+    source, padding = place(e, e.tensor(n.inputs[0]), axes)
+    options = schema.Conv3DOptionsT()
+    fill_window(options, n, axes, padding)
+    options.strideD, options.dilationDFactor = axes[0].stride, axes[0].dilation
+    e.op("CONV_3D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
+
+
+@lowers("ConvTranspose2d", domain=DOMAIN)
+def conv_transpose2d(e: Emitter, n: Node) -> None:
+    """ConvTranspose2d(x NHWC, w OHWI, b) -> TRANSPOSE_CONV, and SLICE where pads are neither word.
+
+    result = (size - 1) * stride + kernel - pads + output_padding.
+    """
+    a = attrs(n)
+    if a.get("group", 1) != 1 or any(d != 1 for d in a.get("dilations") or ()):
+        raise Unsupported("TRANSPOSE_CONV has neither groups nor dilations")
+    x, y = shape_of(n.inputs[0]), shape_of(n.outputs[0])
+    weights: Array | None = constant(n.inputs[1])
+    w = shape_of(n.inputs[1])
+    strides, pads = a.get("strides") or (1, 1), a.get("pads") or (0,) * 4
+    kernel = _same_kernel(x[1:3], y[1:3], w[1:3], strides, pads[:2])
+    if kernel is not None and (weights is not None or kernel == w[1:3]):
+        _transpose_conv(e, n, _grown(e, n, weights, kernel), y, schema.Padding.SAME)
+        return
+    full = [(s - 1) * t + k for s, t, k in zip(x[1:3], strides, w[1:3], strict=True)]
+    full = [max(f, b + s) for f, b, s in zip(full, pads[:2], y[1:3], strict=True)]
+    _transpose_conv(e, n, e.tensor(n.inputs[1]), (y[0], *full, y[3]), schema.Padding.VALID)
+
+
+def _same_kernel(
+    x: tuple[int, ...],
+    y: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    begins: tuple[int, ...],
+) -> tuple[int, ...] | None:
+    """Return the kernel size for which SAME pads like ONNX, at most one row or column larger.
+
+    SAME crops max((size - 1) * stride + kernel - result, 0) positions, the smaller half in front;
+    zeros at the end of a kernel change no result but move that half.
+    """
+    found = []
+    for size, result, k, stride, begin in zip(x, y, kernel, strides, begins, strict=True):
+        crops = {g: max((size - 1) * stride + k + g - result, 0) // 2 for g in (0, 1)}
+        grow = next((g for g, crop in crops.items() if crop == begin), None)
+        if grow is None or size != -(-result // stride):
+            return None
+        found.append(k + grow)
+    return tuple(found)
+
+
+def _grown(e: Emitter, n: Node, weights: Array | None, kernel: tuple[int, ...]) -> int:
+    if weights is None or weights.shape[1:3] == kernel:
+        return e.tensor(n.inputs[1])
+    grow = [(0, 0), *((0, k - w) for k, w in zip(kernel, weights.shape[1:3], strict=True)), (0, 0)]
+    return e.constant(np.pad(weights, grow), f"{n.inputs[1].name}_grown")
+
+
+def _transpose_conv(e: Emitter, n: Node, w: int, full: tuple[int, ...], padding: int) -> None:
+    """Emit TRANSPOSE_CONV with a result of shape `full`, cropped to the node's own shape."""
+    a, y = attrs(n), shape_of(n.outputs[0])
+    options = schema.TransposeConvOptionsT()
+    options.padding = padding
+    options.strideH, options.strideW = a.get("strides") or (1, 1)
+    options.fusedActivationFunction = activation_of(n)
+    out = e.tensor(n.outputs[0])
+    result = out if full == y else e.like(n.outputs[0], full)
+    x = e.tensor(n.inputs[0])
+    bias = [e.tensor(v) for v in n.inputs[2:] if v is not None]
+    shape = e.constant(np.array(full, np.int32))
+    e.op("TRANSPOSE_CONV", [shape, w, x, *bias], [result], options, version=3 if bias else 1)
+    if result != out:
+        begin = (0, *(a.get("pads") or (0,) * 4)[:2], 0)
+        edges = [e.constant(np.array(v, np.int32)) for v in (begin, y)]
+        e.op("SLICE", [result, *edges], [out], schema.SliceOptionsT())

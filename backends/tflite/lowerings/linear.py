@@ -1,0 +1,23 @@
+"""Linear layers: a constant matrix on the right."""
+
+from __future__ import annotations
+
+from ai_edge_litert import schema_py_generated as schema
+
+from mmc.backends.tflite.emitter import Emitter, lowers
+from mmc.backends.tflite.lowerings.conv import activation_of
+from mmc.ir import Node, constant
+from mmc.opset import DOMAIN
+
+
+@lowers("Linear", domain=DOMAIN)
+def linear(e: Emitter, n: Node) -> None:
+    """Linear(x (..., K), w (M, K), b (M,)) = x wᵀ + b -> FULLY_CONNECTED that keeps the rank."""
+    bias = n.inputs[2] if len(n.inputs) > 2 else None
+    data = constant(bias)
+    b = -1 if data is not None and not data.any() else e.tensor(bias)
+    options = schema.FullyConnectedOptionsT()
+    options.keepNumDims = True
+    options.fusedActivationFunction = activation_of(n)
+    inputs = [e.tensor(n.inputs[0]), e.tensor(n.inputs[1]), b]
+    e.op("FULLY_CONNECTED", inputs, [e.tensor(n.outputs[0])], options, version=5)
