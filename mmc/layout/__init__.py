@@ -1,0 +1,1 @@
+"""Layout assignment: in which axis order every tensor is stored, so that the fewest bytes move."""

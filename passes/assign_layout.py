@@ -1,0 +1,81 @@
+"""Layout assignment over the whole graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mmc.ir import Graph, Model, Node, Value, constant
+from mmc.layout.adoption import adopt
+from mmc.layout.carriers import transposed_by
+from mmc.layout.cut import choose
+from mmc.layout.field import grow
+from mmc.layout.permutation import Perm, inverse
+from mmc.opset import DOMAIN
+from mmc.pass_manager import Pass
+
+Seed = tuple[Value, Perm]
+
+
+@dataclass(frozen=True)
+class AssignLayout(Pass):
+    """Choose the axis order of every tensor so that transposes move the fewest elements.
+
+    First all tensors around channels-last operators at once, by a minimum cut; then every transpose
+    that is left is tried against being pulled up or pushed down, as long as that gains.
+    """
+
+    name = "assign-layout"
+    max_moves: int = 1000
+
+    def run(self, model: Model) -> int:
+        """Return the number of regions whose layout changed."""
+        moves = int(_move(model, list(_channels_last_seeds(model.graph))))
+        refused: set[tuple[Node, Perm, bool]] = set()
+        while moves < self.max_moves:
+            seed = next(_single_seeds(model.graph, refused), None)
+            if seed is None:
+                break
+            key, seeds = seed
+            if _move(model, seeds):
+                moves += 1
+            else:
+                refused.add(key)
+        return moves
+
+
+def _move(model: Model, seeds: list[Seed]) -> bool:
+    """Grow a field from the seeds and adopt the part of it that gains."""
+    if not seeds:
+        return False
+    found = grow(seeds)
+    chosen = choose(found)
+    if chosen:
+        adopt(model, found, chosen)
+    return bool(chosen)
+
+
+def _transposes(graph: Graph) -> Iterator[tuple[Node, Value, Value, Perm]]:
+    for node in graph:
+        q = transposed_by(node)
+        if q is not None and node.inputs[0] is not None and constant(node.inputs[0]) is None:
+            yield node, node.inputs[0], node.outputs[0], q
+
+
+def _channels_last_seeds(graph: Graph) -> Iterator[Seed]:
+    """What feeds a channels-last operator, and what it makes, would best be channels last."""
+    for _, x, y, q in _transposes(graph):
+        producer = x.producer()
+        if any(use.node.domain == DOMAIN for use in y.uses()):
+            yield x, q
+        if producer is not None and producer.domain == DOMAIN:
+            yield y, inverse(q)
+
+
+def _single_seeds(
+    graph: Graph, refused: set[tuple[Node, Perm, bool]]
+) -> Iterator[tuple[tuple[Node, Perm, bool], list[Seed]]]:
+    for node, x, y, q in _transposes(graph):
+        for key, seed in (((node, q, True), (x, q)), ((node, q, False), (y, inverse(q)))):
+            if key not in refused:
+                yield key, [seed]
