@@ -11,7 +11,8 @@ import onnx
 
 from mmc.conversion import NEWEST, OLDEST, check_operators
 from mmc.diagnostics import ModelError
-from mmc.protobuf import WireError, fields
+from mmc.protobuf import WireError
+from mmc.weights import tensors
 
 NEWEST_IR = 14
 EXPORT = "export the model to ONNX first (see docs/exporting.md)"
@@ -116,10 +117,12 @@ def _check_versions(proto: onnx.ModelProto) -> None:
 
 
 def _check_names(graph: onnx.GraphProto) -> None:
-    """Refuse names that are defined twice, or used and never defined, in the main graph (MMC111)."""
+    """Refuse names defined twice, or used and never defined, in the main graph (MMC111)."""
     inputs = [v.name for v in graph.input]
     results = [name for node in graph.node for name in node.output if name]
-    weights = [t.name for t in graph.initializer] + [t.values.name for t in graph.sparse_initializer]
+    weights = [t.name for t in graph.initializer] + [
+        t.values.name for t in graph.sparse_initializer
+    ]
     extra = set(inputs) & set(results) | set(weights) & set(results)
     for kind, names in (("input", inputs), ("value", results), ("weight", weights)):
         twice = [n for n, count in Counter(names).items() if count > 1 or n in extra]
@@ -187,7 +190,9 @@ def _cycle(graph: onnx.GraphProto, needs: dict[int, set[int]]) -> ModelError:
     path = list(seen)
     names = [graph.node[i].name or graph.node[i].output[0] for i in path[path.index(at) :][::-1]]
     what = f"its nodes form a cycle: {' -> '.join(repr(n) for n in [*names[:8], names[0]])}"
-    return ModelError("MMC106", "model", what, fix="export the model again; use Loop for recurrence")
+    return ModelError(
+        "MMC106", "model", what, fix="export the model again; use Loop for recurrence"
+    )
 
 
 def _check_types(graph: onnx.GraphProto) -> None:
@@ -211,8 +216,6 @@ def _without_external(proto: onnx.ModelProto) -> onnx.ModelProto:
 
     It also asks for the shape of outputs, which exporters leave out and nobody needs.
     """
-    from mmc.weights import tensors
-
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     for _, tensor in tensors(copy):
@@ -225,6 +228,3 @@ def _without_external(proto: onnx.ModelProto) -> onnx.ModelProto:
             value.type.tensor_type.elem_type = value.type.tensor_type.elem_type or 1
             value.type.tensor_type.shape.SetInParent()
     return copy
-
-
-__all__ = ["check_file", "check_format", "check_model", "damaged", "fields"]

@@ -15,7 +15,9 @@ import onnx_ir as ir
 from onnx import defs, version_converter
 
 from mmc.diagnostics import ModelError
-from mmc.values import OPSET, SOURCES, attrs, constant
+from mmc.inference import infer
+from mmc.values import OPSET, SOURCES, attrs, constant, schema_of
+from mmc.weights import FLOATS
 
 OLDEST, NEWEST = 7, 28
 
@@ -57,18 +59,57 @@ def to_working_opset(model: ir.Model) -> ir.Model:
 
 
 def _downgrade(model: ir.Model, opset: int) -> None:
-    """Take a newer opset back: what changed since are new operators and wider types, no meaning."""
-    for node in model.graph.all_nodes():
-        if node.domain == "" and not defs.has(node.op_type, OPSET, ""):
-            what = f"{node.op_type} is new in opset {opset}; mmc works in opset {OPSET}"
-            fix = f"export the model with opset {OPSET} or earlier"
-            raise ModelError("MMC113", f"{node.op_type} {node.name!r}", what, fix=fix)
+    """Take a newer opset back to 25, where every node must mean the same (MMC113 where not).
+
+    Since then there are new operators, attributes and element types, and Mod of floats without
+    fmod. An attribute that has its default value can go.
+    """
     model.graph.opset_imports[""] = OPSET
+    for node in model.graph.all_nodes():
+        if node.domain != "":
+            continue
+        old = schema_of("", node.op_type)
+        if old is None:
+            raise _too_new(node, opset, f"{node.op_type} is new in opset {opset}")
+        defaults = defs.get_schema(node.op_type, opset, "").attributes
+        for name in [n for n in node.attributes if n not in old.attributes]:
+            default = defaults[name].default_value if name in defaults else None
+            if default is None or node.attributes[name] != ir.from_proto(default):
+                raise _too_new(node, opset, f"attribute {name!r} is new in opset {opset}")
+            node.attributes.pop(name)
+    infer(model)
+    for node in model.graph.all_nodes():
+        _check_element_types(node, opset)
+
+
+def _check_element_types(node: ir.Node, opset: int) -> None:
+    schema = schema_of(node.domain, node.op_type)
+    dtypes = [v.dtype for v in node.inputs if v is not None]
+    if schema is None or node.domain != "":
+        return
+    if node.op_type == "Mod" and not attrs(node)["fmod"] and any(d in FLOATS for d in dtypes):
+        raise _too_new(node, opset, "Mod of floats without fmod=1")
+    allowed = {c.type_param_str: set(c.allowed_type_strs) for c in schema.type_constraints}
+    for formal, value in zip(schema.inputs, node.inputs, strict=False):
+        known = allowed.get(formal.type_str)
+        if known and value is not None and isinstance(value.type, ir.TensorType):
+            name = value.type.dtype.name.lower()
+            if f"tensor({name})" not in known:
+                raise _too_new(node, opset, f"input {formal.name!r} of type {name}")
+
+
+def _too_new(node: ir.Node, opset: int, what: str) -> ModelError:
+    fix = f"export the model with opset {OPSET} or earlier"
+    where = f"{node.op_type} {node.name!r}"
+    why = f"the model has opset {opset}, mmc works in opset {OPSET}"
+    return ModelError("MMC113", where, f"{what}: opset {OPSET} has no equal", why=why, fix=fix)
 
 
 def _convert(model: ir.Model, opset: int) -> ir.Model:
     """Run ONNX's converter with the large weights as inputs, then give them their data back."""
     graph = model.graph
+    if opset == 8 and (scans := [n for n in graph.all_nodes() if n.op_type == "Scan"]):
+        raise _refusal(model, opset, f"{scans[0].op_type} of opset 8 has a batch dimension")
     weights = {
         name: value.const_value
         for name, value in graph.initializers.items()
@@ -226,7 +267,7 @@ def check_operators(proto: onnx.ModelProto) -> None:
     if unknown:
         listed = "; ".join(f"{op} ({_some(names)})" for op, names in unknown.items())
         what = f"operators that neither ONNX nor the model defines: {listed}"
-        fix = "export with standard operators only (no runtime-specific optimizer), as a local function"
+        fix = "export with standard operators only, without a runtime-specific optimizer"
         raise ModelError("MMC110", "model", what, fix=fix)
 
 

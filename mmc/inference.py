@@ -7,10 +7,10 @@ from typing import Any
 
 import onnx
 import onnx_ir as ir
-from onnx import shape_inference
+from onnx import inliner, shape_inference
 
 from mmc.diagnostics import ModelError
-from mmc.values import OPSET, constant, is_static, schema_of
+from mmc.values import OPSET, is_static, schema_of
 
 SMALL = 256
 """Constants with at most this many elements take part in inference: shapes, axes, pads, scales."""
@@ -199,7 +199,7 @@ def _ask_function(
     model = onnx.ModelProto(ir_version=IR_VERSION, opset_import=imports, graph=graph)
     model.functions.append(opset.function_proto(node.op_type))
     try:
-        inlined = onnx.inliner.inline_local_functions(model)
+        inlined = inliner.inline_local_functions(model)
         inferred = shape_inference.infer_shapes(inlined, strict_mode=True, data_prop=True)
     except (shape_inference.InferenceError, RuntimeError) as error:
         raise _contradiction(node, error) from error

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import inliner, parser
 
 from mmc import checks
-from mmc.conversion import to_working_opset
+from mmc.conversion import all_nodes, to_working_opset
 from mmc.diagnostics import MmcError, ModelError
 from mmc.inference import infer
 from mmc.protobuf import LIMIT, WireError, strip
@@ -94,7 +94,8 @@ def _read(path: Path) -> onnx.ModelProto:
     try:
         with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             checks.check_format(path, data)
-            return onnx.ModelProto.FromString(strip(data, path.name))
+            proto: onnx.ModelProto = onnx.ModelProto.FromString(strip(data, path.name))
+            return proto
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelError("MMC101", str(path), "cannot be read", why=reason) from error
@@ -118,12 +119,22 @@ def _working_form(proto: onnx.ModelProto) -> ir.Model:
     return model
 
 
+UNRUNNABLE = ("Swish",)
+"""Operators of opset 25 that ONNX Runtime lacks; ONNX defines them by simpler ones."""
+
+
 def _inline(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """Inline the model's own functions, except those of the `mmc` domain."""
+    """Inline the model's own functions, except those of the `mmc` domain, and UNRUNNABLE."""
     names = [(f.domain, f.name) for f in proto.functions if f.domain == "mmc"]
-    if len(names) == len(proto.functions):
-        return proto
-    return inliner.inline_selected_functions(proto, names, exclude=True)
+    if len(names) < len(proto.functions):
+        proto = inliner.inline_selected_functions(proto, names, exclude=True)
+    lacking = {
+        n.op_type for n in all_nodes(proto.graph) if n.op_type in UNRUNNABLE and not n.domain
+    }
+    if lacking:
+        chosen = [("", name) for name in sorted(lacking)]
+        proto = inliner.inline_selected_functions(proto, chosen, inline_schema_functions=True)
+    return proto
 
 
 def _densify(graph: onnx.GraphProto) -> None:

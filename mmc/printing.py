@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmc.values import constant, digest, sources
+from mmc.values import digest, sources, tensor_digest
 
 
 def print_ir(model: ir.Model, digests: bool = False) -> str:
     """Return the model as text, one line a node; constants appear right before their first use.
 
-    With `digests`, constants show a hash of their content and nodes the user's nodes they came from.
+    With `digests`, constants show a hash of their content, and nodes the user's nodes behind them.
     """
     return "".join(line + "\n" for line in _Printer(digests).graph(model.graph, "input"))
 
@@ -55,8 +55,8 @@ class _Printer:
             if value is not None and value not in self.names and value.is_initializer():
                 self.names[value] = f"@{self.constants}"
                 self.constants += 1
-                data = constant(value) if self.digests else None
-                content = "" if data is None else " " + digest(data)[:12]
+                tensor = value.const_value if self.digests else None
+                content = "" if tensor is None else " " + tensor_digest(tensor)[:12]
                 yield f"{self.names[value]}: {_type(value)} = const{content}"
 
     def _declare(self, value: ir.Value) -> str:
@@ -95,7 +95,9 @@ def _text(attribute: ir.Attr) -> str:
     value = attribute.value
     if attribute.type == ir.AttributeType.TENSOR:
         tensor = attribute.as_tensor()
-        return f"tensor:{tensor.dtype.name.lower()}{list(tensor.shape)}:{digest(tensor.numpy())[:12]}"
+        return (
+            f"tensor:{tensor.dtype.name.lower()}{list(tensor.shape)}:{digest(tensor.numpy())[:12]}"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(_scalar(v) for v in value) + "]"
     return _scalar(value)

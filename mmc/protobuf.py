@@ -73,7 +73,9 @@ def fields(data: Buffer, begin: int, end: int) -> Iterator[Field]:
         if number == 0:
             raise WireError(f"field number 0 at byte {at}")
         if stop > end:
-            raise WireError(f"field {number} at byte {at} needs {stop - end} bytes more", at_end=True)
+            raise WireError(
+                f"field {number} at byte {at} needs {stop - end} bytes more", at_end=True
+            )
         yield Field(number, wire, at, content, stop)
         at = stop
 
@@ -81,7 +83,9 @@ def fields(data: Buffer, begin: int, end: int) -> Iterator[Field]:
 Rewriter = Callable[[Buffer, int, int, int], bytes]
 
 
-def _rewritten(data: Buffer, begin: int, end: int, parts: Mapping[int, Rewriter], depth: int) -> bytes:
+def _rewritten(
+    data: Buffer, begin: int, end: int, parts: Mapping[int, Rewriter], depth: int
+) -> bytes:
     """Return the message with the large fields that `parts` names rewritten, the others copied."""
     if depth > MAX_DEPTH:
         raise WireError("messages are nested too deeply")
@@ -151,9 +155,14 @@ def _tensor(data: Buffer, begin: int, end: int, depth: int, *, location: str) ->
         return data[begin:end]
     field = content[0]
     if field.end - field.content <= LIMIT or PACKED_TYPE.get(field.number, types[0]) != types[0]:
-        return data[begin:end]
+        return bytes(data[begin:end])
     tail = onnx.TensorProto(data_location=onnx.TensorProto.EXTERNAL)
-    where = (("location", location), ("offset", field.content), ("length", field.end - field.content))
+    where = (
+        ("location", location),
+        ("offset", field.content),
+        ("length", field.end - field.content),
+    )
     for key, value in where:
         tail.external_data.add(key=key, value=str(value))
-    return data[begin : field.begin] + data[field.end : end] + tail.SerializeToString()
+    rest = data[begin : field.begin] + data[field.end : end]
+    return rest + bytes(tail.SerializeToString())

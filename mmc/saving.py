@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO
+from typing import IO, NamedTuple
 
 import onnx
 import onnx_ir as ir
 
 from mmc.diagnostics import EmitError
 from mmc.protobuf import LIMIT
+from mmc.values import tensor_digest
 
 INLINE_LIMIT = 64 << 20
 """With more weight bytes than this, weights go to a file of their own."""
@@ -21,27 +22,42 @@ INLINE_LIMIT = 64 << 20
 ALIGNMENT = 64
 
 
-def save(model: ir.Model, path: str | os.PathLike[str], *, external: bool | None = None) -> None:
+class Place(NamedTuple):
+    """Where a tensor's bytes are: a file beside the model, and the range in it."""
+
+    location: str
+    offset: int
+    length: int
+
+
+def save(
+    model: ir.Model,
+    path: str | os.PathLike[str],
+    *,
+    external: bool | None = None,
+    weights: Path | None = None,
+) -> None:
     """Write `model` to `path`; no half-written file is ever seen under that name.
 
     Args:
         external: whether weights above 1 KB go to `<name>.data` next to the model; None lets their
             total size decide. That file is renamed into place before the model that refers to it.
+        weights: a folder next to the model that holds every large weight once, in a file named by
+            its content; models saved with the same folder share them.
     Raises:
         EmitError: MMC401 when a file cannot be written.
     """
-    target = Path(path)
-    weights = _large_weights(model)
+    target, large = Path(path), _large_weights(model)
     if external is None:
-        external = sum(tensor.nbytes for tensor in weights.values()) > INLINE_LIMIT
+        external = sum(tensor.nbytes for tensor in large.values()) > INLINE_LIMIT
     try:
-        if external and weights:
-            data = target.with_name(target.name + ".data")
-            with replacing(data) as file:
-                places = {name: _append(file, tensor) for name, tensor in weights.items()}
-            proto = _proto(model, weights, data.name, places)
+        if weights is not None:
+            places = _share(large, weights, target.parent)
+        elif external and large:
+            places = _concatenate(large, target.with_name(target.name + ".data"))
         else:
-            proto = _proto(model, weights, "", {})
+            places = {}
+        proto = _proto(model, large, places)
         with replacing(target) as file:
             file.write(proto.SerializeToString(deterministic=True))
     except OSError as error:
@@ -78,25 +94,44 @@ def _large_weights(model: ir.Model) -> dict[str, ir.TensorProtocol]:
     }
 
 
-def _append(file: IO[bytes], tensor: ir.TensorProtocol) -> tuple[int, int]:
-    """Write a tensor's bytes, aligned; return their offset and length."""
-    file.write(b"\0" * (-file.tell() % ALIGNMENT))
-    offset = file.tell()
+def _concatenate(large: dict[str, ir.TensorProtocol], path: Path) -> dict[str, Place]:
+    """Write all tensors to one file, aligned; return where each lies."""
+    places = {}
+    with replacing(path) as file:
+        for name, tensor in large.items():
+            file.write(b"\0" * (-file.tell() % ALIGNMENT))
+            places[name] = Place(path.name, file.tell(), tensor.nbytes)
+            _write(file, tensor)
+    return places
+
+
+def _share(large: dict[str, ir.TensorProtocol], folder: Path, home: Path) -> dict[str, Place]:
+    """Write each tensor that `folder` lacks to a file named by its content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    places = {}
+    for name, tensor in large.items():
+        path = folder / tensor_digest(tensor)
+        if not path.exists():
+            with replacing(path) as file:
+                _write(file, tensor)
+        places[name] = Place(path.relative_to(home).as_posix(), 0, tensor.nbytes)
+    return places
+
+
+def _write(file: IO[bytes], tensor: ir.TensorProtocol) -> None:
     if isinstance(tensor, (ir.Tensor, ir.PackedTensor, ir.ExternalTensor)):
         tensor.tofile(file)
     else:
         file.write(tensor.tobytes())
-    return offset, file.tell() - offset
 
 
 def _proto(
     model: ir.Model,
     weights: dict[str, ir.TensorProtocol],
-    location: str,
-    places: dict[str, tuple[int, int]],
+    places: dict[str, Place],
 ) -> onnx.ModelProto:
     """Serialize the model; `weights` are external at `places`, or inline when there are none."""
-    with _detached(model, weights, location, places):
+    with _detached(model, weights, places):
         proto = ir.to_proto(model)
     if not places:
         for tensor in proto.graph.initializer:
@@ -111,17 +146,16 @@ def _proto(
 def _detached(
     model: ir.Model,
     weights: dict[str, ir.TensorProtocol],
-    location: str,
-    places: dict[str, tuple[int, int]],
+    places: dict[str, Place],
 ) -> Iterator[None]:
     """Let the large weights be references while the model is serialized, so nothing is copied."""
     initializers = model.graph.initializers
     try:
         for name, tensor in weights.items():
-            offset, length = places.get(name, (0, 0))
+            place = places.get(name, Place("", 0, 0))
             shape = ir.Shape(tensor.shape.numpy())
             initializers[name].const_value = ir.ExternalTensor(
-                location, offset, length, tensor.dtype, shape=shape, name=name
+                place.location, place.offset, place.length, tensor.dtype, shape=shape, name=name
             )
         yield
     finally:

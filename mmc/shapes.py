@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -21,19 +21,19 @@ Dims = list[int | str | None]
 
 def fix_shapes(
     model: ir.Model,
-    input_shapes: Mapping[str, tuple[int, ...]],
+    input_shapes: Mapping[str, Sequence[int]],
     dims: Mapping[str, int],
     constants: Mapping[str, Array],
 ) -> bool:
-    """Give every input a static shape; say whether anything changed (then shapes are to be inferred).
+    """Give every input a static shape, and infer all others anew if that changed anything.
 
     Args:
         input_shapes: `--input-shape NAME:1,3,224,224`; its numbers also bind the input's symbols.
         dims: `--dim SYMBOL=VALUE`, for every input that has the symbol.
         constants: `--const NAME=VALUE`: the input becomes this constant.
     Raises:
-        ModelError: MMC109 empty dimension, MMC120 open dimensions, MMC121 contradiction,
-            MMC122 unknown name, MMC123 constant of another type.
+        ModelError: MMC109 empty dimension, MMC115 open dimensions, MMC116 contradiction,
+            MMC117 unknown name, MMC118 constant of another type.
     """
     inputs = {v.name or "": v for v in model.graph.inputs}
     asked = {**input_shapes, **{name: np.shape(c) for name, c in constants.items()}}
@@ -46,15 +46,16 @@ def fix_shapes(
     for name, value in inputs.items():
         wanted = [bound.get(d, d) if isinstance(d, str) else d for d in shapes[name] or ()]
         wanted = list(asked.get(name, wanted))
-        if value.shape is None or wanted != list(value.shape.dims):
-            if name in asked or shapes[name] is not None:
-                value.shape = ir.Shape(wanted)
-                changed = True
+        known = name in asked or shapes[name] is not None
+        if known and (value.shape is None or wanted != list(value.shape.dims)):
+            value.shape = ir.Shape(wanted)
+            changed = True
     for name, array in constants.items():
         _make_constant(model.graph, inputs[name], array)
     _refuse_open(model)
     if changed:
         _forget_shapes(model)
+        infer(model)
     return changed
 
 
@@ -73,7 +74,7 @@ def _dims(value: ir.Value) -> Dims | None:
 
 def _bind(
     shapes: Mapping[str, Dims | None],
-    asked: Mapping[str, tuple[int, ...]],
+    asked: Mapping[str, Sequence[int]],
     dims: Mapping[str, int],
 ) -> dict[str, int]:
     """Return the value of every symbol, from `dims` and from the asked shapes of inputs."""
@@ -89,14 +90,14 @@ def _bind(
             continue
         if len(known) != len(wanted):
             what = f"has {len(known)} dimensions {_show(known)}, not {len(wanted)}"
-            raise ModelError("MMC121", f"input {name!r}", what, fix=_shape_flag(name, known))
+            raise ModelError("MMC116", f"input {name!r}", what, fix=_shape_flag(name, known))
         for axis, (dim, size) in enumerate(zip(known, wanted, strict=True)):
             _agree(name, axis, dim, _positive(f"input {name!r}", size), bound)
     return bound
 
 
 def _agree(name: str, axis: int, dim: int | str | None, size: int, bound: dict[str, int]) -> None:
-    """Bind a symbol to `size`, or refuse what the model or another flag contradicts (MMC121)."""
+    """Bind a symbol to `size`, or refuse what the model or another flag contradicts (MMC116)."""
     if isinstance(dim, str):
         other = bound.setdefault(dim, size)
         why = f"{dim!r} is {other} by another input or --dim"
@@ -105,7 +106,7 @@ def _agree(name: str, axis: int, dim: int | str | None, size: int, bound: dict[s
         why = "the model fixes it"
     if other != size:
         what = f"dimension {axis} is {other}, not {size}"
-        raise ModelError("MMC121", f"input {name!r}", what, why=why, fix=f"ask for {other} there")
+        raise ModelError("MMC116", f"input {name!r}", what, why=why, fix=f"ask for {other} there")
 
 
 def _positive(where: str, size: int) -> int:
@@ -120,11 +121,11 @@ def _unknown(kind: str, name: str, known: list[str]) -> ModelError:
     close = get_close_matches(name, known, n=1)
     what = f"the model has no {kind} of this name"
     fix = f"did you mean {close[0]!r}?" if close else f"its {kind}s: {', '.join(known) or 'none'}"
-    return ModelError("MMC122", f"{kind} {name!r}", what, fix=fix)
+    return ModelError("MMC117", f"{kind} {name!r}", what, fix=fix)
 
 
 def _make_constant(graph: ir.Graph, value: ir.Value, array: Array) -> None:
-    """Turn an input into an initializer; its numbers must fit the input's type exactly (MMC123)."""
+    """Turn an input into an initializer; its numbers must fit the input's type exactly (MMC118)."""
     dtype = value.dtype
     data = np.asarray(array)
     if dtype is not None:
@@ -132,11 +133,14 @@ def _make_constant(graph: ir.Graph, value: ir.Value, array: Array) -> None:
         same = np.array_equal(cast.astype(data.dtype), data, equal_nan=data.dtype.kind == "f")
         if not same and data.dtype.kind != "f":
             what = f"cannot be bound to {data.dtype} values: it is {dtype}"
-            raise ModelError("MMC123", f"input {value.name!r}", what, fix=f"give {dtype} values")
+            raise ModelError("MMC118", f"input {value.name!r}", what, fix=f"give {dtype} values")
         data = cast
     graph.inputs.remove(value)
     value.const_value = ir.Tensor(data, name=value.name)
-    value.type, value.shape = ir.TensorType(ir.DataType.from_numpy(data.dtype)), ir.Shape(data.shape)
+    value.type, value.shape = (
+        ir.TensorType(ir.DataType.from_numpy(data.dtype)),
+        ir.Shape(data.shape),
+    )
     graph.register_initializer(value)
 
 
@@ -152,10 +156,11 @@ def open_dimensions(model: ir.Model) -> Iterator[tuple[str, int, str | None]]:
 
 
 def _refuse_open(model: ir.Model) -> None:
-    """Refuse inputs with open (MMC120) or empty (MMC109) dimensions, naming the flags that help."""
+    """Refuse inputs with open (MMC115) or empty (MMC109) dimensions, naming the flags that help."""
     found = list(open_dimensions(model))
     lines = [
-        f"input {name!r} " + (f"dimension {axis} is {symbol or '?'}" if axis >= 0 else "has no rank")
+        f"input {name!r} "
+        + (f"dimension {axis} is {symbol or '?'}" if axis >= 0 else "has no rank")
         for name, axis, symbol in found
     ]
     flags = [f"--dim {s}=1" for s in dict.fromkeys(s for _, _, s in found if s)]
@@ -164,7 +169,7 @@ def _refuse_open(model: ir.Model) -> None:
     if found:
         what = f"{len(found)} open dimensions in the inputs: " + "; ".join(lines)
         why = "a mobile NPU runs fixed shapes only"
-        raise ModelError("MMC120", "model", what, why=why, fix=" ".join(flags))
+        raise ModelError("MMC115", "model", what, why=why, fix=" ".join(flags))
     for name, dims in shapes.items():
         if dims is not None and 0 in dims:
             what = f"has shape {_show(dims)}: a dimension of size 0"

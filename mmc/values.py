@@ -14,6 +14,7 @@ import onnx_ir as ir
 OPSET = 25
 """The opset of a model in working form."""
 
+DIGEST = "mmc.digest"
 SOURCES = "mmc.sources"
 """Metadata key of a node: the names of the user's nodes it came from, one per line."""
 
@@ -104,8 +105,18 @@ def digest(array: Array) -> str:
     return state.hexdigest()
 
 
+def tensor_digest(tensor: ir.TensorProtocol) -> str:
+    """Return the digest of a tensor's array, computed once: tensors do not change."""
+    found = tensor.meta.get(DIGEST)
+    if found is None:
+        found = tensor.meta[DIGEST] = digest(tensor.numpy())
+    return str(found)
+
+
 def sources(node: ir.Node) -> tuple[str, ...]:
     """Return the names of the user's nodes that this node came from."""
-    return tuple(node.metadata_props.get(SOURCES, "").split("\n")) if SOURCES in (
-        node.metadata_props
-    ) else ()
+    return (
+        tuple(node.metadata_props.get(SOURCES, "").split("\n"))
+        if SOURCES in (node.metadata_props)
+        else ()
+    )

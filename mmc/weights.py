@@ -1,4 +1,4 @@
-"""Weights that stay in their file: memory-mapped tensors, and what can be wrong with such a file."""
+"""Weights that stay in their file: memory-mapped tensors, and what can be wrong with the file."""
 
 from __future__ import annotations
 
