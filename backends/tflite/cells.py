@@ -1,0 +1,266 @@
+"""Which table cell an emitted operator falls into: its cell (types) and its features (form).
+
+The measuring programs and the check name an operator by these two functions and by nothing else, so
+a row of the table and the operator that it judges can never be spelled differently.
+
+A cell is the type of the data ("f32", "s8"), then what else decides which kernel runs: constant
+weights with their granularity ("s8 w=s4 pc": per channel, "pt": per tensor, "block"), a computed
+second operand ("f32 y=f32"), the index type ("f32 idx=i32"), a different result type ("f32 -> i32").
+A feature is a form that kernels often refuse: "rank5", "align-corners", "inner-axis", ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .program import Operator, Program, Tensor
+
+TYPE_NAMES = {
+    "FLOAT32": "f32",
+    "FLOAT16": "f16",
+    "BFLOAT16": "bf16",
+    "FLOAT64": "f64",
+    "INT64": "i64",
+    "INT32": "i32",
+    "UINT32": "u32",
+    "INT16": "s16",
+    "UINT16": "u16",
+    "INT8": "s8",
+    "UINT8": "u8",
+    "INT4": "s4",
+    "INT2": "s2",
+    "BOOL": "bool",
+}
+DATA = {
+    "SELECT": 1,
+    "SELECT_V2": 1,
+    "SPLIT": 1,
+    "TRANSPOSE_CONV": 2,
+    "EMBEDDING_LOOKUP": 1,
+    "SCATTER_ND": 1,
+    "ONE_HOT": 2,
+    "FILL": 1,
+}
+WEIGHTS = {
+    "CONV_2D": 1,
+    "CONV_3D": 1,
+    "CONV_3D_TRANSPOSE": 1,
+    "DEPTHWISE_CONV_2D": 1,
+    "FULLY_CONNECTED": 1,
+    "TRANSPOSE_CONV": 1,
+    "BATCH_MATMUL": 1,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": 2,
+}
+INDEX = {
+    "GATHER": 1,
+    "GATHER_ND": 1,
+    "EMBEDDING_LOOKUP": 0,
+    "SCATTER_ND": 0,
+    "ONE_HOT": 0,
+}
+RESULT = {
+    "CAST": 0,
+    "QUANTIZE": 0,
+    "DEQUANTIZE": 0,
+    "EMBEDDING_LOOKUP": 0,
+    "ARG_MAX": 0,
+    "ARG_MIN": 0,
+    "SHAPE": 0,
+    "WHERE": 0,
+    "TOPK_V2": 1,
+}
+AXIS_INPUT = {
+    "ARG_MAX": 1,
+    "ARG_MIN": 1,
+    "CUMSUM": 1,
+    "REVERSE_V2": 1,
+    "SPLIT": 0,
+    "SPLIT_V": 2,
+    **dict.fromkeys("MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD REDUCE_ALL REDUCE_ANY".split(), 1),
+}
+AXIS_OPTION = ("CONCATENATION", "PACK", "UNPACK", "GATHER", "ONE_HOT")
+SHAPE_INPUT = {
+    "RESHAPE": 1,
+    "BROADCAST_TO": 1,
+    "FILL": 0,
+    "TILE": 1,
+    "PAD": 1,
+    "PADV2": 1,
+    "MIRROR_PAD": 1,
+    "TRANSPOSE": 1,
+    "EXPAND_DIMS": 1,
+    "RESIZE_BILINEAR": 1,
+    "RESIZE_NEAREST_NEIGHBOR": 1,
+    "SPACE_TO_BATCH_ND": 1,
+    "BATCH_TO_SPACE_ND": 1,
+    "SCATTER_ND": 2,
+    "TOPK_V2": 1,
+    "RANGE": 0,
+    "TRANSPOSE_CONV": 0,
+    **AXIS_INPUT,
+}
+"""Inputs that decide the result's shape: a computed one means a shape known only at run time."""
+
+BROADCASTING = frozenset(
+    "ADD SUB MUL DIV MAXIMUM MINIMUM POW SQUARED_DIFFERENCE FLOOR_DIV FLOOR_MOD ATAN2 EQUAL "
+    "NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL LOGICAL_AND LOGICAL_OR BATCH_MATMUL "
+    "SELECT SELECT_V2 BITWISE_XOR RIGHT_SHIFT".split()
+)
+OPTION_FEATURES = {
+    "alignCorners": "align-corners",
+    "halfPixelCenters": "half-pixel",
+    "adjX": "adj-x",
+    "adjY": "adj-y",
+    "exclusive": "exclusive",
+    "reverse": "reverse",
+    "batchDims": "batch-dims",
+    "ellipsisMask": "ellipsis",
+    "newAxisMask": "new-axis",
+    "shrinkAxisMask": "shrink-axis",
+    "approximate": "tanh-form",
+    "keepNumDims": "keep-dims",
+}
+ACTIVATIONS = ("", "fused-relu", "fused-relu-n1", "fused-relu6", "fused-tanh", "fused-sign")
+
+
+def cell(program: Program, op: Operator) -> str:
+    """Return the name of the table cell that decides whether `op` runs."""
+    tensors = program.tensors
+    data = _input(program, op, DATA.get(op.code, 0))
+    if data is None:
+        return "none"
+    constant_data = op.code in ("EMBEDDING_LOOKUP", "DEQUANTIZE")
+    parts = [_typed(data) if constant_data else type_name(data)]
+    weights = _input(program, op, WEIGHTS.get(op.code, -1))
+    if weights is not None:
+        parts.append(("y=" if weights.data is None else "w=") + _typed(weights))
+    index = _input(program, op, INDEX.get(op.code, -1))
+    if index is not None:
+        parts.append(f"idx={type_name(index)}")
+    if op.code in RESULT:
+        parts.append(f"-> {type_name(tensors[op.outputs[RESULT[op.code]]])}")
+    return " ".join(parts)
+
+
+def features(program: Program, op: Operator) -> tuple[str, ...]:
+    """Return the forms of `op` that a target may refuse although it takes the cell."""
+    found = [*_rank(program, op), *_axis(program, op), *_broadcast(program, op)]
+    found += [*_options(op.options), *_operands(program, op)]
+    return tuple(dict.fromkeys(found))
+
+
+def type_name(tensor: Tensor) -> str:
+    """Return the short name of a tensor's type, the unknown ones as they are."""
+    return TYPE_NAMES.get(tensor.dtype, tensor.dtype)
+
+
+def axes(program: Program, op: Operator) -> tuple[int, ...]:
+    """Return the axes, not negative, that `op` works along; empty if it has none."""
+    data = _input(program, op, DATA.get(op.code, 0))
+    if data is None:
+        return ()
+    rank = len(data.shape) + (op.code in ("PACK", "ONE_HOT"))
+    if op.code in AXIS_INPUT:
+        given = _input(program, op, AXIS_INPUT[op.code])
+        if given is None or given.data is None:
+            return ()
+        return tuple(int(axis) % max(rank, 1) for axis in given.data.reshape(-1))
+    if op.code in AXIS_OPTION and hasattr(op.options, "axis"):
+        return (int(getattr(op.options, "axis", 0)) % max(rank, 1),)
+    return ()
+
+
+def _input(program: Program, op: Operator, position: int) -> Tensor | None:
+    """Return input tensor `position`, None if there is none or it is omitted."""
+    if not 0 <= position < len(op.inputs) or op.inputs[position] < 0:
+        return None
+    return program.tensors[op.inputs[position]]
+
+
+def _typed(tensor: Tensor) -> str:
+    """Return the type with the granularity of a constant's quantization: "s4 pc"."""
+    name, quantization = type_name(tensor), tensor.quantization
+    if quantization is None or tensor.data is None:
+        return name
+    return f"{name} {'pc' if quantization.scale.size > 1 else 'pt'}"
+
+
+def _rank(program: Program, op: Operator) -> Iterator[str]:
+    """Yield "rankN" for the largest rank, where it is not the usual 2 to 4."""
+    used = [i for i in (*op.inputs, *op.outputs) if i >= 0]
+    rank = max((len(program.tensors[i].shape) for i in used), default=2)
+    if op.code in ("CONV_3D", "CONV_3D_TRANSPOSE"):
+        return
+    if not 2 <= rank <= 4:
+        yield f"rank{rank}"
+
+
+def _axis(program: Program, op: Operator) -> Iterator[str]:
+    """Yield "axis0" or "inner-axis" where the op does not work along the last axis only."""
+    data = _input(program, op, DATA.get(op.code, 0))
+    if data is None:
+        return
+    last = len(data.shape) - (op.code not in ("PACK", "ONE_HOT"))
+    others = [axis for axis in axes(program, op) if axis != last]
+    if others:
+        yield "axis0" if 0 in others else "inner-axis"
+
+
+def _broadcast(program: Program, op: Operator) -> Iterator[str]:
+    """Yield "broadcast" (one operand is stretched) or "broadcast-both"."""
+    if op.code not in BROADCASTING:
+        return
+    shapes = [t.shape for i in range(len(op.inputs)) if (t := _input(program, op, i)) is not None]
+    if op.code == "BATCH_MATMUL":
+        shapes = [shape[:-2] for shape in shapes]
+    if len(set(shapes)) > 1:
+        result = program.tensors[op.outputs[0]].shape
+        if op.code == "BATCH_MATMUL":
+            result = result[:-2]
+        yield "broadcast" if result in shapes else "broadcast-both"
+
+
+def _options(options: Any) -> Iterator[str]:
+    """Yield the features that stand in the op's options."""
+    for name, feature in OPTION_FEATURES.items():
+        if getattr(options, name, False):
+            yield feature
+    if activation := getattr(options, "fusedActivationFunction", 0):
+        yield ACTIVATIONS[activation]
+    if any(getattr(options, f"dilation{side}Factor", 1) > 1 for side in "DHW"):
+        yield "dilation"
+    if getattr(options, "padding", 0) == 1:
+        yield "valid"
+    if getattr(options, "depthMultiplier", 1) > 1:
+        yield "multiplier"
+    if hasattr(options, "keepDims") and not options.keepDims:
+        yield "drop-dims"
+    if type(options).__name__ == "MirrorPadOptionsT" and options.mode == 1:
+        yield "symmetric"
+
+
+def _operands(program: Program, op: Operator) -> Iterator[str]:
+    """Yield the features that stand in the operands."""
+    data, weights = (_input(program, op, WEIGHTS.get(op.code, -1) - k) for k in (1, 0))
+    if op.code == "CONV_2D" and data and weights and data.shape[-1] != weights.shape[-1]:
+        yield "groups"
+    steps = _input(program, op, 3) if op.code == "STRIDED_SLICE" else None
+    if steps is not None and steps.data is not None:
+        if (steps.data < 0).any():
+            yield "negative-stride"
+        elif (steps.data > 1).any():
+            yield "stride"
+    if op.code in ("PAD", "PADV2", "MIRROR_PAD"):
+        yield from _padding(_input(program, op, 1))
+
+
+def _padding(pads: Tensor | None) -> Iterator[str]:
+    """Yield which unusual axes of an image are padded."""
+    if pads is None or pads.data is None:
+        return
+    padded = pads.data.reshape(-1, 2).any(axis=1)
+    if padded[0]:
+        yield "pad-batch"
+    if padded[-1]:
+        yield "pad-channels"

@@ -1,0 +1,191 @@
+"""Does a target take a program? All findings, at the three levels of docs/legality.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ai_edge_litert import schema_py_generated as schema
+
+from mmc.diagnostics import Diagnostic, Severity
+from mmc.target import Support, Target, Verdict, load_target
+
+from .cells import SHAPE_INPUT, cell, features
+from .program import Operator, Program
+
+BUILTIN = frozenset(n for n in dir(schema.BuiltinOperator) if n[0] != "_") - {"CUSTOM", "DELEGATE"}
+OFF_NPU = frozenset({"MMC205", "MMC206", "MMC207", "MMC208"})
+"""The codes that say "emitted, but runs on the CPU": what --require-npu turns into a failure."""
+
+
+def check(program: Program, target: Target) -> list[Diagnostic]:
+    """Return every finding on `program`, in operator order; empty means clean.
+
+    Errors: it cannot be emitted right. Warnings: it runs, but off the NPU. Notes: it could be better.
+    """
+    fallback = load_target(target.fallback) if target.fallback else target
+    graph = Uses.of(program)
+    return [
+        finding
+        for op in program.operators
+        for finding in (
+            *emission(program, op),
+            *legality(program, op, target, fallback),
+            *advice(program, op, target, graph),
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Uses:
+    """The tensors that an operator of the program writes or reads."""
+
+    written: frozenset[int]
+    read: frozenset[int]
+
+    @classmethod
+    def of(cls, program: Program) -> Uses:
+        """Collect them."""
+        return cls(
+            frozenset(i for op in program.operators for i in op.outputs),
+            frozenset(i for op in program.operators for i in op.inputs),
+        )
+
+
+def where(op: Operator) -> str:
+    """Name an operator for the user: the emitted code and the ONNX nodes it came from."""
+    if not op.sources:
+        return f"{op.code} (made by mmc)"
+    more = f" and {len(op.sources) - 1} more" if len(op.sources) > 1 else ""
+    return f"{op.code} '{op.sources[0]}'{more}"
+
+
+def emission(program: Program, op: Operator) -> Iterator[Diagnostic]:
+    """Yield what no target can take: operators outside the schema, shapes known at run time only."""
+    if op.code not in BUILTIN:
+        yield error(
+            "MMC202",
+            op,
+            "is a custom operator",
+            "no runtime has it without code of its own, and mmc writes none",
+            "express the node by standard ONNX operators",
+        )
+    for index in (*op.inputs, *op.outputs):
+        if index >= 0 and any(size < 0 for size in program.tensors[index].shape):
+            tensor = program.tensors[index]
+            yield open_shape(op, f"tensor '{tensor.name}' has shape {list(tensor.shape)}")
+            return
+    position = SHAPE_INPUT.get(op.code, -1)
+    if 0 <= position < len(op.inputs) and op.inputs[position] >= 0:
+        tensor = program.tensors[op.inputs[position]]
+        if tensor.data is None:
+            yield open_shape(op, f"its operand '{tensor.name}', which sets the shape, is computed")
+
+
+def open_shape(op: Operator, why: str) -> Diagnostic:
+    """Return the finding for a shape that is not known before the model runs."""
+    fix = "fix the dimensions with --input-shape or --dim, or bind the input with --const"
+    return error("MMC203", op, "has a shape that is known at run time only", why, fix)
+
+
+def error(code: str, op: Operator, what: str, why: str, fix: str) -> Diagnostic:
+    """Return a finding that stops the emission."""
+    return Diagnostic(code, Severity.ERROR, where(op), what, why, fix)
+
+
+def legality(
+    program: Program, op: Operator, target: Target, fallback: Target
+) -> Iterator[Diagnostic]:
+    """Yield what the tables say of one operator, the worst first."""
+    if op.code not in BUILTIN:
+        return
+    name, forms = cell(program, op), features(program, op)
+    on_host = fallback.support(op.code, name, forms)
+    if on_host.verdict is Verdict.WRONG:
+        yield error(
+            "MMC201",
+            op,
+            "would compute wrong values without an error",
+            refusal(op, on_host, fallback),
+            fix_for(target, fallback, op, on_host),
+        )
+        return
+    support = target.support(op.code, name, forms) if target is not fallback else on_host
+    if target.runs_on == "npu" and not support.ok and on_host.verdict is not Verdict.NO:
+        yield off_npu(op, support, target, fallback)
+    elif not support.ok and on_host.verdict is Verdict.NO:
+        yield error(
+            "MMC204",
+            op,
+            "is executed by no kernel of this target",
+            refusal(op, on_host, fallback),
+            fix_for(target, fallback, op, support),
+        )
+    elif target.runs_on == "npu" and on_host.verdict is Verdict.NO:
+        yield note(
+            "MMC223",
+            op,
+            "runs on the NPU only: the host cannot verify it",
+            refusal(op, on_host, fallback),
+        )
+
+
+def off_npu(op: Operator, support: Support, target: Target, fallback: Target) -> Diagnostic:
+    """Return the finding for an operator that the host runs in the NPU's stead."""
+    entry, _, feature = support.entry.partition(" | ")
+    code, what = {
+        Verdict.NO_COMPILE: ("MMC207", "selected for the NPU, then not compiled"),
+        Verdict.UNKNOWN: ("MMC208", "this form was never measured"),
+    }.get(support.verdict, ("MMC206", feature) if feature else ("MMC205", entry))
+    return Diagnostic(
+        code,
+        Severity.WARNING,
+        where(op),
+        f"runs on the CPU: {what}",
+        refusal(op, support, target),
+        fix_for(target, fallback, op, support),
+    )
+
+
+def refusal(op: Operator, support: Support, target: Target) -> str:
+    """Say what the table says, and where it has it from."""
+    said = f"{op.code} with {support.entry.replace(' | ', ', form ')}"
+    if support.verdict is Verdict.UNKNOWN:
+        return f"{said} is not in the table of {target.name} ({target.family}.toml)"
+    words = {
+        Verdict.NO: "is refused by",
+        Verdict.NO_COMPILE: "does not compile for",
+        Verdict.WRONG: "is silently wrong on",
+    }
+    taken = f"; taken: {support.architectures}" if "yes" in support.architectures else ""
+    source = f"{target.family}.toml, {support.source}"
+    return f"{said} {words[support.verdict]} {target.name}{taken} ({source})"
+
+
+def fix_for(target: Target, fallback: Target, op: Operator, support: Support) -> str:
+    """Return the most specific hint: by operator and type, operator and form, then any operator."""
+    entry, _, feature = support.entry.partition(" | ")
+    kinds = [part for part in (entry, entry.split(" ")[0], *feature.split("+"), "*") if part]
+    for operator in (op.code, "*"):
+        for kind in kinds:
+            for table in (target.fixes, fallback.fixes):
+                if f"{operator} {kind}" in table:
+                    return table[f"{operator} {kind}"]
+    return ""
+
+
+def advice(program: Program, op: Operator, target: Target, graph: Uses) -> Iterator[Diagnostic]:
+    """Yield the legal forms that have a faster one."""
+    name = cell(program, op) if op.code == "BATCH_MATMUL" else ""
+    if " w=" in name:
+        why = "a constant operand is packed once by FULLY_CONNECTED, each time by BATCH_MATMUL"
+        yield note("MMC221", op, "multiplies by a constant", why, "use FULLY_CONNECTED")
+    inner = set(op.inputs[:1]) <= graph.written and set(op.outputs) <= graph.read
+    if op.code == "TRANSPOSE" and inner:
+        why = "data moves between two layouts inside the model"
+        yield note("MMC222", op, "is an inner transpose", why)
+
+
+def note(code: str, op: Operator, what: str, why: str, fix: str = "") -> Diagnostic:
+    """Return a finding that costs speed only."""
+    return Diagnostic(code, Severity.NOTE, where(op), what, why, fix)

@@ -1,0 +1,229 @@
+"""What a device takes, as data: `load_target("hexagon_v73")`.
+
+A target is one architecture of a family; a family is one TOML file in mmc/backends/targets, made by
+`python -m mmc.backends.targets.generate` from measurements. Entries are grouped by verdict:
+
+    [ops.GELU.measured]                       # the last word names an entry of [sources]
+    "yes" = ["s8"]
+    "yes v69+, no-compile v68" = ["f32"]      # architectures that are not named say no
+    "no" = ["s16", "f32 | rank6"]             # cell, or cell | feature (mmc.backends.tflite.cells)
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from mmc.diagnostics import UsageError
+
+FOLDER = "mmc.backends.targets"
+SEPARATOR = " | "
+
+
+class Verdict(StrEnum):
+    """What happens to an operator, from best to worst."""
+
+    YES = "yes"
+    UNKNOWN = "unknown"  # never measured
+    NO = "no"
+    NO_COMPILE = "no-compile"  # selected for the NPU, then refused by its compiler
+    WRONG = "wrong"  # runs, and computes something else
+
+
+SEVERITY = tuple(Verdict)
+
+
+@dataclass(frozen=True)
+class Support:
+    """A verdict with the row it comes from: `entry` is the cell or "cell | feature"."""
+
+    verdict: Verdict
+    entry: str
+    architectures: str = ""
+    source: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Say whether the operator runs, and runs right."""
+        return self.verdict is Verdict.YES
+
+
+@dataclass(frozen=True)
+class Target:
+    """One architecture.
+
+    Attributes:
+        runs_on: "npu" or "cpu".
+        fallback: the target that runs what this one refuses; "" if none.
+        int64: whether 64-bit integers may stay inside the artifact.
+        lowerings: families of lowerings that need more than plain operators, such as "lstm".
+        max_rank: the largest rank of any operand.
+        ops: emitted operator -> entry -> support.
+        fixes: "OP type", "OP feature", "* type" ... -> what the user can do about a refusal.
+    """
+
+    name: str
+    family: str
+    architecture: str
+    runs_on: str
+    socs: tuple[str, ...]
+    fallback: str
+    int64: bool
+    lowerings: frozenset[str]
+    max_rank: int
+    sources: Mapping[str, str]
+    ops: Mapping[str, Mapping[str, Support]]
+    fixes: Mapping[str, str]
+
+    def allows(self, lowering: str) -> bool:
+        """Say whether a family of lowerings ("lstm") may be used."""
+        return lowering in self.lowerings
+
+    def support(self, op: str, cell: str, features: Iterable[str] = ()) -> Support:
+        """Return the worst verdict on an operator of this cell with these features.
+
+        A feature that was not measured for the cell is judged as for float; one that was never
+        measured does not count.
+        """
+        table = self.ops.get(op, {})
+        plain = table.get(cell, Support(Verdict.UNKNOWN, cell))
+        found = [plain, *self._featured(table, cell, tuple(features))]
+        return max(found, key=lambda support: SEVERITY.index(support.verdict))
+
+    def _featured(
+        self, table: Mapping[str, Support], cell: str, features: tuple[str, ...]
+    ) -> list[Support]:
+        """Return what the table says on the combination, else on each feature."""
+        together = table.get(cell + SEPARATOR + "+".join(features))
+        if together is not None:
+            return [together]
+        found = []
+        for feature in features:
+            key = next((k for k in (cell, as_float(cell)) if k + SEPARATOR + feature in table), "")
+            if key:
+                found.append(table[key + SEPARATOR + feature])
+            elif feature.startswith("rank") and int(feature[4:]) > self.max_rank:
+                limit = f"{cell}{SEPARATOR}{feature}"
+                found.append(Support(Verdict.NO, limit, "", self.sources.get("max_rank", "")))
+        return found
+
+
+def targets() -> list[str]:
+    """Return the names of all targets, sorted by family and age."""
+    return [name for family in families() for name in names(family, read(family))]
+
+
+@cache
+def load_target(name: str) -> Target:
+    """Return the target called `name`.
+
+    Raises:
+        UsageError: MMC200 if there is none; MMC209 for targets that are announced only.
+    """
+    if name.startswith("ane_"):
+        raise UsageError(
+            "MMC209",
+            f"target {name!r}",
+            "is not there yet: Core ML artifacts are a later capability",
+            fix=f"available now: {', '.join(targets())}",
+        )
+    for family in families():
+        data = read(family)
+        if name in names(family, data):
+            architecture = name.removeprefix(f"{family}_")
+            return build(name, architecture, data)
+    near = get_close_matches(name, targets(), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    fix = f"{hint}Available: {', '.join(targets())}"
+    raise UsageError("MMC200", f"target {name!r}", "is not known", fix=fix)
+
+
+def families() -> list[str]:
+    """Return the families that have a table."""
+    names = (entry.name for entry in files(FOLDER).iterdir())
+    return sorted(
+        name.removesuffix(".toml")
+        for name in names
+        if name.endswith(".toml") and not name.endswith("_head.toml")
+    )
+
+
+@cache
+def read(family: str) -> Mapping[str, Any]:
+    """Return the parsed table of a family."""
+    return tomllib.loads(files(FOLDER).joinpath(f"{family}.toml").read_text(encoding="utf-8"))
+
+
+def names(family: str, data: Mapping[str, Any]) -> list[str]:
+    """Return a family's target names: the family itself if it is its only architecture."""
+    return [a if a == family else f"{family}_{a}" for a in data["architectures"]]
+
+
+def build(name: str, architecture: str, data: Mapping[str, Any]) -> Target:
+    """Return the target that `data` describes for one architecture."""
+    architectures = tuple(data["architectures"])
+    return Target(
+        name=name,
+        family=data["family"],
+        architecture=architecture,
+        runs_on=data["runs_on"],
+        socs=tuple(data["architectures"][architecture]),
+        fallback=data["fallback"],
+        int64=data["int64"],
+        lowerings=frozenset(data["lowerings"]),
+        max_rank=data["rules"]["max_rank"],
+        sources=data["sources"],
+        ops={
+            op: entries(groups, architecture, architectures) for op, groups in data["ops"].items()
+        },
+        fixes=data.get("fixes", {}),
+    )
+
+
+def entries(
+    groups: Mapping[str, Mapping[str, list[str]]], architecture: str, known: tuple[str, ...]
+) -> dict[str, Support]:
+    """Return entry -> support for one operator; of two sources the first one counts."""
+    result: dict[str, Support] = {}
+    for source, verdicts in groups.items():
+        for text, cells in verdicts.items():
+            verdict = verdict_of(text, architecture, known)
+            for cell in cells:
+                result.setdefault(cell, Support(verdict, cell, text, source))
+    return result
+
+
+def verdict_of(text: str, architecture: str, known: tuple[str, ...]) -> Verdict:
+    """Return what "yes v69+, no-compile v68" says of an architecture; not named means no."""
+    for part in text.split(", "):
+        word, *named = part.split(" ")
+        if not named or architecture in expand(named, known):
+            return Verdict(word)
+    return Verdict.NO
+
+
+def expand(named: Iterable[str], known: tuple[str, ...]) -> set[str]:
+    """Return the architectures meant by ["v68", "v73+"]."""
+    result: set[str] = set()
+    for name in named:
+        start = known.index(name.removesuffix("+"))
+        result.update(known[start:] if name.endswith("+") else (name,))
+    return result
+
+
+def as_float(cell: str) -> str:
+    """Return the cell of the same operator in float: types replaced, index types kept."""
+    words = []
+    for word in cell.split():
+        name, mark, kind = word.rpartition("=")
+        if name == "idx" or word == "->":
+            words.append(word)
+        elif kind not in ("pc", "pt"):
+            words.append(f"{name}{mark}f32")
+    return " ".join(words)
