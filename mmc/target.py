@@ -180,7 +180,8 @@ def build(name: str, architecture: str, data: Mapping[str, Any]) -> Target:
         max_rank=data["rules"]["max_rank"],
         sources=data["sources"],
         ops={
-            op: entries(groups, architecture, architectures) for op, groups in data["ops"].items()
+            op: entries(groups, architecture, architectures)
+            for op, groups in data.get("ops", {}).items()
         },
         fixes=data.get("fixes", {}),
     )

@@ -105,7 +105,7 @@ class Maker:
         return self._add(tensor)
 
     def bias(self, size: int, weights: int) -> int:
-        """Add the bias of a convolution or linear layer: int32 or int64 codes under quantization."""
+        """Add the bias of a convolution or linear layer: wide integers if quantized."""
         real = np.random.default_rng(8).uniform(-1, 1, size)
         if self.dtype not in STEPS:
             return self._add(

@@ -94,7 +94,7 @@ def concat(dtype: str, shape: tuple[int, ...], axis: int) -> Case:
 def stacks(dtype: str) -> Iterator[Case]:
     """Yield PACK, UNPACK, SPLIT and SPLIT_V along the last, an inner and the first axis."""
     for axis in (2, 1, 0):
-        many = (8, 16)[:axis] + (2,) + (8, 16)[axis:]
+        many = (*(8, 16)[:axis], 2, *(8, 16)[axis:])
         m = Maker(dtype)
         yield m.case("PACK", [m.x((8, 16)), m.x((8, 16))], [m.x(many)], axis=axis, valuesCount=2)
         m = Maker(dtype)

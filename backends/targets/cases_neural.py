@@ -10,10 +10,15 @@ from .cases import FLOATS, IMAGE, Case, Maker
 # (activations, weights, slice axis present): what a compiler writes and what FACTS names.
 WEIGHTS: tuple[tuple[str, str, bool], ...] = (
     ("FLOAT32", "FLOAT32", False),
-    *((a, w, pc) for a in ("FLOAT32", "INT8", "INT16") for w in ("INT8", "INT4", "INT2") for pc in (True, False)),
+    *(
+        (activations, weights, sliced)
+        for activations in ("FLOAT32", "INT8", "INT16")
+        for weights in ("INT8", "INT4", "INT2")
+        for sliced in (True, False)
+    ),
     ("INT16", "INT16", False),
     ("FLOAT16", "FLOAT16", False),
-)  # fmt: skip
+)
 FORMS: tuple[dict[str, Any], ...] = (
     {"padding": 1},
     {"dilationWFactor": 2, "dilationHFactor": 2},

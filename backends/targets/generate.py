@@ -1,4 +1,4 @@
-"""Make the target tables from the measurements: `python -m mmc.backends.targets.generate [--check]`.
+"""Make the target tables from measurements: `python -m mmc.backends.targets.generate [--check]`.
 
 hexagon.toml = hexagon_head.toml + hexagon_legality.csv (the plugin's answers, see `measure`), then
 what hexagon_qnn.csv (the validator's answers below the plugin) adds for types the plugin was not

@@ -1,4 +1,4 @@
-"""Ask the vendor's compiler, through the installed wheels, what it takes. Nothing of it is kept here.
+"""Ask the vendor's compiler, through the installed wheels, what it takes; nothing of it is kept.
 
 Needs `ai-edge-litert==2.3.0` and `onnxruntime-qnn==2.6.0` (`pip install --no-deps`), Linux x86-64.
 """
@@ -26,7 +26,7 @@ SELECTED = re.compile(r"selected (\d+) ops, from a total of (\d+) ops")
 
 @dataclass(frozen=True)
 class Verdict:
-    """How many operators the plugin selected, of how many, and whether what it selected compiled."""
+    """How many operators the plugin selected, of how many, and whether they compiled."""
 
     selected: int
     total: int
@@ -52,7 +52,7 @@ def package(name: str) -> Path:
 
 
 def ask(model: Path, architecture: str, timeout: float = 120) -> Verdict:
-    """Return the verdict on a .tflite file; a crash or a time-out of the tool counts as not compiled."""
+    """Return the verdict on a .tflite file; a crash or a time-out counts as "no"."""
     libraries, litert = package("onnxruntime_qnn"), package("ai_edge_litert")
     with tempfile.TemporaryDirectory() as folder:
         # The plugin is linked against this library, which the wheel lacks and HTP never calls.

@@ -5,7 +5,7 @@ a row of the table and the operator that it judges can never be spelled differen
 
 A cell is the type of the data ("f32", "s8"), then what else decides which kernel runs: constant
 weights with their granularity ("s8 w=s4 pc": per channel, "pt": per tensor, "block"), a computed
-second operand ("f32 y=f32"), the index type ("f32 idx=i32"), a different result type ("f32 -> i32").
+second operand ("f32 y=f32"), the index type ("f32 idx=i32"), the result type ("f32 -> i32").
 A feature is a form that kernels often refuse: "rank5", "align-corners", "inner-axis", ...
 """
 

@@ -21,7 +21,7 @@ OFF_NPU = frozenset({"MMC205", "MMC206", "MMC207", "MMC208"})
 def check(program: Program, target: Target) -> list[Diagnostic]:
     """Return every finding on `program`, in operator order; empty means clean.
 
-    Errors: it cannot be emitted right. Warnings: it runs, but off the NPU. Notes: it could be better.
+    Errors: it cannot be emitted right. Warnings: it runs off the NPU. Notes: it could be better.
     """
     fallback = load_target(target.fallback) if target.fallback else target
     graph = Uses.of(program)
@@ -61,7 +61,7 @@ def where(op: Operator) -> str:
 
 
 def emission(program: Program, op: Operator) -> Iterator[Diagnostic]:
-    """Yield what no target can take: operators outside the schema, shapes known at run time only."""
+    """Yield what no target can take: custom operators, shapes known at run time."""
     if op.code not in BUILTIN:
         yield error(
             "MMC202",
