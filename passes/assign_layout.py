@@ -30,7 +30,7 @@ class AssignLayout(Pass):
 
     def run(self, model: Model) -> int:
         """Return the number of regions whose layout changed."""
-        moves = int(_move(model, list(_channels_last_seeds(model.graph))))
+        moves = int(_move(model, list(_channels_last_seeds(model.graph)), prefer=True))
         refused: set[tuple[Node, Perm, bool]] = set()
         while moves < self.max_moves:
             seed = next(_single_seeds(model.graph, refused), None)
@@ -44,12 +44,12 @@ class AssignLayout(Pass):
         return moves
 
 
-def _move(model: Model, seeds: list[Seed]) -> bool:
+def _move(model: Model, seeds: list[Seed], *, prefer: bool = False) -> bool:
     """Grow a field from the seeds and adopt the part of it that gains."""
     if not seeds:
         return False
     found = grow(seeds)
-    chosen = choose(found)
+    chosen = choose(found, prefer=prefer)
     if chosen:
         adopt(model, found, chosen)
     return bool(chosen)

@@ -71,6 +71,10 @@ class _Adoption:
         a = self.stored.get(x, identity(len(q)))
         b = self.field.layout(y) if node in self.chosen else identity(len(q))
         r = between(a, compose(q, b))
+        copy = self.copies.setdefault((x, compose(a, r)), y)
+        if copy is not y:
+            node.replace_input_with(0, copy)
+            r = identity(len(r))
         self.store(y, b)
         node.attributes.add(ir.AttrInt64s("perm", r))
         if r == identity(len(r)):

@@ -30,7 +30,7 @@ class _Network:
 
     def arc(self, tail: Vertex, head: Vertex, capacity: float) -> None:
         """Pay `capacity` when `tail` adopts and `head` does not."""
-        if capacity > 0 and tail is not head and tail != SINK and head != SOURCE:
+        if capacity > 0 and tail is not head and tail is not SINK and head is not SOURCE:
             self.capacity[tail, head] += capacity
 
     def table(self, a: Vertex, b: Vertex, costs: tuple[int, int, int, int]) -> None:
@@ -61,8 +61,11 @@ class _Network:
         return value + self.offset, adopted
 
 
-def choose(field: Field) -> set[Node]:
-    """Return the nodes that adopt the field; empty when keeping everything costs no more."""
+def choose(field: Field, *, prefer: bool = False) -> set[Node]:
+    """Return the nodes that adopt the field, as many as possible at the least cost.
+
+    Empty when keeping everything costs no more; with `prefer`, only when it costs less.
+    """
     network = _Network()
     transposes = {
         node
@@ -73,13 +76,26 @@ def choose(field: Field) -> set[Node]:
     variables = set(field.nodes) | {t for t in transposes if t.outputs[0] in field.layouts}
     for value in _values(field):
         _value_arcs(network, field, variables, value)
-    present = 0
+    present = sum(_present_cost(field, value) for value in field.layouts)
     for node in transposes:
-        present += _transpose_arcs(network, field, variables, node)
+        if not _reads_field(field, node):
+            present += _transpose_arcs(network, field, variables, node)
     for node in field.nodes:
         network.arc(node, SINK, _broadcast_cost(field, node))
     best, adopted = network.solve()
-    return {n for n in variables if n in adopted} if best < present else set()
+    gains = best < present or (prefer and best == present)
+    return {n for n in variables if n in adopted} if gains else set()
+
+
+def _reads_field(field: Field, node: Node) -> bool:
+    """Say whether a transpose just makes the field's layout of its operand: any reader's copy."""
+    x, y = node.inputs[0], node.outputs[0]
+    return x in field.layouts and y not in field.layouts and transposed_by(node) == field.layout(x)
+
+
+def _present_cost(field: Field, value: Value) -> int:
+    copied = any(transposed_by(n) and _reads_field(field, n) for n, _ in value.uses())
+    return cost(shape_of(value), field.layouts[value]) if copied else 0
 
 
 def _values(field: Field) -> list[Value]:
@@ -103,6 +119,7 @@ def _value_arcs(network: _Network, field: Field, variables: set[Node], value: Va
     readers: list[Vertex] = [SINK] if value.is_graph_output() else []
     for node, position in value.uses():
         if transposed_by(node) is not None:
+            readers += [SOURCE] if _reads_field(field, node) else []
             continue
         sides = field.nodes.get(node)
         wanted = sides.inputs.get(position) if sides else None

@@ -1,0 +1,255 @@
+"""Layout assignment: exact on generated graphs, and no transpose left that nothing forces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import permutations
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmc.evaluate import run_model
+from mmc.instruments import Verify
+from mmc.ir import Model, parse, print_ir, shape_of
+from mmc.layout.permutation import (
+    between,
+    compose,
+    identity,
+    inverse,
+    permuted,
+    same_order,
+    through_reshape,
+)
+from mmc.pass_manager import PassManager
+from mmc.passes.assign_layout import AssignLayout
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.fold_constants import FoldConstants
+from mmc.passes.to_nhwc import ToNhwc
+from mmc.pattern import Builder
+from mmc.shapes import infer
+
+
+def arrange(model: Model, **options: str) -> dict[str, int]:
+    """Run the layout passes and count the operators."""
+    steps = (ToNhwc(**options), FoldConstants(), AssignLayout(), EliminateDeadCode())
+    PassManager(steps, [Verify()]).run(model)
+    return dict(Counter(node.op_type for node in model.graph))
+
+
+def conv_text(body: str, result: str) -> str:
+    return f"""<ir_version: 13, opset_import: ["" : 25]>
+        g (float[1,3,8,8] x) => (float[{result}] y) {{ {body} }}"""
+
+
+W = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
+CONV = "c = Conv <pads = [1, 1, 1, 1], kernel_shape = [3, 3]> (x, w)"
+
+
+@given(st.permutations(range(4)), st.permutations(range(4)))
+def test_permutation_algebra(p: list[int], q: list[int]) -> None:
+    x = np.arange(120).reshape(2, 3, 4, 5)
+    a, b = tuple(p), tuple(q)
+    assert np.array_equal(x.transpose(a).transpose(b), x.transpose(compose(a, b)))
+    assert np.array_equal(x.transpose(a).transpose(inverse(a)), x)
+    assert np.array_equal(x.transpose(a).transpose(between(a, b)), x.transpose(b))
+    assert permuted(x.shape, a) == x.transpose(a).shape
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ((2, 3, 4, 5), (2, 3, 20)),
+        ((2, 3, 20), (2, 3, 4, 5)),
+        ((1, 6, 1, 5), (1, 2, 3, 5)),
+        ((2, 3, 1), (6, 1)),
+        ((1, 4, 1, 6), (4, 6)),
+        ((4, 6), (24,)),
+        ((1, 1), (1,)),
+        ((2, 6), (3, 4)),
+    ],
+)
+def test_reshape_carries_exactly_the_layouts_that_move_nothing(
+    source: tuple[int, ...], target: tuple[int, ...]
+) -> None:
+    x = np.arange(int(np.prod(source))).reshape(source)
+    for p in permutations(range(len(source))):
+        memory = x.transpose(p).reshape(-1)
+        fits = [
+            q
+            for q in permutations(range(len(target)))
+            if np.array_equal(x.reshape(target).transpose(q).reshape(-1), memory)
+        ]
+        found = through_reshape(source, target, p)
+        assert (found in fits) if fits else found is None
+        assert all(same_order(target, q, fits[0]) for q in fits)
+
+
+def test_conv_relu_needs_only_the_transposes_of_its_ends() -> None:
+    model = parse(conv_text(f"{CONV} y = Relu(c)", "1,4,8,8"), w=W)
+    infer(model)
+    arrange(model)
+    assert (
+        print_ir(model)
+        == """\
+%0: float[1,3,8,8] = input
+%1: float[1,8,8,3] = Transpose(%0) perm=[0,2,3,1]
+@0: float[4,3,3,3] = const
+%2: float[1,8,8,4] = mmc.Conv2d(%1, @0, _) dilations=[1,1] group=1 pads=[1,1,1,1] strides=[1,1]
+%3: float[1,8,8,4] = Relu(%2)
+%4: float[1,4,8,8] = Transpose(%3) perm=[0,3,1,2]
+return %4
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "result", "transposes"),
+    [
+        (f"{CONV} s = Sigmoid(c) y = Mul(c, s)", "1,4,8,8", 2),
+        (f"{CONV} m = ReduceMean(c, ax) s = Sigmoid(m) t = Mul(c, s) y = Flatten(t)", "1,256", 2),
+        (f"{CONV} m = ReduceMean<keepdims = 0>(c, ax) y = Relu(m)", "1,4", 1),
+        (f"{CONV} t = Concat <axis = 1> (c, x) y = ReduceMax<keepdims = 0>(t, ax)", "1,7", 1),
+        (f"{CONV} f = Reshape(c, flat) t = Transpose <perm = [0, 2, 1]> (f) y = Relu(t)",
+         "1,64,4", 1),
+        (f"{CONV} t = Transpose <perm = [0, 2, 3, 1]> (c) y = Softmax(t)", "1,8,8,4", 1),
+        (f"{CONV} a, b = Split <axis = 1> (c, two) y = Add(a, b)", "1,2,8,8", 2),
+        (f"{CONV} y = Add(c, row)", "1,4,8,8", 2),
+    ],
+)  # fmt: skip
+def test_no_transpose_is_left_that_the_ends_do_not_force(
+    body: str, result: str, transposes: int
+) -> None:
+    constants = {
+        "w": W,
+        "ax": np.array([2, 3]),
+        "flat": np.array([1, 4, 64]),
+        "two": np.array([2, 2]),
+        "row": np.arange(8, dtype=np.float32),
+    }
+    used = {k: v for k, v in constants.items() if k in body.replace("(", " ").replace(")", " ")}
+    model = parse(conv_text(body, result), **used)
+    infer(model)
+    x = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
+    before = run_model(model, {"x": x})
+    assert arrange(model).get("Transpose", 0) == transposes
+    np.testing.assert_allclose(run_model(model, {"x": x})["y"], before["y"], rtol=1e-5, atol=1e-5)
+
+
+def test_images_enter_and_leave_channels_last_when_asked() -> None:
+    model = parse(conv_text(f"{CONV} y = Relu(c)", "1,4,8,8"), w=W)
+    infer(model)
+    assert "Transpose" not in arrange(model, io_layout="nhwc")
+    assert shape_of(model.graph.inputs[0]) == (1, 8, 8, 3)
+    assert [v.name for v in (*model.graph.inputs, *model.graph.outputs)] == ["x", "y"]
+
+
+def test_transposes_of_siblings_become_one_above_the_split() -> None:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,6,8] x) => (float[6,2,8] p, float[6,2,8] q) {
+            a, b = Split <axis = 0> (x, two)
+            c = Relu(a)  d = Relu(b)
+            p = Transpose <perm = [1, 0, 2]> (c)  q = Transpose <perm = [1, 0, 2]> (d) }""",
+        two=np.array([2, 2]),
+    )
+    infer(model)
+    x = np.random.default_rng(0).standard_normal((4, 6, 8)).astype(np.float32)
+    before = run_model(model, {"x": x})
+    assert arrange(model)["Transpose"] == 1
+    for name, value in run_model(model, {"x": x}).items():
+        assert np.array_equal(value, before[name])
+
+
+STEPS = ["conv", "relu", "residual", "concat", "split", "pool", "squeeze-excite", "shuffle", "slice",
+         "pad", "softmax", "row", "mean", "tokens", "resize", "fan-out"]  # fmt: skip
+
+
+def draw_model(steps: list[str], seed: int) -> Model:
+    """Build an image network from step names; every value is at most (2, 12, 12, 12)."""
+    rng = np.random.default_rng(seed)
+    x = ir.Value(name="x", shape=ir.Shape((2, 4, 6, 6)), type=ir.TensorType(ir.DataType.FLOAT))
+    out, now, extra = Builder(), x, []
+    for step in steps:
+        now = _step(out, step, now, rng, extra)
+        for node in out.tape.nodes:
+            if node.outputs[0].type is None:
+                from mmc.shapes import infer_node
+
+                infer_node(node)
+    now.name = "y"
+    for number, value in enumerate(extra):
+        value.name = f"z{number}"
+    outputs = list(dict.fromkeys([now, *extra]))
+    for number, node in enumerate(out.tape.nodes):
+        node.name = f"n{number}"
+        for value in node.outputs:
+            value.name = value.name or f"v{number}_{value.index()}"
+    graph = ir.Graph([x], outputs, nodes=out.tape.nodes, name="g", opset_imports={"": 25})
+    for value in out.tape.initializers:
+        graph.register_initializer(value)
+    model = Model(graph, ir_version=13)
+    infer(model)
+    return model
+
+
+def _step(
+    out: Builder, step: str, x: ir.Value, rng: np.random.Generator, extra: list[ir.Value]
+) -> ir.Value:
+    n, c, h, w = shape_of(x)
+    kernel = rng.standard_normal((4, c, 3, 3)).astype(np.float32) / np.float32(3 * c**0.5)
+    pads = np.array([0, 0, 1, 0, 0, 0, 0, 1])
+    match step:
+        case "conv":
+            return out.Conv(x, kernel, pads=[1, 1, 1, 1], kernel_shape=[3, 3])
+        case "residual":
+            return out.Add(x, out.Conv(x, rng.standard_normal((c, c, 1, 1)).astype(np.float32)))
+        case "concat" if c < 9:
+            return out.Concat(x, out.Relu(x), axis=1)
+        case "split" if c % 2 == 0:
+            return out.Mul(*out.node("Split", [x, [c // 2, c // 2]], outputs=2, axis=1))
+        case "pool" if h > 2 and w > 2:
+            return out.MaxPool(x, kernel_shape=[2, 2], strides=[1, 1])
+        case "squeeze-excite":
+            return out.Mul(x, out.Sigmoid(out.ReduceMean(x, [2, 3])))
+        case "shuffle" if c % 2 == 0:
+            halves = out.Transpose(out.Reshape(x, [n, 2, c // 2, h, w]), perm=[0, 2, 1, 3, 4])
+            return out.Reshape(halves, [n, c, h, w])
+        case "slice" if h > 2:
+            return out.Slice(x, [1], [h], [2])
+        case "pad" if h < 12 and w < 11:
+            return out.Pad(x, pads)
+        case "softmax":
+            last = out.Softmax(out.Transpose(x, perm=[0, 2, 3, 1]), axis=-1)
+            return out.Transpose(last, perm=[0, 3, 1, 2])
+        case "row":
+            return out.Add(x, out.Relu(out.ReduceMax(x, [0, 1, 2], keepdims=0)))
+        case "mean":
+            return out.Sub(x, out.ReduceMean(x, [1]))
+        case "tokens":
+            tokens = out.Transpose(out.Reshape(x, [n, c, h * w]), perm=[0, 2, 1])
+            mixed = out.MatMul(tokens, rng.standard_normal((c, c)).astype(np.float32))
+            return out.Reshape(out.Transpose(mixed, perm=[0, 2, 1]), [n, c, h, w])
+        case "resize" if h < 7 and w < 7:
+            scales = np.array([1, 1, 2, 1], np.float32)
+            return out.Resize(x, None, scales, coordinate_transformation_mode="asymmetric",
+                              nearest_mode="floor", mode="nearest")  # fmt: skip
+        case "fan-out":
+            extra.append(out.Relu(x))
+            return out.Neg(x)
+    return out.Relu(x)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=10), st.integers(0, 2**31))
+def test_layout_keeps_meaning(steps: list[str], seed: int) -> None:
+    model = draw_model(steps, seed)
+    x = np.random.default_rng(seed).standard_normal((2, 4, 6, 6)).astype(np.float32)
+    before = run_model(model, {"x": x})
+    arrange(model)
+    after = run_model(model, {"x": x})
+    assert after.keys() == before.keys()
+    for name, expected in before.items():
+        np.testing.assert_allclose(after[name], expected, rtol=2e-4, atol=2e-4)
