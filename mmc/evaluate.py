@@ -35,13 +35,18 @@ class Comparison:
     positions_match: bool = True
     zero_reference: bool = False
 
+    @property
+    def level_db(self) -> float:
+        """How far the error is below the signal; an all-zero reference is given a signal of 1."""
+        if not self.zero_reference:
+            return self.sqnr_db
+        return sqnr(1.0, self.max_abs_error**2)
+
     def passes(self, least_db: float) -> bool:
-        """Say whether the array is near enough; an all-zero reference is given a signal of 1."""
-        if self.integer or not self.positions_match:
-            return self.positions_match and self.mismatches == 0
-        if self.zero_reference:
-            return self.max_abs_error <= from_db(least_db)
-        return self.sqnr_db >= least_db
+        """Say whether floats are near enough, and integers equal."""
+        if self.integer:
+            return self.mismatches == 0
+        return self.positions_match and self.level_db >= least_db
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields; infinite figures become None, as JSON has none."""

@@ -33,7 +33,8 @@ def run(
         feeds: every input; integers and floats are cast to the declared type if the values survive.
         optimized: let ONNX Runtime optimize, but not fuse quantized weights (that is not exact).
     Raises:
-        EmitError: MMC403 if the feeds do not fit the inputs, MMC405 if ONNX Runtime fails.
+        EmitError: MMC403 if the feeds do not fit the inputs, MMC405 if ONNX Runtime does not load
+            the model, MMC409 if it fails on these feeds.
     """
     try:
         session = open_session(path, optimized, values, threads)
@@ -49,7 +50,7 @@ def run(
         outputs = session.run(names, cast)
     except Exception as error:
         raise EmitError(
-            "MMC405", str(path), "ONNX Runtime cannot run the model", why=str(error)
+            "MMC409", str(path), "ONNX Runtime cannot run the model", why=str(error)
         ) from error
     return {n: o for n, o in zip(names, outputs, strict=True) if isinstance(o, np.ndarray)}
 

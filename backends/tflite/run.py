@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,14 @@ def run(
     feeds: Mapping[str, Array],
     *,
     threads: int = 2,
-    all_tensors: bool = False,
+    values: Sequence[str] = (),
 ) -> dict[str, Array]:
     """Return the outputs by the signature's (ONNX) names.
 
     Args:
         feeds: every input by its ONNX name; integers and floats are cast if the values survive.
-        all_tensors: also return the computed tensors, by their own names; slower, as the optimized
-            kernels that keep no intermediate results are then not used.
+        values: inner tensors to return too, by their own names; slower, as the optimized kernels
+            that keep no intermediate results are then not used.
     Raises:
         EmitError: MMC403 if the feeds do not fit the signature, MMC404 if the file does not run.
     """
@@ -38,7 +39,7 @@ def run(
         interpreter = Interpreter(
             model_path=os.fspath(path),
             num_threads=threads,
-            experimental_preserve_all_tensors=all_tensors,
+            experimental_preserve_all_tensors=bool(values),
         )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -51,7 +52,7 @@ def run(
         interpreter.invoke()
     except (ValueError, RuntimeError) as error:
         raise EmitError("MMC404", str(path), "does not run in LiteRT", why=str(error)) from error
-    found = intermediate(interpreter) if all_tensors else {}
+    found = inner(interpreter, set(values)) if values else {}
     return found | {name: interpreter.get_tensor(index) for name, index in outputs.items()}
 
 
@@ -80,12 +81,11 @@ def fit(name: str, value: Array, interpreter: Any, index: int) -> Array:
     return cast_exactly(name, value, np.dtype(detail["dtype"]))
 
 
-def intermediate(interpreter: Any) -> dict[str, Array]:
-    """Return the tensors that have a value; some have none, as their kernels skip them."""
+def inner(interpreter: Any, names: set[str]) -> dict[str, Array]:
+    """Return the named tensors that have a value; kernels skip some."""
     found: dict[str, Array] = {}
     for detail in interpreter.get_tensor_details():
-        try:
-            found[detail["name"]] = interpreter.get_tensor(detail["index"])
-        except (ValueError, RuntimeError):
-            continue
+        if detail["name"] in names:
+            with suppress(ValueError, RuntimeError):
+                found.setdefault(detail["name"], interpreter.get_tensor(detail["index"]))
     return found

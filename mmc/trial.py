@@ -1,0 +1,153 @@
+"""The models of one verification, run on the same inputs in child processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mmc import reference
+from mmc.casting import Array
+from mmc.diagnostics import EmitError
+from mmc.evaluate import from_db, indices_agree
+from mmc.execute import Limits, Run, execute
+from mmc.score_search import Scores, scores_of
+
+TFLITE = "mmc.backends.tflite.run:run"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is compared: the artifact, the final IR and the reference, each a file.
+
+    Feeds are in the reference's form throughout, outputs in the artifact's.
+
+    Args:
+        constants: inputs of the reference that were bound when compiling.
+        channels_last: images of the artifact and of the final IR are NHWC, the reference's NCHW.
+        own_reference: the reference is the final IR, as nothing else can be run.
+    """
+
+    artifact: Path
+    final: Path
+    reference: Path
+    constants: Mapping[str, Array] = field(default_factory=dict)
+    channels_last: bool = False
+    own_reference: bool = False
+    job: str = TFLITE
+    limits: Limits = field(default_factory=Limits)
+
+    def run_artifact(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
+        """Run the artifact."""
+        given = self.to_artifact(feeds)
+        return execute(self.job, self.artifact, given, limits=self.limits, values=list(values))
+
+    def run_final(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
+        """Run the final IR with ONNX Runtime's optimizer off."""
+        given = self.to_artifact(feeds)
+        return execute(reference.JOB, self.final, given, limits=self.limits, values=list(values))
+
+    def run_reference(
+        self, feeds: Mapping[str, Array], values: Sequence[str] = (), *, optimized: bool = False
+    ) -> Run:
+        """Run the reference, with ONNX Runtime's optimizer off unless asked for."""
+        given = self.to_artifact(feeds) if self.own_reference else {**feeds, **self.constants}
+        found = execute(
+            reference.JOB,
+            self.reference,
+            given,
+            limits=self.limits,
+            optimized=optimized,
+            values=list(values),
+        )
+        if self.own_reference or not self.channels_last:
+            return found
+        outputs = {name: to_last(value) for name, value in found.outputs.items()}
+        return Run(outputs, found.seconds, found.peak_memory)
+
+    def run_optimized(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
+        """Run the reference with the optimizer on; no outputs where that fails: no known floor."""
+        try:
+            return self.run_reference(feeds, values, optimized=True)
+        except EmitError:
+            return Run({}, 0.0, 0)
+
+    def to_artifact(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return feeds for the artifact and the final IR."""
+        return {n: to_last(v) if self.channels_last else v for n, v in feeds.items()}
+
+    def to_reference(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return what was drawn for the final IR in the reference's form."""
+        return {n: to_first(v) if self.channels_last else v for n, v in feeds.items()}
+
+
+def to_last(image: Array) -> Array:
+    """NCHW -> NHWC; other ranks are no images."""
+    return image.transpose(0, 2, 3, 1) if image.ndim == 4 else image
+
+
+def to_first(image: Array) -> Array:
+    """NHWC -> NCHW; other ranks are no images."""
+    return image.transpose(0, 3, 1, 2) if image.ndim == 4 else image
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The outputs of everything on the same feeds."""
+
+    subject: Subject
+    feeds: Mapping[str, Array]
+    reference: dict[str, Array]
+    optimized: dict[str, Array]
+    final: dict[str, Array]
+    artifact: Run
+
+    def excuses(self, name: str, least_db: float, *, final: bool) -> bool:
+        """Say whether an output of indices differs only between scores that are as good as equal.
+
+        Scores count as equal when an error at `least_db` below their RMS could swap them.
+        """
+        path = self.subject.final if final else self.subject.reference
+        found = scores_of(path, name)
+        if found is None:
+            return False
+        scores = self.scores(found, final)
+        if scores is None or not scores.size:
+            return False
+        rms = float(np.sqrt(np.mean(np.square(scores.astype(np.float64)))))
+        expected = (self.final if final else self.reference)[name]
+        actual = self.artifact.outputs[name]
+        try:
+            return indices_agree(expected, actual, scores, found.axis, rms * from_db(least_db))
+        except ValueError:  # the indices were taken apart on their way to the output
+            return False
+
+    def scores(self, found: Scores, final: bool) -> Array | None:
+        """Return the tensor whose entries were ranked, in its model's own layout."""
+        if found.value in self.feeds:
+            given = self.subject.to_artifact(self.feeds) if final else self.feeds
+            return given[found.value]
+        path, given = self.subject.reference, {**self.feeds, **self.subject.constants}
+        if final or self.subject.own_reference:
+            path, given = self.subject.final, self.subject.to_artifact(self.feeds)
+        run = execute(reference.JOB, path, given, limits=self.subject.limits, values=[found.value])
+        return run.outputs.get(found.value)
+
+
+def try_all(subject: Subject, feeds: Mapping[str, Array], expected: dict[str, Array]) -> Trial:
+    """Run what is left to run once the reference's outputs are `expected`: two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        artifact = pool.submit(subject.run_artifact, feeds)
+        final = pool.submit(subject.run_final, feeds)
+        optimized = pool.submit(subject.run_optimized, feeds)
+        return Trial(
+            subject,
+            feeds,
+            expected,
+            optimized.result().outputs,
+            final.result().outputs,
+            artifact.result(),
+        )

@@ -1,0 +1,232 @@
+"""Run an artifact and compare it: with the final IR (emission) and the original (accuracy).
+
+Emission shows that lowering and writing are right, accuracy that the passes are. Both use ONNX
+Runtime with its optimizer off. The rounding floor is how far ONNX Runtime's own optimizer moves the
+original: no compiler that reorders sums can be asked for much more.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from mmc.casting import Array
+from mmc.diagnostics import EmitError, MmcError, Severity, VerifyError
+from mmc.evaluate import FLOAT_KINDS, Comparison, compare
+from mmc.inputs import draw_inputs
+from mmc.ir import load, save
+from mmc.survivors import compare_inner
+from mmc.trial import Subject, Trial, try_all
+from mmc.verify_result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
+
+FLOAT_DB = 80.0
+"""Least SQNR of outputs computed in float32."""
+INTEGER_DB = 40.0
+"""Least SQNR of outputs where activations are integers."""
+FEEDS_FAULTS = ("MMC403", "MMC409")
+"""Codes of a reference that loads, but does not run on the feeds."""
+ATTEMPTS = 5
+"""Seeds tried until the reference says something: finite and not constant."""
+
+
+class Options(Protocol):
+    """What verification needs of the compile options."""
+
+    @property
+    def inputs(self) -> Mapping[str, Array] | None: ...
+    @property
+    def constants(self) -> Mapping[str, Array]: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def io_layout(self) -> str: ...
+    @property
+    def weights(self) -> str: ...
+
+
+def verify(
+    artifact: Path, original: Path, final: Path, *, model: Any, options: Options
+) -> VerifyResult:
+    """Compare an artifact with the final IR, saved at `final`, and with the original model.
+
+    Args:
+        model: the final IR; inputs are drawn for it, unless the options have some.
+    Raises:
+        VerifyError: MMC410..413 when the artifact is wrong or does not run.
+    """
+    last = options.io_layout == "nhwc"
+    subject = Subject(artifact, final, original, dict(options.constants), last)
+    result = examine(subject, model, options)
+    if not result.passed:
+        raise VerifyError(result.errors)
+    return result
+
+
+def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
+    """Do the comparisons; the artifact's faults are findings of the result, never raised."""
+    result = VerifyResult()
+    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+        try:
+            chosen, feeds, expected = settle(subject, model, options, Path(folder), result)
+            judge(try_all(chosen, feeds, expected), options, result)
+        except EmitError as error:
+            result.add(
+                "MMC413",
+                Severity.ERROR,
+                str(subject.artifact),
+                "could not be verified: a run failed",
+                why=str(error),
+            )
+    return result
+
+
+def settle(
+    subject: Subject, model: Any, options: Options, folder: Path, result: VerifyResult
+) -> tuple[Subject, Mapping[str, Array], dict[str, Array]]:
+    """Return the subject with the first reference that runs, the feeds and the outputs for them."""
+    for kind, chosen in references(subject, folder):
+        try:
+            found = stimulate(chosen, model, options, result)
+        except EmitError as error:
+            if error.diagnostics[0].code in FEEDS_FAULTS or chosen.own_reference:
+                raise
+            why = str(error)
+        else:
+            result.reference = kind
+            return chosen, *found
+        result.add("MMC415", Severity.WARNING, kind, "cannot be the reference", why=why)
+    raise AssertionError("the final IR is always a candidate")
+
+
+def references(subject: Subject, folder: Path) -> Iterator[tuple[str, Subject]]:
+    """Yield what can stand for the original, best first; each is made only when asked for."""
+    yield "the original model", subject
+    loaded = folder / "loaded.onnx"
+    with suppress(MmcError):
+        save(load(subject.reference), loaded)
+        yield "the original model as loaded by mmc", replace(subject, reference=loaded)
+    yield "the final IR only", replace(subject, reference=subject.final, own_reference=True)
+
+
+def stimulate(
+    subject: Subject, model: Any, options: Options, result: VerifyResult
+) -> tuple[Mapping[str, Array], dict[str, Array]]:
+    """Return feeds and the reference's outputs; redraw while those would not show an error."""
+    if options.inputs is not None:
+        return options.inputs, subject.run_reference(options.inputs).outputs
+    drawn: tuple[Mapping[str, Array], dict[str, Array]] | None = None
+    failure: EmitError | None = None
+    for seed in range(options.seed, options.seed + ATTEMPTS):
+        feeds = subject.to_reference(draw_inputs(model, seed))
+        try:
+            drawn, result.seed = (feeds, subject.run_reference(feeds).outputs), seed
+        except EmitError as error:
+            if error.diagnostics[0].code != "MMC409":  # else other inputs may do
+                raise
+            failure = error
+            continue
+        if telling(drawn[1]):
+            return drawn
+    if drawn is None:
+        assert failure is not None
+        raise failure
+    result.add(
+        "MMC414",
+        Severity.WARNING,
+        str(subject.artifact),
+        f"{ATTEMPTS} random inputs gave constant or non-finite outputs, which hide errors",
+        fix="give a real sample with --inputs X.npz",
+    )
+    return drawn
+
+
+def telling(outputs: Mapping[str, Array]) -> bool:
+    """Say whether the outputs are finite and not all of them constant."""
+    floats = [o for o in outputs.values() if o.dtype.kind in FLOAT_KINDS]
+    finite = all(np.isfinite(o.astype(np.float64)).all() for o in floats)
+    several = [o for o in outputs.values() if o.size > 1]
+    return finite and (not several or any((o != o.reshape(-1)[0]).any() for o in several))
+
+
+def judge(trial: Trial, options: Options, result: VerifyResult) -> None:
+    """Compare every output, and the inner tensors where the floor is low."""
+    result.seconds, result.peak_memory = trial.artifact.seconds, trial.artifact.peak_memory
+    made = trial.artifact.outputs.keys()
+    if odd := (trial.reference.keys() ^ made) | (trial.final.keys() ^ made):
+        names = ", ".join(sorted(odd))
+        result.add("MMC410", Severity.ERROR, "outputs", f"missing or unknown: {names}")
+        return
+    target = INTEGER_DB if getattr(options, "activations", "float") != "float" else FLOAT_DB
+    gated = options.weights == "float32" and target == FLOAT_DB
+    for name in trial.reference:
+        judge_output(trial, name, target, gated, result)
+    if gated and result.floor_db < target:
+        judge_inner(trial, target, result)
+
+
+def judge_output(trial: Trial, name: str, target: float, gated: bool, result: VerifyResult) -> None:
+    """Compare one output in both ways and add what is wrong."""
+    expected, actual = trial.reference[name], trial.artifact.outputs[name]
+    try:
+        floor = compare(name, expected, trial.optimized.get(name, expected))
+        emission = compare(name, trial.final[name], actual)
+        accuracy = None if trial.subject.own_reference else compare(name, expected, actual)
+    except ValueError as error:
+        result.add("MMC410", Severity.ERROR, f"output {name!r}", str(error))
+        return
+    floor_db = inf if floor.integer else floor.level_db
+    output = OutputResult(name, emission, accuracy, floor_db)
+    least = output.least(target)
+    if emission.integer and not emission.passes(least):
+        emission = forgiven(trial, emission, least, final=True)
+    if accuracy is not None and accuracy.integer and not accuracy.passes(least):
+        accuracy = forgiven(trial, accuracy, least, final=False)
+    output = OutputResult(name, emission, accuracy, floor_db)
+    result.outputs.append(output)
+    report(result, "MMC410", emission, least, "the artifact differs from mmc's final IR")
+    if gated and accuracy is not None:
+        report(result, "MMC411", accuracy, least, "the artifact differs from the original model")
+
+
+def forgiven(trial: Trial, found: Comparison, least: float, *, final: bool) -> Comparison:
+    """Return the comparison of an index output without mismatches if they are but ties."""
+    return replace(found, mismatches=0) if trial.excuses(found.name, least, final=final) else found
+
+
+def report(result: VerifyResult, code: str, found: Comparison, least: float, why: str) -> None:
+    """Add a finding unless the comparison passes."""
+    if not found.passes(least):
+        code = code if found.positions_match else "MMC412"
+        what = shortfall(found, least)
+        result.add(code, Severity.ERROR, f"output {found.name!r}", what, why=why)
+
+
+def judge_inner(trial: Trial, target: float, result: VerifyResult) -> None:
+    """Compare the tensors upstream of where rounding is amplified; add the first wrong one."""
+    from mmc.backends.tflite.reader import read
+
+    names = [t.name for t in read(trial.subject.artifact).tensors if t.data is None]
+    compared = [i for i in compare_inner(trial, names) if i.floor_db >= target]
+    result.inner = len(compared)
+    wrong = [i for i in compared if not i.found.passes(min(target, i.floor_db - FLOOR_SLACK_DB))]
+    result.add(
+        "MMC416",
+        Severity.NOTE,
+        str(trial.subject.artifact),
+        f"rounding is amplified: ONNX Runtime's optimizer alone moves an output to "
+        f"{result.floor_db:.1f} dB; {len(compared)} inner tensors were compared before that",
+    )
+    if wrong:
+        first = wrong[0]
+        least = min(target, first.floor_db - FLOOR_SLACK_DB)
+        what = shortfall(first.found, least)
+        where = f"inner tensor {first.found.name!r}"
+        why = f"{len(wrong)} of {len(compared)} inner tensors differ, this is the first"
+        result.add("MMC411", Severity.ERROR, where, what, why=why)
