@@ -9,7 +9,7 @@ from pathlib import Path
 
 import onnx
 
-from mmc.conversion import NEWEST, OLDEST, check_operators
+from mmc.conversion import NEWEST, OLDEST, all_nodes, check_operators
 from mmc.diagnostics import ModelError
 from mmc.protobuf import WireError
 from mmc.weights import tensors
@@ -92,7 +92,7 @@ def check_model(proto: onnx.ModelProto) -> None:
     _sort(proto.graph)
     _check_types(proto.graph)
     try:
-        onnx.checker.check_model(_without_external(proto))
+        onnx.checker.check_model(_checkable(proto))
     except onnx.checker.ValidationError as error:
         reason = str(error).split("==>")[0].strip()
         raise ModelError("MMC105", "model", "is not valid ONNX", why=reason) from error
@@ -136,12 +136,23 @@ def _check_names(graph: onnx.GraphProto) -> None:
     for name in outputs:
         if name not in defined:
             raise ModelError("MMC111", f"output {name!r}", "is computed by no node")
+    _check_reads(graph, set())
+
+
+def _check_reads(graph: onnx.GraphProto, outer: set[str]) -> None:
+    """Refuse a read of a name that neither this graph nor one around it defines (MMC111)."""
+    defined = outer | {v.name for v in graph.input} | {t.name for t in graph.initializer}
+    defined |= {t.values.name for t in graph.sparse_initializer}
+    defined |= {name for node in graph.node for name in node.output}
     for node in graph.node:
         for name in node.input:
             if name and name not in defined:
                 where = f"{node.op_type} {node.name or (node.output or ['?'])[0]!r}"
                 what = f"reads {name!r}, which nothing defines"
                 raise ModelError("MMC111", where, what, fix="export the model again")
+        for attribute in node.attribute:
+            for inner in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else []:
+                _check_reads(inner, defined)
 
 
 def _reads(node: onnx.NodeProto) -> Iterator[str]:
@@ -211,7 +222,7 @@ def _check_types(graph: onnx.GraphProto) -> None:
             raise ModelError("MMC112", f"{kind} {value.name!r}", f"is {name}", fix=fix)
 
 
-def _without_external(proto: onnx.ModelProto) -> onnx.ModelProto:
+def _checkable(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy for the checker, which would look for data files: those tensors are empty.
 
     It also asks for the shape of outputs, which exporters leave out and nobody needs.
@@ -223,6 +234,12 @@ def _without_external(proto: onnx.ModelProto) -> onnx.ModelProto:
             tensor.ClearField("data_location")
             tensor.ClearField("external_data")
             tensor.dims[:] = [0]
+    for node in all_nodes(copy.graph):
+        if node.op_type == "GroupNormalization":  # opset 18's is deprecated, but models have it
+            node.op_type = "InstanceNormalization"
+            kept = [a for a in node.attribute if a.name == "epsilon"]
+            node.ClearField("attribute")
+            node.attribute.extend(kept)
     for value in copy.graph.output:
         if not value.type.tensor_type.HasField("shape"):
             value.type.tensor_type.elem_type = value.type.tensor_type.elem_type or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
@@ -19,9 +20,11 @@ from mmc.diagnostics import MmcError, ModelError
 from mmc.inference import infer
 from mmc.protobuf import LIMIT, WireError, strip
 from mmc.values import SOURCES, Array, is_static
-from mmc.weights import check_external, check_finite, mapped
+from mmc.weights import check_data, check_finite, mapped
 
 IR_VERSION = 13
+logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # what it warns of is checked here
+
 MEMORY = "\0memory"
 """Location of a `parse` constant while its model is converted: no file has this name."""
 
@@ -39,19 +42,19 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
     proto = _read(file)
     try:
         checks.check_model(proto)
-        check_external(proto, file)
+        check_data(proto, file)
         model = _working_form(proto)
         _map_weights(model, file.parent)
         if all(is_static(value) for value in model.graph.inputs):
             infer(model)
+        for name, value in model.graph.initializers.items():
+            if value.const_value is not None:
+                check_finite(name, value.const_value)
     except MmcError:
         raise
     except Exception as error:  # the libraries raise all kinds on damaged models
         why = f"{type(error).__name__}: {str(error).strip()[:500]}"
         raise ModelError("MMC105", str(file), "is not a valid ONNX model", why=why) from error
-    for name, value in model.graph.initializers.items():
-        if value.const_value is not None:
-            check_finite(name, value.const_value)
     return model
 
 

@@ -129,9 +129,10 @@ def _make_constant(graph: ir.Graph, value: ir.Value, array: Array) -> None:
     dtype = value.dtype
     data = np.asarray(array)
     if dtype is not None:
-        cast = data.astype(dtype.numpy())
-        same = np.array_equal(cast.astype(data.dtype), data, equal_nan=data.dtype.kind == "f")
-        if not same and data.dtype.kind != "f":
+        with np.errstate(invalid="ignore"):
+            cast = data.astype(dtype.numpy())
+        rounded = data.dtype.kind == "f" and dtype.is_floating_point()
+        if not rounded and not np.array_equal(cast.astype(data.dtype), data):
             what = f"cannot be bound to {data.dtype} values: it is {dtype}"
             raise ModelError("MMC118", f"input {value.name!r}", what, fix=f"give {dtype} values")
         data = cast

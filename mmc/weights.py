@@ -126,14 +126,24 @@ def tensors(model: onnx.ModelProto) -> Iterator[tuple[str, onnx.TensorProto]]:
             yield from node_protos(node)
 
 
-def check_external(model: onnx.ModelProto, path: Path) -> None:
-    """Refuse external data that is missing, leaves the model's folder, or is too short (MMC107)."""
+def check_data(model: onnx.ModelProto, path: Path) -> None:
+    """Refuse data that does not fit its shape (MMC105), and unusable external data (MMC107)."""
     for where, tensor in tensors(model):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            _check_one(where, tensor, path)
+            _check_external(where, tensor, path)
+        elif tensor.HasField("raw_data"):
+            _check_length(where, tensor, len(tensor.raw_data))
 
 
-def _check_one(where: str, tensor: onnx.TensorProto, path: Path) -> None:
+def _check_length(where: str, tensor: onnx.TensorProto, length: int) -> None:
+    needed = byte_size(where, tensor)
+    if length != needed:
+        why = f"type and shape {list(tensor.dims)} need {needed} bytes, {length} are stored"
+        raise ModelError("MMC105", where, "its data does not fit its shape", why=why)
+
+
+def _check_external(where: str, tensor: onnx.TensorProto, path: Path) -> None:
+    """Refuse external data that is missing, leaves the model's folder, or is too short (MMC107)."""
     entries = {e.key: e.value for e in tensor.external_data}
     location, folder = entries.get("location", ""), path.parent
     fix = "keep the data file next to the model, as it was exported"
@@ -154,9 +164,8 @@ def _check_one(where: str, tensor: onnx.TensorProto, path: Path) -> None:
     if offset < 0 or length < 0 or max(needed, length) > available:
         why = f"{max(needed, length)} bytes from byte {offset} on, but {location!r} has {size}"
         raise ModelError("MMC107", where, "its data file is too short", why=why, fix=fix)
-    if "length" in entries and length != needed:
-        why = f"type and shape {list(tensor.dims)} need {needed} bytes, {length} are stored"
-        raise ModelError("MMC105", where, "its data does not fit its shape", why=why)
+    if "length" in entries:
+        _check_length(where, tensor, length)
 
 
 def _inside(file: Path, model: Path) -> bool:
