@@ -137,11 +137,15 @@ def to_model(program: Program, constants: Constants) -> Any:
 
 
 def metadata(program: Program) -> Iterator[tuple[str, bytes]]:
-    """Yield the program's metadata, then the ONNX nodes that each operator came from."""
+    """Yield the program's metadata, then the ONNX nodes that each operator came from.
+
+    They are listed by the name of the operator's first output: other tools renumber operators.
+    """
     yield from program.metadata.items()
-    if any(op.sources for op in program.operators):
-        names = [list(op.sources) for op in program.operators]
-        yield SOURCES, json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode()
+    tensors = program.tensors
+    origins = {tensors[op.outputs[0]].name: op.sources for op in program.operators if op.sources}
+    if origins:
+        yield SOURCES, json.dumps(origins, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def to_tensor(tensor: Tensor, constants: Constants) -> Any:

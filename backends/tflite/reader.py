@@ -87,10 +87,11 @@ class Reader:
         graph = graphs[0]
         found = dict(self.metadata())
         tensors = [self.tensor(t) for t in entries(graph.TensorsLength, graph.Tensors)]
-        operators = self.operators(graph, found.pop(SOURCES, b"[]"))
+        operators = self.operators(graph)
         for op in operators:
             check_indices(op.inputs, len(tensors), first=-1)
             check_indices(op.outputs, len(tensors))
+        restore_sources(operators, tensors, found.pop(SOURCES, b"{}"))
         inputs, outputs = self.signature(graph, tensors)
         return Program(tensors, operators, inputs, outputs, found)
 
@@ -142,18 +143,12 @@ class Reader:
             raise ValueError(f"{dtype}{list(shape)} {name!r} has {len(raw)} bytes")
         return from_stored(np.frombuffer(raw, np.uint8), dtype, shape)
 
-    def operators(self, graph: Any, sources: bytes) -> list[Operator]:
-        """Return the operators with the names of their ONNX nodes, where the file has them."""
+    def operators(self, graph: Any) -> list[Operator]:
+        """Return the operators in order of execution."""
         codes = entries(self.model.OperatorCodesLength, self.model.OperatorCodes)
         found = entries(graph.OperatorsLength, graph.Operators)
-        origins = [tuple(map(text, s)) for s in json.loads(sources)] or [()] * len(found)
-        if len(origins) != len(found):
-            raise ValueError(f"{len(origins)} origins of {len(found)} operators")
         check_indices([op.OpcodeIndex() for op in found], len(codes))
-        return [
-            to_operator(op, codes[op.OpcodeIndex()], origin)
-            for op, origin in zip(found, origins, strict=True)
-        ]
+        return [to_operator(op, codes[op.OpcodeIndex()]) for op in found]
 
     def signature(
         self, graph: Any, tensors: list[Tensor]
@@ -218,7 +213,7 @@ def to_quantization(found: Any) -> Quantization | None:
     return Quantization(scale, zero_point, found.QuantizedDimension())
 
 
-def to_operator(op: Any, code: Any, origin: tuple[str, ...]) -> Operator:
+def to_operator(op: Any, code: Any) -> Operator:
     """Return one operator; a custom one is called CUSTOM:name."""
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     name = BUILTINS[number]
@@ -229,4 +224,12 @@ def to_operator(op: Any, code: Any, origin: tuple[str, ...]) -> Operator:
         options = schema.BuiltinOptions2Creator(op.BuiltinOptions2Type(), op.BuiltinOptions2())
     inputs = integers(op.InputsLength, op.Inputs)
     outputs = integers(op.OutputsLength, op.Outputs)
-    return Operator(name, inputs, outputs, options, code.Version(), origin)
+    return Operator(name, inputs, outputs, options, code.Version())
+
+
+def restore_sources(operators: list[Operator], tensors: list[Tensor], stored: bytes) -> None:
+    """Give each operator the names of its ONNX nodes, where the file has them."""
+    origins = json.loads(stored)
+    for op in operators:
+        if op.outputs:
+            op.sources = tuple(map(text, origins.get(tensors[op.outputs[0]].name, ())))
