@@ -26,29 +26,33 @@ class AssignLayout(Pass):
     """
 
     name = "assign-layout"
-    max_moves: int = 1000
+    reach: int = 200
+    """Largest number of nodes that a single transpose may be moved across."""
+
+    max_sweeps: int = 10
 
     def run(self, model: Model) -> int:
         """Return the number of regions whose layout changed."""
         moves = int(_move(model, list(_channels_last_seeds(model.graph)), prefer=True))
-        refused: set[tuple[Node, Perm, bool]] = set()
-        while moves < self.max_moves:
-            seed = next(_single_seeds(model.graph, refused), None)
-            if seed is None:
+        for _ in range(self.max_sweeps):
+            gained = sum(
+                _move(model, [seed], limit=self.reach)
+                for node, *_ in list(_transposes(model.graph))
+                for seed in _single_seeds(node)
+            )
+            moves += gained
+            if not gained:
                 break
-            key, seeds = seed
-            if _move(model, seeds):
-                moves += 1
-            else:
-                refused.add(key)
         return moves
 
 
-def _move(model: Model, seeds: list[Seed], *, prefer: bool = False) -> bool:
+def _move(
+    model: Model, seeds: list[Seed], *, prefer: bool = False, limit: int | None = None
+) -> bool:
     """Grow a field from the seeds and adopt the part of it that gains."""
     if not seeds:
         return False
-    found = grow(seeds)
+    found = grow(seeds, limit)
     chosen = choose(found, prefer=prefer)
     if chosen:
         adopt(model, found, chosen)
@@ -72,10 +76,11 @@ def _channels_last_seeds(graph: Graph) -> Iterator[Seed]:
             yield y, inverse(q)
 
 
-def _single_seeds(
-    graph: Graph, refused: set[tuple[Node, Perm, bool]]
-) -> Iterator[tuple[tuple[Node, Perm, bool], list[Seed]]]:
-    for node, x, y, q in _transposes(graph):
-        for key, seed in (((node, q, True), (x, q)), ((node, q, False), (y, inverse(q)))):
-            if key not in refused:
-                yield key, [seed]
+def _single_seeds(node: Node) -> Iterator[Seed]:
+    """Pull a transpose up (store its operand as its result), or push it down."""
+    for pull in (True, False):
+        if node.graph is None:
+            return
+        q, x = transposed_by(node), node.inputs[0]
+        if q is not None and x is not None:
+            yield (x, q) if pull else (node.outputs[0], inverse(q))

@@ -1,8 +1,8 @@
-"""Which part of a field to adopt: the exact minimum of what all transposes cost, by a minimum cut.
+"""Which part of a field to adopt: the exact minimum of what transposes cost, by a minimum cut.
 
-Every node of the field is a variable: 1 works in the field's layouts, 0 in the present ones. A value
-read in another layout than it is stored in costs a transpose, once for all such readers. Boykov and
-Kolmogorov, "An experimental comparison of min-cut/max-flow algorithms", PAMI 2004, section 2.
+Every node of the field is a variable: 1 works in the field's layouts, 0 in the present ones. A
+value read in another layout than it is stored in costs a transpose, once for all such readers.
+Boykov and Kolmogorov, "An experimental comparison of min-cut/max-flow algorithms", PAMI 2004, section 2.
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ def _transpose_arcs(network: _Network, field: Field, variables: set[Node], node:
     """A transpose turns whatever its operand is stored in into whatever its result is stored in."""
     x, y = node.inputs[0], node.outputs[0]
     q = transposed_by(node)
-    assert x is not None and q is not None
+    assert x is not None
+    assert q is not None
     dims, own = shape_of(x), identity(len(q))
     froms = (own, field.layout(x))
     tos = (own, field.layout(y))

@@ -28,16 +28,17 @@ class Field:
         return self.layouts.get(value) or identity(len(shape_of(value)))
 
 
-def grow(seeds: Iterable[tuple[Value, Perm]]) -> Field:
+def grow(seeds: Iterable[tuple[Value, Perm]], limit: int | None = None) -> Field:
     """Carry the layouts of the seeds as far as the operators between them allow.
 
     The first layout to reach a value is its alternative; a node that would need another is tied.
+    With `limit`, growth stops at that many nodes.
     """
     found = Field()
     work: deque[Value] = deque()
     for value, p in seeds:
         _label(found, work, value, p)
-    while work:
+    while work and (limit is None or len(found.nodes) < limit):
         value = work.popleft()
         producer = value.producer()
         if producer is not None:
