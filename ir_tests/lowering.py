@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
+
 from mmc import opset, reference
 from mmc.backends.tflite.emitter import lower
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.run import run
-from mmc.ir import Array, Model, parse, save
+from mmc.ir import Array, Model, dtype_of, parse, save, shape_of
 from mmc.pattern import Builder
 from mmc.shapes import infer
 
@@ -26,7 +27,10 @@ FLOAT_DB = 80.0
 def single(
     op_type: str, *inputs: Any, domain: str = "", outputs: int = 1, **attributes: Any
 ) -> Model:
-    """Return a model of one node. A tuple (shape[, dtype]) is an input x0, x1, …; an array a constant."""
+    """Return a model of one node.
+
+    A tuple, shape or (shape, dtype), is an input x0, x1, …; an array is a constant.
+    """
     out = Builder(domain)
     lifted, given = [], []
     for item in inputs:
@@ -59,8 +63,7 @@ def feeds_for(model: Model, seed: int = 0, low: int = 0, high: int = 5) -> dict[
     rng = np.random.default_rng(seed)
     feeds: dict[str, Array] = {}
     for value in model.graph.inputs:
-        assert value.shape is not None and value.dtype is not None
-        dtype, shape = value.dtype.numpy(), tuple(int(d) for d in value.shape)  # type: ignore[arg-type]
+        dtype, shape = dtype_of(value), shape_of(value)
         if dtype.kind == "f":
             feeds[value.name or ""] = rng.standard_normal(shape).astype(dtype)
         else:
@@ -71,7 +74,7 @@ def feeds_for(model: Model, seed: int = 0, low: int = 0, high: int = 5) -> dict[
 
 
 def emit(model: Model, feeds: Mapping[str, Array]) -> tuple[Outputs, list[str]]:
-    """Lower a model that is in its final form; returns LiteRT's outputs and the emitted op codes."""
+    """Lower a model in its final form; returns LiteRT's outputs and the emitted op codes."""
     program = lower(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"

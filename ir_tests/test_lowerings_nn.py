@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from lowering import check_lowering, feeds_for, single
+
 from mmc.diagnostics import LegalityError
 from mmc.ir import Array
 

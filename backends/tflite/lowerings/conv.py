@@ -8,9 +8,10 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
-from mmc.backends.tflite.window import ACTIVATION, Axis, axes_of, place
+from mmc.backends.tflite.window import ACTIVATION, place
 from mmc.ir import Array, Node, attrs, constant, dtype_of, shape_of
 from mmc.opset import DOMAIN, split_activation
+from mmc.window import Axis, axes_of
 
 
 def activation_of(node: Node) -> int:
@@ -119,7 +120,7 @@ def _grown(e: Emitter, n: Node, weights: Array | None, kernel: tuple[int, ...]) 
     if weights is None or weights.shape[1:3] == kernel:
         return e.tensor(n.inputs[1])
     grow = [(0, 0), *((0, k - w) for k, w in zip(kernel, weights.shape[1:3], strict=True)), (0, 0)]
-    return e.constant(np.pad(weights, grow), f"{n.inputs[1].name}_grown")
+    return e.constant(np.pad(weights, grow))
 
 
 def _transpose_conv(e: Emitter, n: Node, w: int, full: tuple[int, ...], padding: int) -> None:

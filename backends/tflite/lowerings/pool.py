@@ -7,9 +7,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
 from mmc.backends.tflite.lowerings.conv import activation_of
-from mmc.backends.tflite.window import Axis, axes_of, pad, place
+from mmc.backends.tflite.window import pad, place
 from mmc.ir import Node, attrs, shape_of
 from mmc.opset import DOMAIN
+from mmc.window import Axis, axes_of
 
 
 @lowers("MaxPool2d", domain=DOMAIN)

@@ -1,0 +1,39 @@
+"""Small pieces that several decompositions share; no rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from mmc.ir import Array, Value, dtype_of, shape_of
+from mmc.pattern import Builder, NoMatch
+
+
+def number(x: Value, value: float) -> Array:
+    """Return a scalar in the type of `x`."""
+    return np.asarray(value, dtype_of(x))
+
+
+def need_float(*values: Value) -> None:
+    """Refuse integers, whose arithmetic is another."""
+    if any(dtype_of(v).kind != "f" for v in values):
+        raise NoMatch("the operands are not floating point")
+
+
+def reshape(out: Builder, x: Value, shape: Sequence[int]) -> Value:
+    """Return x in another shape."""
+    made: Value = out.Reshape(x, np.asarray(shape, np.int64))
+    return made
+
+
+def reduce(out: Builder, kind: str, x: Value, axes: Iterable[int], keepdims: int = 1) -> Value:
+    """Return `Reduce<kind>` of x over the axes."""
+    listed = np.asarray(list(axes), np.int64)
+    made: Value = out.node("Reduce" + kind, [x, listed], keepdims=keepdims)
+    return made
+
+
+def channelwise(x: Value) -> list[int]:
+    """Return the shape that makes a vector of channels broadcast against x (N, C, ...)."""
+    return [-1] + [1] * (len(shape_of(x)) - 2)
