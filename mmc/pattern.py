@@ -17,7 +17,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc import opset
-from mmc.ir import Graph, Model, Node, Value, sources
+from mmc.diagnostics import ModelError
+from mmc.ir import Graph, Model, Node, Value, is_static, sources
 from mmc.matching import (
     Match,
     NoMatch,
@@ -172,6 +173,7 @@ class _Rewriter:
             values = list(results) if isinstance(results, (tuple, list)) else [results]
             values = [v if isinstance(v, Value) else out.lift(v) for v in values]
             self.check_replaceable(root, values)
+            check_types(root, out, values)
         except NoMatch as reason:
             if self.explain is not None:
                 self.explain(rule, root, str(reason))
@@ -196,6 +198,21 @@ class _Rewriter:
         return [*out.tape.nodes, *neighbours, *producers]
 
 
+def check_types(root: Node, out: Builder, values: list[Value]) -> None:
+    """Refuse a replacement of another type or shape: broadcasting makes that easy to overlook."""
+    try:
+        for node in out.tape.nodes:
+            infer_node(node)
+    except ModelError as error:
+        raise NoMatch(f"the replacement is not valid: {error.diagnostics[0].why}") from error
+    for old, new in zip(root.outputs, values, strict=True):
+        if old.dtype is not None and new.dtype is not None and old.dtype != new.dtype:
+            raise NoMatch(f"the result would be {new.dtype}, not {old.dtype}")
+        known = old.shape is not None and new.shape is not None
+        if known and is_static(old) and is_static(new) and old.shape != new.shape:
+            raise NoMatch(f"the result would have shape {new.shape}, not {old.shape}")
+
+
 def adopt(model: Model, out: Builder, before: Node, origin: str, rule: str = "") -> None:
     """Put what `out` recorded before `before`: names, shapes and provenance are set."""
     graph = model.graph
@@ -215,7 +232,8 @@ def adopt(model: Model, out: Builder, before: Node, origin: str, rule: str = "")
             opset.require(model, node.op_type)
     graph.insert_before(before, out.tape.nodes)
     for node in out.tape.nodes:
-        infer_node(node)
+        if any(v.type is None for v in node.outputs):
+            infer_node(node)
 
 
 def substitute(old: Value, new: Value) -> None:

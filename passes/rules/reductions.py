@@ -1,0 +1,114 @@
+"""Reductions in one spelling: sorted, positive, explicit axes; keepdims decided by what follows."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of
+from mmc.pass_manager import Contract
+from mmc.passes.rules.reshapes import reshape, static
+from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+
+exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
+NAMES = ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2")
+NAMES += ("ReduceL1", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp")
+
+
+def axes_of(n: Node) -> list[int]:
+    """Return the axes of a reduction, counted from the front and sorted; [] when it does nothing."""
+    x = n.inputs[0]
+    rank = len(static(x)) if x is not None else 0
+    given = n.inputs[1] if len(n.inputs) > 1 else None
+    axes = constant(given)
+    if given is not None and axes is None:
+        raise NoMatch("the axes are computed")
+    if axes is None or axes.size == 0:
+        return [] if attrs(n)["noop_with_empty_axes"] else list(range(rank))
+    return sorted(int(a) % rank for a in axes)
+
+
+@exact(op[NAMES]("x", maybe("axes")).named("n"))
+def explicit_axes(out: Builder, x: Value, axes: Value | None, n: Node) -> Value:
+    """reduce(x)  ->  reduce(x, axes) with sorted axes that count from the front."""
+    wanted, known = axes_of(n), constant(axes)
+    if not wanted:
+        raise NoMatch("it reduces nothing")
+    if known is not None and known.tolist() == wanted and not attrs(n)["noop_with_empty_axes"]:
+        raise NoMatch("the axes are explicit")
+    return out.node(n.op_type, [x, wanted], keepdims=attrs(n)["keepdims"])  # type: ignore[no-any-return]
+
+
+@exact(op["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"]("x", const("axes")).named("n"))
+def reduce_of_single(out: Builder, x: Value, n: Node) -> Value:
+    """reduce(x)  ->  x or reshape(x), over axes of size 1 only."""
+    shape = static(x)
+    if any(shape[a] != 1 for a in axes_of(n)) or not shape:
+        raise NoMatch("it reduces")
+    return x if attrs(n)["keepdims"] else reshape(out, x, static(n.outputs[0]))
+
+
+@exact(op.Reshape(op[NAMES]("x", const("axes")).named("inner"), "shape").named("outer"))
+def reduce_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
+    """reshape(reduce(x))  ->  reduce(x, keepdims), where the reshape only drops or adds ones."""
+    axes, shape = axes_of(inner), static(x)
+    kept = tuple(1 if i in axes else d for i, d in enumerate(shape))
+    dropped = tuple(d for i, d in enumerate(shape) if i not in axes)
+    wanted = static(outer.outputs[0])
+    if wanted not in (kept, dropped):
+        raise NoMatch("the reshape does more than drop the reduced axes")
+    keepdims = int(wanted == kept)
+    if keepdims == attrs(inner)["keepdims"]:
+        raise NoMatch("the reshape is not needed")
+    return out.node(inner.op_type, [x, axes], keepdims=keepdims)  # type: ignore[no-any-return]
+
+
+@exact(op.Reshape(op["ArgMax", "ArgMin"]("x").named("inner"), "shape").named("outer"))
+def arg_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
+    """reshape(argmax(x, keepdims=1))  ->  argmax(x, keepdims=0), where it drops the axis."""
+    options = attrs(inner)
+    shape = list(static(x))
+    del shape[options["axis"] % len(shape)]
+    if not options["keepdims"] or static(outer.outputs[0]) != tuple(shape):
+        raise NoMatch("the reshape does more than drop the axis")
+    return out.node(inner.op_type, [x], **(options | {"keepdims": 0}))  # type: ignore[no-any-return]
+
+
+@rewrite(
+    op["ReduceMean", "ReduceSum"](
+        op["ReduceMean", "ReduceSum"]("x", const("a")).named("inner"), const("b")
+    ).named("outer"),
+    stage="canonicalize",
+)
+def reduce_reduce(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
+    """mean(mean(x, a), b)  ->  mean(x, a + b)."""
+    if inner.op_type != outer.op_type:
+        raise NoMatch("a sum of means is neither")
+    first, second = axes_of(inner), axes_of(outer)
+    keeps = attrs(inner)["keepdims"], attrs(outer)["keepdims"]
+    if keeps[0] != keeps[1]:
+        raise NoMatch("only one of them keeps the reduced axes")
+    if not keeps[0]:
+        left = [i for i in range(len(static(x))) if i not in first]
+        second = [left[i] for i in second]
+    axes = sorted({*first, *second})
+    return out.node(outer.op_type, [x, axes], keepdims=keeps[0])  # type: ignore[no-any-return]
+
+
+@rewrite(
+    op["Mul", "Div"](op.ReduceSum("x", const("axes")).named("total"), const("c")).named("n"),
+    stage="canonicalize",
+)
+def sum_over_count(out: Builder, x: Value, c: Array, total: Node, n: Node) -> Value:
+    """sum(x) / count  ->  mean(x)."""
+    shape = static(x)
+    count = int(np.prod([shape[a] for a in axes_of(total)]))
+    factor = 1 / count if n.op_type == "Mul" else count
+    if (
+        c.size != 1
+        or dtype_of(x).kind != "f"
+        or not np.isclose(c.item(), factor, rtol=1e-6, atol=0)
+    ):
+        raise NoMatch("it does not divide by the number of summands")
+    return out.ReduceMean(x, axes_of(total), keepdims=attrs(total)["keepdims"])  # type: ignore[no-any-return]

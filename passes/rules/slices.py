@@ -1,0 +1,188 @@
+"""Slice, Split, Concat and Gather: what cancels, and what has a simpler form."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mmc.ir import Array, Node, Value, attrs, constant
+from mmc.pass_manager import Contract
+from mmc.passes.rules.reshapes import reshape, static
+from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+
+exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
+
+SLICE = op.Slice("x", const("starts"), const("ends"), maybe(const("axes")), maybe(const("steps")))
+BACK_TO_FRONT = -(2**31) + 1
+"""Written as the end of a slice that runs backwards past the first element."""
+
+
+def ranges(n: Node) -> list[tuple[int, int, int, int]]:
+    """Return (axis, start, stop, step) of a Slice with constant bounds, clamped, whole axes left out.
+
+    `stop` is -1 when a negative step runs past the first element.
+    """
+    x = n.inputs[0]
+    shape = static(x) if x is not None else ()
+    starts, ends, axes, steps = [constant(v) for v in [*n.inputs[1:], None, None][:4]]
+    if (
+        starts is None
+        or ends is None
+        or any(v is not None and constant(v) is None for v in n.inputs[1:])
+    ):
+        raise NoMatch("its bounds are computed")
+    where = range(len(starts)) if axes is None else axes.tolist()
+    found = []
+    for i, axis in enumerate(where):
+        axis, step = axis % len(shape), 1 if steps is None else int(steps[i])
+        size = shape[axis]
+        span = slice(_bound(int(starts[i]), size), _bound(int(ends[i]), size), step)
+        start, stop = _clamped(span, size)
+        if (start, stop, step) != (0, size, 1):
+            found.append((axis, start, stop, step))
+    return sorted(found)
+
+
+def _bound(position: int, size: int) -> int:
+    return position + size if position < 0 else position
+
+
+def _clamped(span: slice, size: int) -> tuple[int, int]:
+    if span.step > 0:
+        start = min(max(span.start, 0), size)
+        return start, max(min(max(span.stop, 0), size), start)
+    start = min(max(span.start, 0), size - 1)
+    return start, min(max(span.stop, -1), start)
+
+
+def slice_by(out: Builder, x: Value, spans: list[tuple[int, int, int, int]]) -> Value:
+    """Record a Slice in its one spelling: axes and steps explicit, bounds clamped."""
+    axes, starts, stops, steps = (list(column) for column in zip(*spans, strict=True))
+    ends = [BACK_TO_FRONT if s < 0 else s for s in stops]
+    return out.Slice(x, starts, ends, axes, steps)  # type: ignore[no-any-return]
+
+
+@exact(SLICE.named("n"))
+def slice_nothing(out: Builder, x: Value, n: Node) -> Value:
+    """x[0:size]  ->  x."""
+    if ranges(n):
+        raise NoMatch("it takes a part")
+    return x
+
+
+@exact(SLICE.named("n"))
+def slice_explicit(out: Builder, x: Value, n: Node) -> Value:
+    """x[a:b]  ->  x[a:b] with sorted axes, clamped bounds and explicit steps."""
+    spans = ranges(n)
+    if not spans:
+        raise NoMatch("it takes everything")
+    wanted = [[s[1] for s in spans], [BACK_TO_FRONT if s[2] < 0 else s[2] for s in spans]]
+    wanted += [[s[0] for s in spans], [s[3] for s in spans]]
+    given = [constant(v) for v in n.inputs[1:]]
+    if [None if g is None else g.tolist() for g in given] == wanted:
+        raise NoMatch("it is explicit")
+    return slice_by(out, x, spans)
+
+
+@exact(
+    op.Slice(
+        op.Slice("x", "s1", "e1", maybe("a1"), maybe("t1")).named("inner"),
+        "s2",
+        "e2",
+        maybe("a2"),
+        maybe("t2"),
+    ).named("outer")
+)
+def slice_slice(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
+    """x[a:b][c:d]  ->  x[a + c:a + d], for steps of one direction."""
+    first = {s[0]: s[1:] for s in ranges(inner)}
+    second = {s[0]: s[1:] for s in ranges(outer)}
+    both = dict(first)
+    for axis, (start, stop, step) in second.items():
+        base, _, stride = first.get(axis, (0, 0, 1))
+        if axis in first and (stride < 0 or step < 0):
+            raise NoMatch("one of them runs backwards")
+        both[axis] = (base + start * stride, base + (stop - 1) * stride + 1, step * stride)
+        if stop <= start and axis in first:
+            raise NoMatch("it is empty")
+        if axis not in first:
+            both[axis] = (start, stop, step)
+    return slice_by(out, x, sorted((axis, *span) for axis, span in both.items()))
+
+
+@exact(op.Concat("a", "b").named("n"))
+def concat_of_parts(out: Builder, a: Value, b: Value, n: Node) -> Value:
+    """concat(first part of x, rest of x)  ->  x, for the two parts of one Split."""
+    made = a.producer()
+    if made is None or made.op_type != "Split" or b.producer() is not made:
+        raise NoMatch("the operands are not parts of one Split")
+    if tuple(n.inputs) != tuple(made.outputs) or attrs(n)["axis"] != attrs(made)["axis"]:
+        raise NoMatch("the parts are not all there, or not in order")
+    assert made.inputs[0] is not None
+    return made.inputs[0]
+
+
+@exact(op.Gather("x", const("index")).named("n"))
+def gather_one(out: Builder, x: Value, index: Array, n: Node) -> Value:
+    """gather(x, i)  ->  reshape(x[i:i+1]), for one index into a computed x."""
+    if constant(x) is not None or index.size != 1:
+        raise NoMatch("it takes several, or looks up a table")
+    shape = static(x)
+    axis = attrs(n)["axis"] % len(shape)
+    position = int(index.item()) % shape[axis]
+    part = x if shape[axis] == 1 else slice_by(out, x, [(axis, position, position + 1, 1)])
+    wanted = static(n.outputs[0])
+    return reshape(out, part, wanted)
+
+
+@exact(op.Gather("x", const("index")).named("n"))
+def gather_range(out: Builder, x: Value, index: Array, n: Node) -> Value:
+    """gather(x, [a, a+s, a+2s, ...])  ->  x[a::s], for a computed x."""
+    if constant(x) is not None or index.ndim != 1 or index.size < 2:
+        raise NoMatch("the index is not a list, or looks up a table")
+    size = static(x)[attrs(n)["axis"]]
+    positions = np.where(index < 0, index + size, index)
+    steps = np.diff(positions)
+    if (steps != steps[0]).any() or steps[0] <= 0:
+        raise NoMatch("the indices are no range")
+    span = (attrs(n)["axis"], int(positions[0]), int(positions[-1]) + 1, int(steps[0]))
+    return slice_by(out, x, [span]) if span[1:] != (0, size, 1) else x
+
+
+@exact(op.Split("x", maybe("sizes")).named("n"))
+def split_explicit(out: Builder, x: Value, n: Node) -> tuple[Value, ...]:
+    """split(x, num_outputs)  ->  split(x, sizes)."""
+    axis = attrs(n)["axis"]
+    sizes = [static(v)[axis] for v in n.outputs]
+    given = constant(n.inputs[1]) if len(n.inputs) > 1 else None
+    if len(sizes) < 2 or (given is not None and "num_outputs" not in n.attributes):
+        raise NoMatch("the sizes are explicit")
+    parts: tuple[Value, ...] = out.node("Split", [x, sizes], outputs=len(sizes), axis=axis)
+    return parts
+
+
+@exact(
+    op.Pad(
+        op.Pad("x", const("p"), maybe(const("v"))).named("inner"), const("q"), maybe(const("w"))
+    ).named("outer")
+)
+def pad_pad(
+    out: Builder,
+    x: Value,
+    p: Array,
+    v: Array | None,
+    q: Array,
+    w: Array | None,
+    inner: Node,
+    outer: Node,
+) -> Value:
+    """pad(pad(x, p), q)  ->  pad(x, p + q), for one constant value and no cropping."""
+    if attrs(inner)["mode"] != "constant" or attrs(outer)["mode"] != "constant":
+        raise NoMatch("they do not pad with a constant")
+    values = [0.0 if a is None else float(a.item()) for a in (v, w)]
+    if values[0] != values[1] or p.min(initial=0) < 0 or q.min(initial=0) < 0:
+        raise NoMatch("the values differ, or one of them crops")
+    value: list[Any] = [] if v is None and w is None else [v if v is not None else w]
+    return out.Pad(x, p + q, *value)  # type: ignore[no-any-return]
