@@ -1,0 +1,163 @@
+"""Passes as data: their text, their phases, and the instruments that watch them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmc.diagnostics import MmcError, PassError, UsageError
+from mmc.instruments import Dump, Equivalence, Reproducer, Time, Verify
+from mmc.ir import Model, parse
+from mmc.pass_manager import (
+    PASSES,
+    Contract,
+    Instrument,
+    Pass,
+    PassManager,
+    PassRecord,
+    Phase,
+    parse_pipeline,
+)
+from mmc.shapes import infer
+
+
+def relu() -> Model:
+    model = parse(
+        '<ir_version: 13, opset_import: ["" : 25]> g (float[4] x) => (float[4] y) {y = Relu(x)}'
+    )
+    infer(model)
+    return model
+
+
+@dataclass(frozen=True)
+class Rename(Pass):
+    """Turn every Relu into another op, once."""
+
+    name = "rename"
+    to: str = "Relu"
+
+    def run(self, model: Model) -> int:
+        node = model.graph[0]
+        changed = node.op_type != self.to
+        node.op_type = self.to
+        return int(changed)
+
+
+@pytest.mark.parametrize("name", list(PASSES))
+def test_every_pass_has_help_and_its_text_reads_back(name: str) -> None:
+    kind = PASSES[name]
+    assert kind.__doc__
+    assert kind.name == name
+    options = {f.name: f.default + 7 for f in fields(kind) if type(f.default) is int}
+    made = kind(**options)
+    assert parse_pipeline(str(made)) == [made]
+    assert parse_pipeline(f"{name},{made}") == [kind(), made]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("fold-constant", "MMC190"), ("fuse{x=1}", "MMC191"), ("fuse{", "MMC191"), ("a b", "MMC191")],
+)
+def test_a_wrong_pipeline_is_a_coded_error(text: str, code: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_pipeline(text)
+    assert caught.value.diagnostics[0].code == code
+
+
+def test_a_phase_repeats_until_nothing_changes() -> None:
+    records = PassManager([Phase("p", (Rename("Neg"),), max_rounds=9)]).run(relu())
+    assert [r.changes for r in records] == [1, 0]
+
+
+def test_instruments_nest_and_hear_of_failures() -> None:
+    heard: list[str] = []
+
+    class Listen(Instrument):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def before(self, p: Pass, model: Model) -> None:
+            heard.append(f"{self.name}+")
+
+        def after(self, p: Pass, model: Model, record: PassRecord) -> None:
+            heard.append(f"{self.name}-")
+
+        def failed(self, p: Pass, model: Model, error: Exception) -> None:
+            heard.append(f"{self.name}!")
+
+    @dataclass(frozen=True)
+    class Fail(Pass):
+        name = "fail"
+
+        def run(self, model: Model) -> int:
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        PassManager([Rename(), Fail()], [Listen("a"), Listen("b")]).run(relu())
+    assert heard == ["a+", "b+", "b-", "a-", "a+", "b+", "a!", "b!"]
+
+
+def test_verify_finds_a_value_that_is_read_before_it_is_made() -> None:
+    @dataclass(frozen=True)
+    class Break(Pass):
+        name = "break"
+
+        def run(self, model: Model) -> int:
+            node = model.graph[0]
+            node.replace_input_with(0, node.outputs[0])
+            return 1
+
+    with pytest.raises(PassError, match="MMC192"):
+        PassManager([Break()], [Verify()]).run(relu())
+
+
+def test_equivalence_catches_a_pass_that_changes_the_outputs() -> None:
+    feeds = {"x": np.array([-1, 0, 1, 2], np.float32)}
+    PassManager([Rename("Relu")], [Equivalence(feeds)]).run(relu())
+    with pytest.raises(PassError, match="MMC194"):
+        PassManager([Rename("Neg")], [Equivalence(feeds)]).run(relu())
+
+
+def test_a_lossy_pass_may_change_the_outputs() -> None:
+    @dataclass(frozen=True)
+    class Approximate(Rename):
+        name = "approximate"
+        contract = Contract.LOSSY
+
+    feeds = {"x": np.ones(4, np.float32)}
+    PassManager([Approximate("Tanh")], [Equivalence(feeds)]).run(relu())
+
+
+def test_dump_writes_only_what_changed_and_is_stable(tmp_path: Path) -> None:
+    for run in ("a", "b"):
+        PassManager([Rename("Neg"), Rename("Neg"), Rename("Abs")], [Dump(tmp_path / run)]).run(
+            relu()
+        )
+    names = sorted(p.name for p in (tmp_path / "a").glob("*.ir"))
+    assert names == ["000-input.ir", "001-rename.ir", "003-rename.ir"]
+    for name in names:
+        assert (tmp_path / "a" / name).read_text() == (tmp_path / "b" / name).read_text()
+        assert (tmp_path / "a" / name).with_suffix(".onnx").exists()
+
+
+def test_time_measures_every_pass() -> None:
+    (record,) = PassManager([Rename("Neg")], [Time()]).run(relu())
+    assert record.seconds > 0
+    assert record.peak_bytes > 0
+
+
+def test_a_crash_leaves_a_reproducer(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Crash(Pass):
+        name = "crash"
+
+        def run(self, model: Model) -> int:
+            raise ZeroDivisionError("oops")
+
+    watch = Reproducer(tmp_path / "r", tmp_path / "m.onnx")
+    with pytest.raises(MmcError, match=r"MMC193.*crash"):
+        PassManager([Rename("Neg"), Crash()], [watch]).run(relu())
+    assert '"pipeline": "rename{to=Neg},crash"' in (tmp_path / "r" / "reproduce.json").read_text()
