@@ -50,7 +50,7 @@ g (float[n,2] x, bool c) => (float[n,2] y) {
               else_branch = e () => (float[n,2] p) { p = Flatten<axis=1>(l) }>
 }"""
     assert (
-        ir.print_ir(ir.parse(text, high=np.float32(6)))
+        ir.print_ir(ir.parse(text, high=np.array(6, np.float32)))
         == """\
 %0: float[n,2] = input
 %1: bool[] = input

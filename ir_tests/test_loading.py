@@ -296,7 +296,8 @@ def test_external_data_that_cannot_be_used(location: str, size: int | None, tmp_
     if size is not None:
         (folder / location).write_bytes(bytes(size))
     model = parser.parse_model(VALID + "{ y = MatMul(x, w) }")
-    weight = TensorProto(name="w", data_type=1, dims=[20, 30], data_location=1)
+    weight = TensorProto(name="w", data_type=1, dims=[20, 30])
+    weight.data_location = TensorProto.EXTERNAL
     for key, value in (("location", location), ("offset", "0"), ("length", "2400")):
         weight.external_data.add(key=key, value=value)
     model.graph.initializer.append(weight)

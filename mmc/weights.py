@@ -62,6 +62,9 @@ class MappedTensor(ir.ExternalTensor):
         start, end = self.offset or 0, (self.offset or 0) + self.nbytes
         for at in range(start, end, CHUNK):
             file.write(self.raw[at : min(at + CHUNK, end)])
+            # the pages just read need not stay in memory: the file has them
+            page = at - at % mmap.PAGESIZE
+            self.raw.madvise(mmap.MADV_DONTNEED, page, min(CHUNK, end - page))
 
     def tobytes(self) -> bytes:
         """Return a copy of the bytes."""
