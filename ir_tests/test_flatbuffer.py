@@ -169,6 +169,14 @@ def test_equal_constants_share_one_buffer(tmp_path: Path) -> None:
     assert 2 * w.nbytes < (tmp_path / "m.tflite").stat().st_size < 2.2 * w.nbytes
 
 
+def test_metadata_is_a_vector_in_either_form(tmp_path: Path) -> None:
+    write(float_linear()[0], tmp_path / "m.tflite", limit=0)
+    model = schema.Model.GetRootAs((tmp_path / "m.tflite").read_bytes())
+    note = model.Buffers(model.Metadata(0).Buffer())
+    assert note.DataAsNumpy().tobytes() == b"hello"
+    assert note.Offset() == 0
+
+
 def test_negative_zero_is_not_shared_with_zero(tmp_path: Path) -> None:
     zeros = np.zeros(4, np.float32)
     write(Program([Tensor("a", (4,), "FLOAT32", zeros), Tensor("b", (4,), "FLOAT32", -zeros)]),

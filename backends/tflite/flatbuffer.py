@@ -26,6 +26,7 @@ from .program import NUMPY_TYPES, Array, Operator, Program, Quantization, Tensor
 
 ALIGNMENT = 16
 FLATBUFFER_LIMIT = 2**31 - 2**20
+LENGTH = struct.Struct("<I")
 SOURCES = "mmc.sources"
 SIGNATURE = "serving_default"
 
@@ -46,7 +47,7 @@ def write(program: Program, path: str | os.PathLike[str], *, limit: int = FLATBU
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "xb") as file:
-            stream(file, tables, constants, positions, far)
+            stream(file, tables, constants, positions)
         temporary.replace(target)
     except OSError as error:
         raise EmitError(
@@ -58,10 +59,14 @@ def write(program: Program, path: str | os.PathLike[str], *, limit: int = FLATBU
 
 @dataclass(frozen=True)
 class Constant:
-    """Bytes for the file: an array to be stored, or a tensor whose data is packed on writing."""
+    """Bytes for the file: a tensor's data, packed on writing.
+
+    Metadata is `near`, always a vector: readers do not look for it elsewhere.
+    """
 
     tensor: Tensor
     nbytes: int
+    near: bool = False
 
     def same_as(self, other: Tensor) -> bool:
         """Say whether `other` would be stored as the same bytes."""
@@ -78,7 +83,7 @@ class Constants:
     kept: list[Constant] = field(default_factory=list)
     known: dict[tuple[int, bytes], list[int]] = field(default_factory=dict)
 
-    def add(self, tensor: Tensor) -> int:
+    def add(self, tensor: Tensor, near: bool = False) -> int:
         """Return the buffer of the tensor's constant; equal constants share one."""
         assert tensor.data is not None
         key = (stored_bytes(tensor.dtype, tensor.shape), sample(tensor.data))
@@ -87,12 +92,13 @@ class Constants:
             if self.kept[index].same_as(tensor):
                 return index + 1
         alike.append(len(self.kept))
-        self.kept.append(Constant(tensor, key[0]))
+        self.kept.append(Constant(tensor, key[0], near))
         return len(self.kept)
 
     def add_bytes(self, data: bytes) -> int:
         """Return the buffer that holds `data`."""
-        return self.add(Tensor("", (len(data),), "UINT8", np.frombuffer(data, np.uint8)))
+        array = np.frombuffer(data, np.uint8)
+        return self.add(Tensor("", array.shape, "UINT8", array), near=True)
 
 
 def sample(data: Array) -> bytes:
@@ -110,6 +116,10 @@ def equal_bytes(a: Array, b: Array) -> bool:
 def to_model(program: Program, constants: Constants) -> Any:
     """Return the schema's ModelT; its buffers are left to `build`."""
     codes: dict[tuple[str, int], int] = {}
+    described = [  # before the tensors, so that a vector's offset reaches it in any file
+        schema.MetadataT(name=name, buffer=constants.add_bytes(data))
+        for name, data in metadata(program)
+    ]
     graph = schema.SubGraphT(
         tensors=[to_tensor(t, constants) for t in program.tensors],
         inputs=[index for _, index in program.inputs],
@@ -122,10 +132,7 @@ def to_model(program: Program, constants: Constants) -> Any:
         operatorCodes=[to_code(*key) for key in codes],
         subgraphs=[graph],
         description="mmc",
-        metadata=[
-            schema.MetadataT(name=name, buffer=constants.add_bytes(data))
-            for name, data in metadata(program)
-        ],
+        metadata=described,
         signatureDefs=[
             schema.SignatureDefT(
                 inputs=[schema.TensorMapT(*entry) for entry in program.inputs],
@@ -235,45 +242,52 @@ class Slot:
 
 def build(model: Any, constants: Constants, far: bool) -> tuple[bytearray, list[int]]:
     """Return the finished tables and the position of each constant in the file."""
-    model.buffers = [Slot(empty=True), *(Slot(far) for _ in constants.kept)]
+    model.buffers = [Slot(empty=True), *(Slot(far and not c.near) for c in constants.kept)]
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     tables = builder.Output()
-    positions = place(len(tables), [c.nbytes for c in constants.kept], 0 if far else 4)
+    positions = place(len(tables), [c.nbytes for c in constants.kept])
     root = schema.Model.GetRootAs(tables)
     for index, (constant, position) in enumerate(zip(constants.kept, positions, strict=True)):
-        patch(tables, root.Buffers(index + 1)._tab, constant.nbytes, position, far)
+        patch(
+            tables,
+            root.Buffers(index + 1)._tab,
+            constant.nbytes,
+            position,
+            far and not constant.near,
+        )
     return tables, positions
 
 
-def place(start: int, sizes: Sequence[int], prefix: int) -> list[int]:
-    """Return an aligned position for each size, leaving `prefix` bytes before it."""
+def place(start: int, sizes: Sequence[int]) -> list[int]:
+    """Return an aligned position for each size, with room for a vector's length before it."""
     positions = []
     for size in sizes:
-        positions.append(-(-(start + prefix) // ALIGNMENT) * ALIGNMENT)
+        positions.append(-(-(start + LENGTH.size) // ALIGNMENT) * ALIGNMENT)
         start = positions[-1] + size
     return positions
 
 
-def patch(tables: bytearray, table: Any, nbytes: int, position: int, far: bool) -> None:
+def patch(tables: bytearray, table: Any, constant: Constant, position: int, far: bool) -> None:
     """Point a Buffer table at its constant: by file offset and size, or by a vector's offset."""
-    if far:
+    if far and not constant.near:
         struct.pack_into("<Q", tables, table.Pos + table.Offset(6), position)
-        struct.pack_into("<Q", tables, table.Pos + table.Offset(8), nbytes)
+        struct.pack_into("<Q", tables, table.Pos + table.Offset(8), constant.nbytes)
     else:
         field_position = table.Pos + table.Offset(4)
-        struct.pack_into("<I", tables, field_position, position - 4 - field_position)
+        struct.pack_into("<I", tables, field_position, position - LENGTH.size - field_position)
 
 
-def stream(
-    file: BinaryIO, tables: bytearray, constants: Constants, positions: list[int], far: bool
-) -> None:
-    """Write the tables, then each constant at its position, behind its length if it is a vector."""
+def stream(file: BinaryIO, tables: bytearray, constants: Constants, positions: list[int]) -> None:
+    """Write the tables, then each constant at its position, behind its length.
+
+    It is not read where offset and size locate the constant, which may then be longer than 4 GB.
+    """
     file.write(tables)
     end = len(tables)
     for constant, position in zip(constants.kept, positions, strict=True):
-        prefix = b"" if far else struct.pack("<I", constant.nbytes)
-        file.write(bytes(position - end - len(prefix)) + prefix)
+        length = LENGTH.pack(min(constant.nbytes, 2**32 - 1))
+        file.write(bytes(position - end - LENGTH.size) + length)
         if constant.nbytes:
             file.write(to_bytes(constant.tensor))
         end = position + constant.nbytes
