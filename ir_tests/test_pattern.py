@@ -128,7 +128,9 @@ def test_a_replacement_of_another_shape_is_refused() -> None:
     def wrong(out: Builder, x: Value) -> Value:
         return out.Transpose(x, perm=[1, 0])
 
-    assert reasons(model_of("y = Relu(x)"), wrong)
+    model = model_of("y = Relu(x)")
+    assert reasons(model, wrong)
+    assert len(model.graph.inputs[0].uses()) == 1
 
 
 def test_the_engine_runs_to_a_fixpoint_on_long_chains() -> None:

@@ -166,9 +166,9 @@ class _Rewriter:
 
     def try_rule(self, rule: Rule, root: Node) -> list[Node] | None:
         """Apply `rule` at `root`; returns the nodes worth another look, or None if it refused."""
+        out = Builder()
         try:
             found = match(rule.pattern, root)
-            out = Builder()
             results = rule.build(out, **{p: found.bindings[p] for p in rule.parameters})
             values = list(results) if isinstance(results, (tuple, list)) else [results]
             values = [v if isinstance(v, Value) else out.lift(v) for v in values]
@@ -177,6 +177,7 @@ class _Rewriter:
         except NoMatch as reason:
             if self.explain is not None:
                 self.explain(rule, root, str(reason))
+            detach(out.tape.nodes)
             return None
         return self.replace(rule, found, out, values)
 
@@ -196,6 +197,13 @@ class _Rewriter:
             substitute(old, new)
         producers = remove_unused(graph, found.nodes)
         return [*out.tape.nodes, *neighbours, *producers]
+
+
+def detach(nodes: Iterable[Node]) -> None:
+    """Let go of what abandoned nodes read: else it would seem to have further uses."""
+    for node in nodes:
+        for position in range(len(node.inputs)):
+            node.replace_input_with(position, None)
 
 
 def check_types(root: Node, out: Builder, values: list[Value]) -> None:
