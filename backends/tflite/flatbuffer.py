@@ -249,13 +249,7 @@ def build(model: Any, constants: Constants, far: bool) -> tuple[bytearray, list[
     positions = place(len(tables), [c.nbytes for c in constants.kept])
     root = schema.Model.GetRootAs(tables)
     for index, (constant, position) in enumerate(zip(constants.kept, positions, strict=True)):
-        patch(
-            tables,
-            root.Buffers(index + 1)._tab,
-            constant.nbytes,
-            position,
-            far and not constant.near,
-        )
+        patch(tables, root.Buffers(index + 1)._tab, constant, position, far)
     return tables, positions
 
 
