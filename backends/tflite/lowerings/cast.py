@@ -1,0 +1,37 @@
+"""Changes of type, and what moves no data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmc.backends.tflite.emitter import NARROW, Emitter, Unsupported, cast_op, lowers
+from mmc.ir import Node, dtype_of
+
+
+@lowers("Cast", "CastLike")
+def cast(e: Emitter, n: Node) -> None:
+    """y = x in another type: floats are truncated, what is not 0 is true -> CAST.
+
+    What does not fit the new type is undefined in ONNX; 64-bit types are 32-bit ones here.
+    """
+    x, y = e.tensor(n.inputs[0]), n.outputs[0]
+    before, after = (str(dtype_of(v)) for v in (n.inputs[0], y))
+    if NARROW.get(before, before) == NARROW.get(after, after):
+        e.alias(y, x)
+    else:
+        cast_op(e, x, e.tensor(y))
+
+
+@lowers("BitCast")
+def bit_cast(e: Emitter, n: Node) -> None:
+    """y = the bits of x read as another type of the same width -> BITCAST."""
+    kinds = {dtype_of(v).itemsize for v in (n.inputs[0], n.outputs[0])}
+    if kinds - {1, 2, 4} or any(dtype_of(v) == np.bool_ for v in (n.inputs[0], n.outputs[0])):
+        raise Unsupported("BitCast of 64-bit types or bool")
+    e.op("BITCAST", [e.tensor(n.inputs[0])], [e.tensor(n.outputs[0])])
+
+
+@lowers("Identity")
+def identity(e: Emitter, n: Node) -> None:
+    """y = x, without an op."""
+    e.alias(n.outputs[0], e.tensor(n.inputs[0]))

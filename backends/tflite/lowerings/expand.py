@@ -1,0 +1,42 @@
+"""Repetition of a tensor."""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.tflite.kernels import compute
+from mmc.ir import Node, shape_of
+
+MAX_RANK = 8
+MAX_TILE_RANK = 7
+
+
+@lowers("Expand")
+def expand(e: Emitter, n: Node) -> None:
+    """y = x broadcast to a shape -> BROADCAST_TO."""
+    shape = shape_of(n.outputs[0])
+    if shape == shape_of(n.inputs[0]):
+        e.alias(n.outputs[0], e.tensor(n.inputs[0]))
+        return
+    if len(shape) > MAX_RANK:
+        raise Unsupported(f"BROADCAST_TO rank {len(shape)}")
+    operands = [e.tensor(n.inputs[0]), e.constant(np.array(shape, np.int32))]
+    options = schema.BroadcastToOptionsT()
+    y = e.tensor(n.outputs[0])
+    compute(e, "BROADCAST_TO", operands, y, options, data=(0,), version=2)
+
+
+@lowers("Tile")
+def tile(e: Emitter, n: Node) -> None:
+    """y = x repeated along every axis -> TILE."""
+    before, after = shape_of(n.inputs[0]), shape_of(n.outputs[0])
+    if before == after:
+        e.alias(n.outputs[0], e.tensor(n.inputs[0]))
+        return
+    if len(before) > MAX_TILE_RANK or 0 in before:
+        raise Unsupported(f"TILE of shape {before}")
+    repeats = [b // a for a, b in zip(before, after, strict=True)]
+    operands = [e.tensor(n.inputs[0]), e.constant(np.array(repeats, np.int32))]
+    compute(e, "TILE", operands, e.tensor(n.outputs[0]), schema.TileOptionsT(), data=(0,))

@@ -1,0 +1,95 @@
+"""Reading at indices. Negative ones count from the end, which TFLite's kernels do not know."""
+
+from __future__ import annotations
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.tflite.kernels import compute, convert
+from mmc.ir import Array, Node, Value, attrs, constant, shape_of
+
+NOT_NEGATIVE = frozenset({"ArgMax", "ArgMin", "TopK", "NonZero", "Abs", "Size", "Shape"})
+KEEPS_SIGN = frozenset(
+    {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose", "Slice"}
+    | {"Split", "Expand", "Tile", "Gather", "Concat"}
+)
+
+
+@lowers("Gather")
+def gather(e: Emitter, n: Node) -> None:
+    """y = x[..., i, ...] along `axis` -> GATHER.
+
+    Rows of a constant table (an embedding) are looked up as they are: token numbers are not
+    negative, and the kernel stops with an error at one that is.
+    """
+    shape = shape_of(n.inputs[0])
+    options = schema.GatherOptionsT()
+    options.axis = attrs(n)["axis"] % len(shape)
+    if constant(n.inputs[0]) is not None and len(shape) == 2 and options.axis == 0:
+        limit = None
+    else:
+        limit = np.array(shape[options.axis])
+    x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], limit, shape[options.axis])
+    compute(e, "GATHER", [x, i], e.tensor(n.outputs[0]), options, data=(0,))
+
+
+@lowers("GatherND")
+def gather_nd(e: Emitter, n: Node) -> None:
+    """y = x[i], i (..., k) holding k coordinates -> GATHER_ND; batch_dims are decomposed."""
+    if attrs(n)["batch_dims"]:
+        raise Unsupported("GATHER_ND has no batch dimensions")
+    sizes = np.array(shape_of(n.inputs[0])[: shape_of(n.inputs[1])[-1]])
+    x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], sizes, sizes)
+    options = schema.GatherNdOptionsT()
+    compute(e, "GATHER_ND", [x, i], e.tensor(n.outputs[0]), options, data=(0,))
+
+
+def positions(e: Emitter, value: Value | None, limit: Array | None, sizes: Array | int) -> int:
+    """Return indices as INT32, counted from the front.
+
+    Args:
+        limit: what to add to negative ones that are computed; None if there are none.
+        sizes: the size along the indexed axis, or of each coordinate's.
+    Raises:
+        Unsupported: when a constant index is out of range.
+    """
+    known = constant(value)
+    if known is not None:
+        counted = np.where(known < 0, known + sizes, known)
+        if ((counted < 0) | (counted >= sizes)).any():
+            raise Unsupported(f"an index is out of range: the sizes are {sizes}")
+        return e.constant(counted.astype(np.int32))
+    i = convert(e, e.tensor(value), "INT32")
+    if limit is None or not may_be_negative(value):
+        return i
+    return from_front(e, i, limit)
+
+
+def from_front(e: Emitter, i: int, sizes: Array) -> int:
+    """Emit i + sizes where i < 0, else i; what is out of range stays so."""
+    shape, zero = e.shape(i), e.constant(np.array(0, np.int32))
+    below = e.op("LESS", [i, zero], [e.new(shape, "bool")], schema.LessOptionsT())
+    added = [i, e.constant(sizes.astype(np.int32))]
+    moved = e.op("ADD", added, [e.new(shape, "int32")], schema.AddOptionsT())
+    options = schema.SelectV2OptionsT()
+    return e.op("SELECT_V2", [below, moved, i], [e.new(shape, "int32")], options)
+
+
+def may_be_negative(value: Value | None) -> bool:
+    """Say whether a value may be below 0, as far as the ops that made it tell."""
+    known = constant(value)
+    if known is not None:
+        return bool((known < 0).any())
+    if value is None or (value.dtype is not None and value.dtype.numpy().kind in "ub"):
+        return False
+    node = value.producer()
+    if node is None:
+        return True
+    if node.op_type in NOT_NEGATIVE:
+        return node.op_type == "TopK" and value.index() == 0
+    if node.op_type == "Max":
+        return all(may_be_negative(v) for v in node.inputs)
+    if node.op_type in ("Concat", "Where", "Add", "Mul", "Min"):
+        return any(may_be_negative(v) for v in node.inputs[node.op_type == "Where" :])
+    return node.op_type not in KEEPS_SIGN or may_be_negative(node.inputs[0])

@@ -1,0 +1,133 @@
+"""Padding: constant, reflect, edge, wrap; negative pads crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.tflite.kernels import compute, reshape
+from mmc.backends.tflite.lowerings.slice import known, part
+from mmc.ir import Array, Node, attrs, constant, shape_of
+
+MAX_RANK = 5
+Pads = list[tuple[int, int]]
+
+
+@lowers("Pad")
+def pad(e: Emitter, n: Node) -> None:
+    """y = x with `pads` more elements before and after; see the modes below."""
+    pads = pads_of(n)
+    x, mode = e.tensor(n.inputs[0]), attrs(n)["mode"]
+    if not any(before or after for before, after in pads):
+        e.alias(n.outputs[0], x)
+    elif mode == "constant":
+        constant_pad(e, n, x, pads)
+    elif mode == "reflect" and mirrors(e.shape(x), pads):
+        options = schema.MirrorPadOptionsT()
+        options.mode = schema.MirrorPadMode.REFLECT
+        amounts = e.constant(np.array(pads, np.int32))
+        compute(e, "MIRROR_PAD", [x, amounts], e.tensor(n.outputs[0]), options, data=(0,))
+    else:
+        gather_pad(e, x, pads, mode, e.tensor(n.outputs[0]))
+
+
+def pads_of(n: Node) -> Pads:
+    """Return (before, after) of every axis."""
+    rank = len(shape_of(n.inputs[0]))
+    amounts, axes = known(n, 1), known(n, 3)
+    assert amounts is not None
+    axes = list(range(rank)) if axes is None else [axis % rank for axis in axes]
+    pads = [(0, 0)] * rank
+    for i, axis in enumerate(axes):
+        pads[axis] = amounts[i], amounts[i + len(axes)]
+    return pads
+
+
+def mirrors(shape: Sequence[int], pads: Pads) -> bool:
+    """Say whether one reflection is enough, and nothing is cropped."""
+    sides = [(size, side) for size, pair in zip(shape, pads, strict=True) for side in pair]
+    return all(0 <= side < size or side == 0 for size, side in sides)
+
+
+def constant_pad(e: Emitter, n: Node, x: int, pads: Pads) -> None:
+    """Crop what is negative with SLICE, then PAD with zeros or PADV2 with a value."""
+    y, pads = e.tensor(n.outputs[0]), list(pads)
+    value = n.inputs[2] if len(n.inputs) > 2 else None
+    x = crop(e, x, pads, y)
+    pads = [(max(before, 0), max(after, 0)) for before, after in pads]
+    if x == y:
+        return
+    shape = e.shape(x)
+    if len(shape) > MAX_RANK:
+        shape, pads = merged(shape, pads)
+        if len(shape) > MAX_RANK:
+            raise Unsupported(f"PAD of {len(shape)} axes")
+        x = reshape(e, x, shape)
+    amounts = e.constant(np.array(pads, np.int32))
+    sizes = [size + before + after for size, (before, after) in zip(shape, pads, strict=True)]
+    result = y if tuple(sizes) == e.shape(y) else e.like(n.outputs[0], sizes)
+    fill = constant(value)
+    if value is None or (fill is not None and not fill.any()):
+        compute(e, "PAD", [x, amounts], result, schema.PadOptionsT(), data=(0,))
+    else:
+        operands = [x, amounts, reshape(e, e.tensor(value), (1,))]
+        compute(e, "PADV2", operands, result, schema.PadV2OptionsT(), data=(0, 2))
+    if result != y:
+        reshape(e, result, e.shape(y), y)
+
+
+def crop(e: Emitter, x: int, pads: Pads, y: int) -> int:
+    """Cut off the negative pads; into `y` when there are no others."""
+    if all(side >= 0 for pair in pads for side in pair):
+        return x
+    begins = [max(-before, 0) for before, _ in pads]
+    ends = [size - max(-after, 0) for size, (_, after) in zip(e.shape(x), pads, strict=True)]
+    sizes = [max(end - begin, 0) for begin, end in zip(begins, ends, strict=True)]
+    if 0 in sizes:
+        raise Unsupported("negative pads leave nothing of the tensor")
+    only = all(side <= 0 for pair in pads for side in pair)
+    return part(e, x, begins, y if only else e.new(sizes, e.program.tensors[x].dtype.lower()))
+
+
+def merged(shape: Sequence[int], pads: Pads) -> tuple[tuple[int, ...], Pads]:
+    """Merge neighbouring axes that are not padded."""
+    sizes: list[int] = []
+    kept: Pads = []
+    for size, pair in zip(shape, pads, strict=True):
+        if kept and pair == (0, 0) == kept[-1]:
+            sizes[-1] *= size
+        else:
+            sizes.append(size)
+            kept.append(pair)
+    return tuple(sizes), kept
+
+
+def gather_pad(e: Emitter, x: int, pads: Pads, mode: str, y: int) -> None:
+    """Any mode, axis by axis: GATHER at the positions that each new element is a copy of."""
+    padded = [axis for axis, pair in enumerate(pads) if pair != (0, 0)]
+    for axis in padded:
+        shape = list(e.shape(x))
+        positions = source_positions(shape[axis], *pads[axis], mode)
+        shape[axis] = len(positions)
+        options = schema.GatherOptionsT()
+        options.axis = axis
+        result = y if axis == padded[-1] else e.new(shape, e.program.tensors[x].dtype.lower())
+        indices = e.constant(positions.astype(np.int32))
+        x = compute(e, "GATHER", [x, indices], result, options, data=(0,))
+
+
+def source_positions(size: int, before: int, after: int, mode: str) -> Array:
+    """Return, for each element of a padded axis, the element that it repeats."""
+    positions = np.arange(-before, size + after)
+    if mode == "edge":
+        return positions.clip(0, size - 1)
+    if mode == "wrap":
+        return positions % size
+    if mode != "reflect":
+        raise Unsupported(f"Pad with mode {mode!r}")
+    period = max(2 * (size - 1), 1)
+    folded = positions % period
+    return np.minimum(folded, period - folded) if size > 1 else folded * 0

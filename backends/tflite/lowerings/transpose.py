@@ -1,0 +1,62 @@
+"""Permutations of axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.tflite.kernels import compute, reshape
+from mmc.ir import Node, attrs, shape_of
+
+NPU_RANK = 5
+MAX_RANK = 7
+
+
+@lowers("Transpose")
+def transpose(e: Emitter, n: Node) -> None:
+    """y = x with axes permuted -> TRANSPOSE; RESHAPE where only axes of size 1 move.
+
+    Above rank 5 axes that stay neighbours are merged first: few kernels have so many dimensions.
+    """
+    x, y, shape = e.tensor(n.inputs[0]), e.tensor(n.outputs[0]), shape_of(n.inputs[0])
+    perm = attrs(n).get("perm") or tuple(reversed(range(len(shape))))
+    moved = [axis for axis in perm if shape[axis] != 1]
+    if moved == sorted(moved):
+        reshape(e, x, e.shape(y), y)
+        return
+    if len(shape) <= NPU_RANK:
+        emit(e, x, perm, y)
+        return
+    sizes, order = merged(shape, moved)
+    if len(sizes) > MAX_RANK:
+        raise Unsupported(f"TRANSPOSE of rank {len(sizes)}: {shape} by {perm}")
+    source = reshape(e, x, sizes)
+    result = e.new([sizes[axis] for axis in order], e.program.tensors[x].dtype.lower())
+    reshape(e, emit(e, source, order, result), e.shape(y), y)
+
+
+def emit(e: Emitter, x: int, perm: Sequence[int], y: int) -> int:
+    """Emit TRANSPOSE."""
+    order = e.constant(np.array(perm, np.int32))
+    return compute(e, "TRANSPOSE", [x, order], y, schema.TransposeOptionsT(), data=(0,))
+
+
+def merged(shape: Sequence[int], perm: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Merge axes that stay neighbours: returns the sizes and the permutation of the groups.
+
+    Args:
+        perm: the axes that matter (size above 1), in their new order.
+    """
+    groups: list[list[int]] = []
+    rank = {axis: position for position, axis in enumerate(sorted(perm))}
+    for axis in perm:
+        if groups and rank[axis] == rank[groups[-1][-1]] + 1:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    ordered = sorted(groups)
+    sizes = tuple(int(np.prod([shape[axis] for axis in group])) for group in ordered)
+    return sizes, tuple(ordered.index(group) for group in groups)
