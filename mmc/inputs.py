@@ -14,10 +14,10 @@ from mmc.ir import Model, Node, Value, attrs, constant, dtype_of, is_static, sha
 # Ops whose result holds the same numbers as their first input, perhaps in another order.
 CARRIERS = frozenset(
     """Cast Identity Reshape Squeeze Unsqueeze Flatten Transpose Expand Tile Slice Split Clip Gather
-    GatherElements Pad Dropout""".split()  # noqa: SIM905
+    GatherElements Pad Dropout""".split()
 )
 MASKERS = frozenset(
-    "Sub Mul Where Not And Or Equal Greater GreaterOrEqual Less LessOrEqual Attention".split()  # noqa: SIM905
+    "Sub Mul Where Not And Or Equal Greater GreaterOrEqual Less LessOrEqual Attention".split()
 )
 STATE = re.compile(r"state(?!s)|cache|hidden(?!_?states)|past", re.IGNORECASE)
 TAIL = 4  # a mask hides one position in four
