@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from mmc.api import check as check
     from mmc.api import compile as compile
+    from mmc.api import run as run
 
-_API = ("check", "compile")
+_API = ("check", "compile", "run")
 
 
 def __getattr__(name: str) -> Any:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import resource
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from mmc.diagnostics import Diagnostic, FindingsError, LegalityError, Severity
+from mmc.diagnostics import Diagnostic, LegalityError, MmcError, Severity, VerifyError
+from mmc.execute import peak_memory
+from mmc.files import check_output
+from mmc.instruments import Reproducer, Time, Verify
 from mmc.ir import Array, Model, load, save
 from mmc.pass_manager import Instrument, PassManager, PassRecord
-from mmc.shapes import fix_shapes
+from mmc.shapes import fix_shapes, infer
 from mmc.target import Target, load_target
+
+if TYPE_CHECKING:
+    from mmc.backends.tflite.backend import TfliteBackend
+    from mmc.backends.tflite.program import Program
+    from mmc.verify_result import VerifyResult
 
 
 @dataclass(frozen=True)
 class CompileOptions:
     """What a compile may be asked for; the words are the command line's."""
 
-    input_shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     dims: Mapping[str, int] = field(default_factory=dict)
     constants: Mapping[str, Array] = field(default_factory=dict)
     io_layout: str = "keep"
@@ -57,21 +65,38 @@ class CompileResult:
     stages: list[Stage] = field(default_factory=list)
     ops: dict[str, int] = field(default_factory=dict)
     nodes_before: int = 0
-    verification: Any = None
+    verification: VerifyResult | None = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measure a stage."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        yield
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        spent = time.perf_counter() - wall, time.process_time() - cpu
-        self.stages.append(Stage(name, *spent, peak))
+        """Measure a stage, also one that fails; CPU time includes that of child processes."""
+        wall, cpu = time.perf_counter(), cpu_seconds()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - wall, cpu_seconds() - cpu
+            self.stages.append(Stage(name, *spent, peak_memory()))
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """On failure, remove the artifact and attach this result to the error for its report."""
+        try:
+            yield
+        except BaseException as error:
+            self.artifact.unlink(missing_ok=True)
+            if isinstance(error, MmcError):
+                error.result = self
+            raise
 
     @property
     def bytes(self) -> int:
         """Size of the artifact."""
         return self.artifact.stat().st_size if self.artifact.exists() else 0
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of the children that ended."""
+    return sum(os.times()[:4])
 
 
 def compile_model(
@@ -92,25 +117,79 @@ def compile_model(
     source, where = Path(path), load_target(target)
     backend = TfliteBackend(where, options)
     artifact = Path(output) if output else Path(f"{source.stem}.{where.name}{backend.suffix}")
+    check_output(artifact)
     result = CompileResult(source, artifact, where)
+    with result.kept():
+        model, program = _to_program(result, backend, options, instruments)
+        refuse(result.diagnostics, options.require_npu)
+        with result.stage("write"):
+            backend.write(program, artifact)
+        if options.verify:
+            with result.stage("verify"):
+                _verify(result, model, options)
+    return result
+
+
+def check_file(
+    path: str | Path, target: str, options: CompileOptions | None = None
+) -> list[Diagnostic]:
+    """Return every finding on a model or a .tflite artifact; nothing is written.
+
+    Raises:
+        MmcError: when it cannot be read, or a pass fails.
+    """
+    from mmc.backends.tflite.backend import TfliteBackend
+    from mmc.backends.tflite.reader import read
+
+    options = options or CompileOptions()
+    source, where = Path(path), load_target(target)
+    backend = TfliteBackend(where, options)
+    if source.suffix == backend.suffix:
+        return backend.check(read(source))
+    result = CompileResult(source, source, where)
+    try:
+        _to_program(result, backend, options, ())
+    except LegalityError as error:
+        return [*error.diagnostics]
+    return result.diagnostics
+
+
+def _to_program(
+    result: CompileResult,
+    backend: TfliteBackend,
+    options: CompileOptions,
+    instruments: Sequence[Instrument],
+) -> tuple[Model, Program]:
+    """Return the final IR and its program; the target's findings are in the result."""
     with result.stage("load"):
-        model = load(source)
+        model = load_fixed(result.source, options)
         result.nodes_before = model.graph.num_nodes()
-        fix_shapes(model, options.input_shapes, options.dims, options.constants)
     with result.stage("passes"):
-        result.passes = PassManager(backend.phases(), instruments).run(model)
+        watchers = (*instruments, *always(result.source, options))
+        result.passes = PassManager(backend.phases(), watchers).run(model)
     with result.stage("lower"):
         program = backend.lower(model)
         result.ops = backend.count(program)
     with result.stage("check"):
         result.diagnostics += backend.check(program)
-    refuse(result.diagnostics, options.require_npu)
-    with result.stage("write"):
-        backend.write(program, artifact)
-    if options.verify:
-        with result.stage("verify"):
-            _verify(result, model, options)
-    return result
+    return model, program
+
+
+def load_fixed(source: str | Path, options: CompileOptions) -> Model:
+    """Load a model and fix its shapes."""
+    model = load(source)
+    if fix_shapes(model, options.input_shapes, options.dims, options.constants):
+        infer(model)
+    return model
+
+
+def always(source: str | Path, options: CompileOptions) -> tuple[Instrument, ...]:
+    """Return the instruments that are on in every compile."""
+    return (
+        Verify(),
+        Reproducer(Path(source).stem, lambda: load_fixed(source, options)),
+        Time(),
+    )
 
 
 def refuse(diagnostics: Sequence[Diagnostic], require_npu: bool) -> None:
@@ -122,15 +201,21 @@ def refuse(diagnostics: Sequence[Diagnostic], require_npu: bool) -> None:
 
 def _verify(result: CompileResult, model: Model, options: CompileOptions) -> None:
     """Run the artifact, the final IR and the original; a mismatch removes the artifact."""
-    from mmc.verify import verify
+    from mmc.trial import Subject
+    from mmc.verify import examine
 
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         final = Path(folder) / "final.onnx"
         save(model, final)
-        try:
-            result.verification = verify(
-                result.artifact, result.source, final, model=model, options=options
-            )
-        except FindingsError:
-            result.artifact.unlink(missing_ok=True)
-            raise
+        subject = Subject(
+            result.artifact,
+            final,
+            result.source,
+            dict(options.constants),
+            options.io_layout == "nhwc",
+        )
+        found = examine(subject, model, options)
+    result.verification = found
+    result.diagnostics += [d for d in found.diagnostics if d not in found.errors]
+    if not found.passed:
+        raise VerifyError(found.errors)

@@ -41,6 +41,8 @@ class MmcError(Exception):
     """Base of every error mmc raises on purpose; the CLI prints it and exits `exit_code`."""
 
     exit_code = 2
+    result: object | None = None
+    """What a compile had found before this error, for its report."""
 
     def __init__(self, code: str, where: str, what: str, *, why: str = "", fix: str = "") -> None:
         self.diagnostics: tuple[Diagnostic, ...] = (

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-import resource
+import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmc.diagnostics import MmcError, PassError
+from mmc.execute import peak_memory
 from mmc.ir import Array, Model, print_ir, save
 from mmc.pass_manager import Contract, Instrument, Pass, PassRecord
+
+if TYPE_CHECKING:
+    from mmc.compiler import CompileOptions
 
 
 @dataclass
@@ -88,65 +94,94 @@ class Time(Instrument):
     def after(self, p: Pass, model: Model, record: PassRecord) -> None:
         """Store what the pass took."""
         record.seconds = time.perf_counter() - self.started
-        record.peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        record.peak_bytes = peak_memory()
 
 
 @dataclass
 class Reproducer(Instrument):
-    """On failure, keep what `mmc opt --reproduce DIR` needs: the input, the passes, the error."""
+    """When a pass fails by a bug, keep the model right before it: `mmc opt --reproduce DIR`.
 
-    folder: Path
-    source: Path
-    done: list[str] = field(default_factory=list)
+    `reload` gives the model as it was at the start; the passes before the failing one run again.
+    """
+
+    name: str
+    reload: Callable[[], Model]
+    done: list[Pass] = field(default_factory=list)
 
     def before(self, p: Pass, model: Model) -> None:
         """Remember the pass."""
-        self.done.append(str(p))
+        self.done.append(p)
 
     def failed(self, p: Pass, model: Model, error: Exception) -> None:
-        """Write `reproduce.json`: re-running its pipeline on its input gives the same failure."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        story = {
-            "input": str(self.source.resolve()),
-            "pipeline": ",".join(self.done),
-            "failed": str(p),
-            "error": f"{type(error).__name__}: {error}",
-        }
-        (self.folder / "reproduce.json").write_text(json.dumps(story, indent=2) + "\n")
-        if not isinstance(error, MmcError):
-            raise PassError(
-                "MMC193",
-                f"pass {p}",
-                f"failed with {story['error']}",
-                why="a bug in mmc",
-                fix=f"mmc opt --reproduce {self.folder} replays it; please send that folder",
-            ) from error
+        """Raise PassError (MMC193) for what is not the user's fault, and say where the story is."""
+        if isinstance(error, MmcError) and not isinstance(error, PassError):
+            return
+        folder = Path(tempfile.mkdtemp(prefix=f"mmc-failure-{self.name[:40]}-"))
+        story = {"pipeline": str(p), "error": f"{type(error).__name__}: {error}"}
+        try:
+            before = self.reload()
+            for earlier in self.done[:-1]:
+                earlier.run(before)
+            save(before, folder / "model.onnx")
+        except Exception:  # what led here may not be repeatable; the original error matters
+            save(self.reload(), folder / "model.onnx")
+            story["pipeline"] = ",".join(str(earlier) for earlier in self.done)
+        (folder / "reproduce.json").write_text(json.dumps(story, indent=2) + "\n")
+        raise PassError(
+            "MMC193",
+            f"pass {p}",
+            "failed",
+            why=story["error"],
+            fix=f"a bug in mmc: please send {folder}; mmc opt --reproduce {folder} replays it",
+        ) from error
 
 
 @dataclass
 class Equivalence(Instrument):
-    """Run the model before and after every pass in ONNX Runtime and compare, as its contract says."""
+    """Run the model before and after every pass in ONNX Runtime and compare, as its contract says.
 
-    feeds: dict[str, Array]
-    reference: dict[str, Array] | None = None
+    Without `feeds` they are drawn for the model as it comes, with `seed`.
+    """
+
+    feeds: Mapping[str, Array] | None = None
+    seed: int = 0
+    reference: dict[str, Array] = field(default_factory=dict)
 
     def start(self, model: Model) -> None:
         """Compute the outputs of the model as it came."""
-        from mmc.evaluate import run_model
+        from mmc.inputs import draw_inputs
 
-        self.reference = run_model(model, self.feeds)
+        if self.feeds is None:
+            self.feeds = draw_inputs(model, self.seed)
+        self.reference = self._run(model)
 
     def after(self, p: Pass, model: Model, record: PassRecord) -> None:
         """Compare, and let the new outputs be the next reference; raises PassError (MMC194)."""
         if not record.changes:
             return
-        from mmc.evaluate import differences, run_model
+        from mmc.evaluate import differences
 
-        outputs = run_model(model, self.feeds)
-        assert self.reference is not None
+        outputs = self._run(model)
         if p.contract is not Contract.LOSSY:
             exact = p.contract is Contract.EXACT
             wrong = differences(self.reference, outputs, model, exact=exact)
             if wrong:
                 raise PassError("MMC194", f"pass {p}", "changed the outputs", why="; ".join(wrong))
         self.reference = outputs
+
+    def _run(self, model: Model) -> dict[str, Array]:
+        from mmc.execute import execute
+        from mmc.reference import JOB
+
+        with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+            path = Path(folder) / "model.onnx"
+            save(model, path)
+            return execute(JOB, path, self.feeds or {}).outputs
+
+
+def looking(dump_ir: Path | None, check: bool, options: CompileOptions) -> tuple[Instrument, ...]:
+    """Return the instruments that `--dump-ir` and `--check` ask for."""
+    watchers: list[Instrument] = [Dump(dump_ir)] if dump_ir else []
+    if check:
+        watchers.append(Equivalence(options.inputs, options.seed))
+    return tuple(watchers)

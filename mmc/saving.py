@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -47,7 +47,28 @@ def save(
     Raises:
         EmitError: MMC401 when a file cannot be written.
     """
-    target, large = Path(path), _large_weights(model)
+    _save(model, Path(path), external, weights, None)
+
+
+def save_standard(model: ir.Model, path: str | os.PathLike[str]) -> None:
+    """Write `model` without functions of its own: each call of an mmc operator becomes its body.
+
+    Raises:
+        EmitError: MMC401 when a file cannot be written.
+    """
+    from onnx.inliner import inline_local_functions
+
+    _save(model, Path(path), None, None, inline_local_functions if model.functions else None)
+
+
+def _save(
+    model: ir.Model,
+    target: Path,
+    external: bool | None,
+    weights: Path | None,
+    finish: Callable[[onnx.ModelProto], onnx.ModelProto] | None,
+) -> None:
+    large = _large_weights(model)
     if external is None:
         external = sum(tensor.nbytes for tensor in large.values()) > INLINE_LIMIT
     try:
@@ -58,6 +79,7 @@ def save(
         else:
             places = {}
         proto = _proto(model, large, places)
+        proto = finish(proto) if finish else proto
         with replacing(target) as file:
             file.write(proto.SerializeToString(deterministic=True))
     except OSError as error:

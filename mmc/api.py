@@ -1,0 +1,126 @@
+"""The command line's words as functions: `mmc.compile(path, target="hexagon_v73", dim={"n": 1})`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from mmc.casting import Array
+from mmc.compiler import CompileOptions, CompileResult, check_file, compile_model
+from mmc.diagnostics import Diagnostic
+from mmc.files import read_npz
+from mmc.instruments import looking
+
+PathName = str | PathLike[str]
+
+__all__ = ["check", "compile", "run"]
+
+
+def compile(
+    model: PathName,
+    *,
+    target: str,
+    output: PathName | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    dim: Mapping[str, int] | None = None,
+    const: Mapping[str, npt.ArrayLike] | None = None,
+    io_layout: str = "keep",
+    keep_int64: bool = False,
+    weights: str = "float32",
+    optimize: str = "latency",
+    require_npu: bool = False,
+    inputs: Mapping[str, Array] | PathName | None = None,
+    verify: bool = True,
+    check: bool = False,
+    dump_ir: PathName | None = None,
+) -> CompileResult:
+    """Compile an ONNX file; the artifact is executed and compared unless `verify` is False.
+
+    Args:
+        output: the artifact; ./<stem>.<target>.tflite by default.
+        input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
+        inputs: arrays by input name, or an .npz, to verify on; drawn by default.
+        check: compare the model before and after every pass.
+        dump_ir: a folder that gets the model after every pass that changed it.
+    Raises:
+        MmcError: with coded diagnostics in `.diagnostics`; no artifact is left then.
+    """
+    options = CompileOptions(
+        **_shapes(input_shape, dim, const),
+        io_layout=io_layout,
+        keep_int64=keep_int64,
+        weights=weights,
+        optimize=optimize,
+        require_npu=require_npu,
+        inputs=_feeds(inputs),
+        verify=verify,
+    )
+    watchers = looking(Path(dump_ir) if dump_ir else None, check, options)
+    return compile_model(str(model), target, output, options, watchers)
+
+
+def check(
+    model: PathName,
+    *,
+    target: str,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    dim: Mapping[str, int] | None = None,
+    const: Mapping[str, npt.ArrayLike] | None = None,
+    io_layout: str = "keep",
+    keep_int64: bool = False,
+    weights: str = "float32",
+    optimize: str = "latency",
+) -> list[Diagnostic]:
+    """Return every finding on an ONNX or .tflite file; empty when all of it runs on the target.
+
+    Raises:
+        MmcError: when the file cannot be read, or the options do not fit it.
+    """
+    options = CompileOptions(
+        **_shapes(input_shape, dim, const),
+        io_layout=io_layout,
+        keep_int64=keep_int64,
+        weights=weights,
+        optimize=optimize,
+    )
+    return check_file(str(model), target, options)
+
+
+def run(artifact: PathName, inputs: Mapping[str, Array] | PathName) -> dict[str, Array]:
+    """Execute a .tflite or .onnx file in a child process; names are the ONNX names.
+
+    Raises:
+        EmitError: MMC403 to MMC408 when the inputs do not fit or the run fails.
+    """
+    from mmc.execute import execute
+
+    tflite = Path(artifact).suffix == ".tflite"
+    job = "mmc.backends.tflite.run:run" if tflite else "mmc.reference:run"
+    return dict(execute(job, artifact, _feeds(inputs) or {}).outputs)
+
+
+def _feeds(inputs: Mapping[str, Array] | PathName | None) -> Mapping[str, Array] | None:
+    return read_npz(inputs) if isinstance(inputs, (str, PathLike)) else inputs
+
+
+class _Shapes(TypedDict):
+    input_shapes: dict[str, tuple[int, ...]]
+    dims: dict[str, int]
+    constants: dict[str, Array]
+
+
+def _shapes(
+    input_shape: Mapping[str, Sequence[int]] | None,
+    dim: Mapping[str, int] | None,
+    const: Mapping[str, npt.ArrayLike] | None,
+) -> _Shapes:
+    return {
+        "input_shapes": {name: tuple(sizes) for name, sizes in (input_shape or {}).items()},
+        "dims": dict(dim or {}),
+        "constants": {name: np.asarray(value) for name, value in (const or {}).items()},
+    }

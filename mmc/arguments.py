@@ -1,0 +1,123 @@
+"""How option values are written on the command line; light: argparse and text only."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from mmc.diagnostics import UsageError
+
+Option = tuple[str, int]
+"""An option of a later capability: its spelling, and how many values it takes."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are coded, and which refuses options that do not exist yet."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError (MMC003) instead of leaving the process."""
+        what = message
+        if found := re.search(r"unrecognized arguments: (--[\w-]+)", message):
+            close = get_close_matches(found[1], self._option_string_actions, n=1)
+            what += f" (did you mean {close[0]}?)" if close else ""
+        raise UsageError("MMC003", self.prog, what, fix=f"{self.prog} --help lists what there is")
+
+    def later(self, *options: Option) -> None:
+        """Add options of later capabilities: known, and refused with MMC002."""
+        for name, count in options:
+            self.add_argument(name, action=NotYet, nargs=count, help=argparse.SUPPRESS)
+        listed = ", ".join(name for name, _ in options)
+        self.epilog = f"Not available yet: {listed}."
+
+
+class NotYet(argparse.Action):
+    """Refuses its option."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Raise UsageError (MMC002)."""
+        raise not_yet(option_string or self.dest)
+
+
+def not_yet(what: str) -> UsageError:
+    """Return the error for something that a later version can do."""
+    return UsageError("MMC002", what, "is not available yet", fix="leave it out in this version")
+
+
+def one_of(available: Sequence[str], later: Sequence[str], option: str) -> Any:
+    """Return a type for argparse: one of `available`; those of `later` are refused as such."""
+
+    def convert(text: str) -> str:
+        if text in later:
+            raise not_yet(f"{option} {text}")
+        if text not in available:
+            close = get_close_matches(text, [*available, *later], n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            fix = f"{hint}choose one of: {', '.join(available)}"
+            raise UsageError("MMC003", f"{option} {text}", "is no value of this option", fix=fix)
+        return text
+
+    return convert
+
+
+def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """Split NAME:1,3,224,224 at the last colon, as names may hold colons; NAME: is a scalar."""
+    name, colon, sizes = text.rpartition(":")
+    if not colon or not name or not re.fullmatch(r"(\d+(,\d+)*)?", sizes):
+        raise UsageError(
+            "MMC004",
+            f"--input-shape {text}",
+            "is not NAME:SIZES",
+            fix="write the input's name, a colon and its sizes, such as image:1,3,224,224",
+        )
+    return name, tuple(_size(f"--input-shape {text}", s) for s in sizes.split(",") if s)
+
+
+def dim(text: str) -> tuple[str, int]:
+    """Split SYMBOL=VALUE at the last equals sign."""
+    name, equals, size = text.rpartition("=")
+    if not equals or not name or not size.isdecimal():
+        raise UsageError(
+            "MMC005",
+            f"--dim {text}",
+            "is not SYMBOL=NUMBER",
+            fix="write the dimension's name, = and its size, such as batch=1",
+        )
+    return name, _size(f"--dim {text}", size)
+
+
+def _size(where: str, text: str) -> int:
+    if len(text) > 10 or int(text) >= 2**31:
+        raise UsageError("MMC004", where, f"{text} is no size", fix="sizes are below 2147483648")
+    return int(text)
+
+
+def const(text: str) -> tuple[str, str]:
+    """Split NAME=VALUE or NAME=@x.npz at the first "=@", else at the last equals sign."""
+    name, equals, value = text.partition("=@")
+    value = "@" + value
+    if not equals:
+        name, equals, value = text.rpartition("=")
+    if not equals or not name or not value or value == "@":
+        raise UsageError(
+            "MMC006",
+            f"--const {text}",
+            "is not NAME=VALUE",
+            fix="write NAME=3, NAME=[1,2,3] or NAME=@file.npz",
+        )
+    return name, value
+
+
+def positive(text: str) -> int:
+    """Read a count of at least 1."""
+    if not text.isdecimal() or not 1 <= int(text) <= 4096:
+        raise UsageError("MMC003", text, "is no count", fix="give a number from 1 to 4096")
+    return int(text)

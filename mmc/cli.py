@@ -1,0 +1,109 @@
+"""The command line. Each command is one module of mmc.commands; nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from mmc.arguments import Parser
+from mmc.commands import Command, check, compile, later, lists, opt, run, show
+from mmc.diagnostics import MmcError
+from mmc.findings import finding_lines
+
+COMMANDS: tuple[Command, ...] = (
+    compile.COMMAND,
+    check.COMMAND,
+    opt.COMMAND,
+    run.COMMAND,
+    show.COMMAND,
+    *lists.COMMANDS,
+    *later.COMMANDS,
+)
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 fine, 1 findings, 2 usage or failure."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    try:
+        args = build_parser().parse_args(arguments)
+        code = int(args.run(args))
+        sys.stdout.flush()
+        return code
+    except MmcError as error:
+        return explain(error, as_json="--json" in arguments, full="--verbose" in arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # no user should ever see a traceback
+        return explain(bug(error), as_json="--json" in arguments, full=True)
+
+
+def explain(error: MmcError, *, as_json: bool, full: bool) -> int:
+    """Print an error to stderr, also as JSON to stdout if asked for; return its exit code."""
+    if as_json:
+        findings = [d.to_json() for d in error.diagnostics]
+        print(json.dumps({"schema": "mmc.error/1", "diagnostics": findings}, indent=2))
+    print(*finding_lines(error.diagnostics, full=full), sep="\n", file=sys.stderr)
+    return error.exit_code
+
+
+def bug(error: Exception) -> MmcError:
+    """Return the coded error (MMC001) for an exception that nobody expected."""
+    if os.environ.get("MMC_TRACEBACK"):
+        traceback.print_exception(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "mmc"
+    return MmcError(
+        "MMC001",
+        where,
+        "a bug in mmc",
+        why=f"{type(error).__name__}: {error}",
+        fix="report this line with the command; MMC_TRACEBACK=1 prints the whole story",
+    )
+
+
+def build_parser() -> Parser:
+    """Return the parser of all commands; --help lists them by task."""
+    from mmc import __version__
+
+    parser = Parser(
+        prog="mmc",
+        usage="mmc COMMAND ...",
+        description=overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mmc {__version__}")
+    subparsers = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS
+    )
+    for command in COMMANDS:
+        one = subparsers.add_parser(
+            command.name, description=command.help, allow_abbrev=False, prog=f"mmc {command.name}"
+        )
+        command.configure(one)
+        one.set_defaults(run=command.run)
+    return parser
+
+
+def overview() -> str:
+    """Return the commands, grouped by task."""
+    lines = ["mmc compiles ONNX models to verified artifacts for mobile NPUs."]
+    for group in dict.fromkeys(c.group for c in COMMANDS if c.group):
+        lines += ["", f"{group}:"]
+        lines += [f"  {c.name:10} {c.help}" for c in COMMANDS if c.group == group]
+    lines += ["", "`mmc COMMAND --help` lists a command's options."]
+    lines += [f"Not available yet: {', '.join(later.NAMES)}."]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

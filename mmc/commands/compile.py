@@ -1,0 +1,135 @@
+"""`mmc compile`: models in, verified artifacts and a one-screen summary out."""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmc.arguments import Parser, positive
+from mmc.commands import Command
+from mmc.commands.options import add_form, add_output, add_shapes, compile_options
+from mmc.diagnostics import MmcError, UsageError
+
+if TYPE_CHECKING:
+    from mmc.compiler import CompileOptions
+    from mmc.reports import CompileReport
+
+LATER = (
+    ("--io-dtype", 1),
+    ("--image-input", 1),
+    ("--recipe", 1),
+    ("--calibration", 1),
+    ("--calibration-samples", 1),
+    ("--evaluation", 1),
+    ("--metric", 1),
+    ("--outliers", 1),
+    ("--max-size", 1),
+    ("--max-drop", 1),
+    ("--budget", 1),
+    ("--verify-on", 1),
+    ("--check-layers", 0),
+    ("--vendor", 0),
+    ("--vendor-arch", 1),
+    ("--aot", 0),
+)
+
+
+def configure(parser: Parser) -> None:
+    """Add the options of DESIGN's command list."""
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="ONNX file")
+    parser.add_argument("--target", required=True, metavar="T", help="`mmc targets` lists them")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="file, or a folder for several models"
+    )
+    add_shapes(parser)
+    add_form(parser)
+    add_checking(parser)
+    add_output(parser)
+    parser.later(*LATER)
+
+
+def add_checking(parser: Parser) -> None:
+    """Add how the result is checked and what can be looked at."""
+    group = parser.add_argument_group("checking and looking")
+    group.add_argument("--inputs", metavar="X.npz", help="verify on these inputs")
+    group.add_argument("--no-verify", action="store_true", help="do not run the artifact")
+    group.add_argument("--check", action="store_true", help="compare the model after every pass")
+    group.add_argument("--dump-ir", metavar="DIR", help="write the model after every pass")
+    group.add_argument("--time", action="store_true", help="print what every pass took")
+    group.add_argument("--report", metavar="FILE.json", help="write the full report")
+    group.add_argument("-j", dest="jobs", type=positive, default=1, metavar="N", help="processes")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile every model; the exit code is the worst of all."""
+    from mmc.reports import print_reports, write_report
+
+    if args.report and not args.report.endswith(".json"):
+        raise UsageError("MMC002", f"--report {args.report}", "only JSON reports are available yet")
+    outputs = artifact_paths(args.models, args.target, args.output)
+    options = compile_options(args)
+    tasks = [(args, model, out, options) for model, out in zip(args.models, outputs, strict=True)]
+    if args.jobs > 1 and len(tasks) > 1:
+        with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
+            reports = list(pool.map(compile_one, tasks))
+    else:
+        reports = [compile_one(task) for task in tasks]
+    if args.report:
+        write_report(reports, Path(args.report))
+    print_reports(reports, args)
+    return max(report.exit_code for report in reports)
+
+
+def artifact_paths(models: list[str], target: str, output: str | None) -> list[Path]:
+    """Return where each artifact goes: `-o`, or ./<stem>.<target>.tflite.
+
+    Raises:
+        UsageError: MMC003 if two models would have the same artifact; MMC200, MMC401.
+    """
+    from mmc.files import check_output, unwritable
+    from mmc.target import load_target
+
+    load_target(target)
+    folder = Path(output or ".")
+    if output and len(models) == 1 and not folder.is_dir() and not output.endswith("/"):
+        paths = [folder]
+    else:
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error.strerror or str(error)) from error
+        paths = [folder / f"{Path(model).stem}.{target}.tflite" for model in models]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise UsageError("MMC003", str(path), "would be written twice", fix="rename a model")
+        check_output(path)
+    return paths
+
+
+def compile_one(task: tuple[argparse.Namespace, str, Path, CompileOptions]) -> CompileReport:
+    """Compile one model; a coded error becomes part of the report."""
+    from mmc.compiler import CompileResult, compile_model
+    from mmc.instruments import looking
+    from mmc.reports import CompileReport
+    from mmc.target import load_target
+
+    args, model, output, options = task
+    dump = Path(args.dump_ir) if args.dump_ir else None
+    if dump and len(args.models) > 1:
+        dump /= Path(model).stem
+    try:
+        result = compile_model(
+            model, args.target, output, options, looking(dump, args.check, options)
+        )
+        return CompileReport.of(result, options)
+    except MmcError as error:
+        failed = error.result
+        if not isinstance(failed, CompileResult):
+            failed = CompileResult(Path(model), output, load_target(args.target))
+        return CompileReport.of(failed, options, error)
+
+
+COMMAND = Command("compile", "compile", "compile ONNX models for a target", configure, run)

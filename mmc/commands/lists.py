@@ -1,0 +1,73 @@
+"""`mmc passes`, `mmc rules`, `mmc targets`: what there is, one line each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+from mmc.arguments import Parser, not_yet
+from mmc.commands import Command
+
+
+def plain(parser: Parser) -> None:
+    """Take no options."""
+
+
+def passes(args: argparse.Namespace) -> int:
+    """List the passes with their options."""
+    from dataclasses import fields
+
+    from mmc.pass_manager import PASSES
+
+    rows = []
+    for name in PASSES:
+        kind = PASSES[name]
+        options = ",".join(f"{f.name.replace('_', '-')}={f.default!r}" for f in fields(kind))
+        shown = f"{name}{{{options}}}" if options else name
+        rows.append((shown, f"{first_line(kind.__doc__)} [{kind.contract}]"))
+    return table(rows)
+
+
+def rules(args: argparse.Namespace) -> int:
+    """List the rules with the pass that applies them and their equation."""
+    from mmc.pattern import RULES
+
+    found = sorted((RULES[name].stage, name) for name in RULES)
+    return table((f"{stage}/{name}", first_line(RULES[name].doc)) for stage, name in found)
+
+
+def configure_targets(parser: Parser) -> None:
+    """Take `verify` and its target, which are refused."""
+    parser.add_argument("action", nargs="*", metavar="verify T", help="not available yet")
+
+
+def targets(args: argparse.Namespace) -> int:
+    """List the targets."""
+    from mmc.target import load_target
+    from mmc.target import targets as names
+
+    if args.action:
+        raise not_yet(f"mmc targets {args.action[0]}")
+    found = [load_target(name) for name in names()]
+    return table((t.name, f"{t.runs_on}  {', '.join(t.socs)}") for t in found)
+
+
+def table(rows: Iterable[tuple[str, str]]) -> int:
+    """Print names and texts in two columns."""
+    rows = list(rows)
+    width = min(max((len(name) for name, _ in rows), default=0), 40)
+    for name, text in rows:
+        print(f"{name:{width}}  {text}".rstrip())
+    return 0
+
+
+def first_line(text: str | None) -> str:
+    """Return the first paragraph of a docstring on one line."""
+    return " ".join((text or "").strip().split("\n\n")[0].split())
+
+
+COMMANDS = (
+    Command("passes", "lists", "list the passes", plain, passes),
+    Command("rules", "lists", "list the rewrite rules", plain, rules),
+    Command("targets", "lists", "list the targets", configure_targets, targets),
+)

@@ -1,0 +1,115 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from mmc.arguments import Parser, const, dim, input_shape, one_of
+
+if TYPE_CHECKING:
+    from mmc.compiler import CompileOptions
+
+LATER_WEIGHTS = ("int8", "int4", "int2", "auto")
+
+
+def add_shapes(parser: Parser) -> None:
+    """Add the options that make every shape static."""
+    group = parser.add_argument_group("shapes")
+    group.add_argument(
+        "--input-shape",
+        type=input_shape,
+        action="append",
+        default=[],
+        metavar="NAME:1,3,224,224",
+        help="shape of an input (split at the last colon)",
+    )
+    group.add_argument(
+        "--dim",
+        type=dim,
+        action="append",
+        default=[],
+        metavar="SYMBOL=VALUE",
+        help="size of a named dimension, in every input",
+    )
+    group.add_argument(
+        "--const",
+        type=const,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE|@x.npz",
+        help="bind an input to a constant",
+    )
+
+
+def add_form(parser: Parser) -> None:
+    """Add what decides the form and the numbers of the artifact."""
+    group = parser.add_argument_group("form and numbers")
+    group.add_argument(
+        "--io-layout",
+        type=one_of(("keep", "nhwc"), (), "--io-layout"),
+        default="keep",
+        metavar="keep|nhwc",
+        help="layout of image inputs and outputs (default: the model's)",
+    )
+    group.add_argument("--keep-int64", action="store_true", help="keep 64-bit inputs and outputs")
+    group.add_argument(
+        "--precision",
+        type=one_of(("float32",), ("float16",), "--precision"),
+        default="float32",
+        metavar="float32",
+        help="type of float tensors (Hexagon computes float32 models in fp16)",
+    )
+    group.add_argument(
+        "--weights",
+        type=one_of(("float32", "float16"), LATER_WEIGHTS, "--weights"),
+        default="float32",
+        metavar="float32|float16",
+        help="type of the stored weights (default: float32)",
+    )
+    group.add_argument(
+        "--activations",
+        type=one_of(("float",), ("int8", "int16", "auto"), "--activations"),
+        default="float",
+        metavar="float",
+        help="type of activations",
+    )
+    goals = parser.add_argument_group("goals")
+    goals.add_argument(
+        "--optimize",
+        type=one_of(("latency", "size", "accuracy"), (), "--optimize"),
+        default="latency",
+        metavar="latency|size|accuracy",
+        help="which of equivalent forms to prefer (default: latency)",
+    )
+    goals.add_argument(
+        "--require-npu", action="store_true", help="fail if any operator would not run on the NPU"
+    )
+
+
+def add_output(parser: Parser) -> None:
+    """Add what decides how much is printed."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print the report as JSON")
+    group.add_argument("--quiet", action="store_true", help="print errors only")
+    group.add_argument("--verbose", action="store_true", help="print every finding and pass")
+
+
+def compile_options(args: argparse.Namespace) -> CompileOptions:
+    """Return what the shared options say; files they name are read here."""
+    from mmc.compiler import CompileOptions
+    from mmc.files import read_constant, read_npz
+
+    inputs = getattr(args, "inputs", None)
+    return CompileOptions(
+        input_shapes=dict(args.input_shape),
+        dims=dict(args.dim),
+        constants={name: read_constant(name, text) for name, text in args.const},
+        io_layout=getattr(args, "io_layout", "keep"),
+        keep_int64=getattr(args, "keep_int64", False),
+        weights=getattr(args, "weights", "float32"),
+        optimize=getattr(args, "optimize", "latency"),
+        require_npu=getattr(args, "require_npu", False),
+        inputs=read_npz(inputs) if inputs else None,
+        verify=not getattr(args, "no_verify", False),
+    )

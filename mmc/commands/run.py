@@ -1,0 +1,44 @@
+"""`mmc run`: execute an artifact on this machine, inputs and outputs under the ONNX names."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmc.arguments import Parser, one_of
+from mmc.commands import Command
+from mmc.findings import printable
+
+
+def configure(parser: Parser) -> None:
+    """Add the options."""
+    parser.add_argument("artifact", metavar="ARTIFACT", help=".tflite (or .onnx) file")
+    parser.add_argument("--inputs", required=True, metavar="X.npz", help="arrays by input name")
+    parser.add_argument("-o", "--output", required=True, metavar="Y.npz", help="where outputs go")
+    parser.add_argument(
+        "--on",
+        type=one_of(("host",), [f"hexagon_v{n}" for n in (68, 69, 73, 75, 79, 81)], "--on"),
+        default="host",
+        metavar="host",
+        help="where it runs",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.later(("--precision", 1))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it in a child process."""
+    from mmc.api import run
+    from mmc.files import check_output, read_npz, write_npz
+
+    check_output(Path(args.output))
+    outputs = run(args.artifact, read_npz(args.inputs))
+    write_npz(args.output, outputs)
+    if not args.quiet:
+        for name, value in outputs.items():
+            print(f"{printable(name)}: {value.dtype}{list(value.shape)}")
+        print(args.output)
+    return 0
+
+
+COMMAND = Command("run", "run and look", "run an artifact on this machine", configure, run)

@@ -1,0 +1,125 @@
+"""`mmc show`: a model or an artifact as readable text."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mmc.arguments import Parser
+from mmc.commands import Command
+from mmc.findings import printable
+
+if TYPE_CHECKING:
+    from mmc.backends.tflite.program import Program
+    from mmc.ir import Model
+
+
+def configure(parser: Parser) -> None:
+    """Add the options."""
+    parser.add_argument("model", metavar="MODEL|ARTIFACT", help=".onnx or .tflite file")
+    parser.add_argument("--stats", action="store_true", help="counts and sizes only")
+    parser.add_argument("--json", action="store_true", help="print --stats as JSON")
+    parser.later(("--html", 0), ("--deploy", 0))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it."""
+    if args.model.endswith(".tflite"):
+        from mmc.backends.tflite.reader import read
+
+        program = read(args.model)
+        stats, lines = program_stats(program), program_lines(program)
+    else:
+        from mmc.ir import load
+
+        model = load(args.model)
+        stats, lines = model_stats(model), model_lines(model)
+    if args.json:
+        print(json.dumps(stats, indent=2))
+    elif args.stats:
+        for line in stats_lines(stats):
+            print(printable(line))
+    else:
+        for line in lines:
+            print(printable(line))
+    return 0
+
+
+def model_lines(model: Model) -> Iterator[str]:
+    """Yield the IR's text."""
+    from mmc.ir import print_ir
+
+    yield from print_ir(model, digests=True).splitlines()
+
+
+def program_lines(program: Program) -> Iterator[str]:
+    """Yield one line an operator: results, code, operands and the user's nodes it came from."""
+
+    def shown(index: int) -> str:
+        if index < 0:
+            return "_"
+        tensor = program.tensors[index]
+        kind = f"{tensor.dtype.lower()}[{','.join(map(str, tensor.shape))}]"
+        return f"const {kind}" if tensor.data is not None else f"%{index}: {kind}"
+
+    for name, index in program.inputs:
+        yield f"{shown(index)} = input {name!r}"
+    for op in program.operators:
+        results = ", ".join(shown(i) for i in op.outputs)
+        operands = ", ".join(shown(i) for i in op.inputs)
+        origin = f"  # {', '.join(op.sources)}" if op.sources else ""
+        yield f"{results} = {op.code}({operands}){origin}"
+    for name, index in program.outputs:
+        yield f"output {name!r} = {shown(index)}"
+
+
+def model_stats(model: Model) -> dict[str, object]:
+    """Return counts and sizes of an ONNX model."""
+    weights = [v.const_value for v in model.graph.initializers.values() if v.const_value]
+    kinds = Counter(node.op_type for node in model.graph)
+    return {
+        "schema": "mmc.stats/1",
+        "inputs": {
+            v.name: f"{v.dtype.name if v.dtype else '?'}{v.shape}" for v in model.graph.inputs
+        },
+        "outputs": {
+            v.name: f"{v.dtype.name if v.dtype else '?'}{v.shape}" for v in model.graph.outputs
+        },
+        "operators": dict(kinds.most_common()),
+        "weights": len(weights),
+        "weight_bytes": sum(w.nbytes for w in weights),
+    }
+
+
+def program_stats(program: Program) -> dict[str, object]:
+    """Return counts and sizes of an artifact."""
+    constants = [t.data for t in program.tensors if t.data is not None]
+
+    def shown(index: int) -> str:
+        tensor = program.tensors[index]
+        return f"{tensor.dtype}[{','.join(map(str, tensor.shape))}]"
+
+    return {
+        "schema": "mmc.stats/1",
+        "inputs": {name: shown(index) for name, index in program.inputs},
+        "outputs": {name: shown(index) for name, index in program.outputs},
+        "operators": dict(Counter(op.code for op in program.operators).most_common()),
+        "weights": len(constants),
+        "weight_bytes": sum(c.nbytes for c in constants),
+    }
+
+
+def stats_lines(stats: dict[str, object]) -> Iterator[str]:
+    """Yield the statistics as text."""
+    for key, value in stats.items():
+        if isinstance(value, dict):
+            yield f"{key} ({sum(value.values()) if key == 'operators' else len(value)})"
+            yield from (f"  {name}: {entry}" for name, entry in value.items())
+        elif key != "schema":
+            yield f"{key.replace('_', ' ')}: {value:,}"
+
+
+COMMAND = Command("show", "run and look", "print a model or an artifact", configure, run)

@@ -1,0 +1,84 @@
+"""The files of the command line: .npz in and out, and outputs that can be written."""
+
+from __future__ import annotations
+
+import ast
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mmc.casting import Array
+from mmc.diagnostics import EmitError, UsageError
+from mmc.saving import replacing
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """Return the arrays of an .npz by name; never unpickles.
+
+    Raises:
+        UsageError: MMC007 if it is not a readable .npz of plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        fix = "write it with numpy.savez(path, **{input name: array})"
+        why = str(error)
+        raise UsageError("MMC007", str(path), "is not a readable .npz", why=why, fix=fix) from error
+
+
+def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None:
+    """Write arrays under any names (numpy.savez cannot take `file`), whole or not at all.
+
+    Raises:
+        EmitError: MMC401 when it cannot be written.
+    """
+    try:
+        with replacing(Path(path)) as file, zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+    except OSError as error:
+        raise unwritable(Path(path), error.strerror or str(error)) from error
+
+
+def read_constant(name: str, text: str) -> Array:
+    """Return what `--const NAME=TEXT` binds: a number, a (nested) list, or @file.npz.
+
+    Raises:
+        UsageError: MMC006 if it is none of these, or the file has no such array; MMC007.
+    """
+    where = f"--const {name}={text}"
+    if text.startswith("@"):
+        arrays = read_npz(text[1:])
+        if name not in arrays and len(arrays) != 1:
+            has = ", ".join(arrays) or "nothing"
+            raise UsageError("MMC006", where, f"the file has no {name!r}", fix=f"it has: {has}")
+        return arrays[name] if name in arrays else next(iter(arrays.values()))
+    try:
+        array = np.asarray(ast.literal_eval(text))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        fix = "write NAME=3, NAME=[1,2,3] or NAME=@file.npz"
+        raise UsageError("MMC006", where, "is not a number or list", fix=fix) from error
+    if array.dtype.kind not in "biuf":
+        raise UsageError("MMC006", where, f"holds {array.dtype} values", fix="give numbers")
+    return array
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output path that cannot be written, before any work is done (MMC401)."""
+    if path.is_dir():
+        raise unwritable(path, "it is a folder")
+    folder = path.parent
+    if not folder.is_dir():
+        raise unwritable(path, f"there is no folder {str(folder)!r}")
+    if not os.access(folder, os.W_OK):
+        raise unwritable(path, f"the folder {str(folder)!r} is not writable")
+
+
+def unwritable(path: Path, why: str) -> EmitError:
+    """Return the error for an output that cannot be written."""
+    return EmitError("MMC401", str(path), "cannot be written", why=why, fix="choose another -o")

@@ -1,0 +1,134 @@
+"""ONNX to ONNX: a pipeline of passes over one model, and the replay of a recorded failure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mmc.compiler import CompileOptions, always, load_fixed
+from mmc.diagnostics import UsageError
+from mmc.files import check_output
+from mmc.instruments import Verify, looking
+from mmc.ir import Model, Node, load
+from mmc.pass_manager import Instrument, Pass, PassManager, PassRecord, Phase, parse_pipeline
+from mmc.pattern import RULES, Rule, apply_rules
+from mmc.pipelines import PIPELINES, pipeline
+from mmc.saving import save_standard
+
+APPLIES = {"tflite": "legalize-tflite"}
+"""Which pass applies the rules of a stage, where the names differ."""
+
+
+@dataclass
+class Optimized:
+    """What was done; the model is in the file."""
+
+    nodes_before: int
+    nodes: int
+    passes: list[PassRecord]
+    explanations: list[str] = field(default_factory=list)
+
+
+def optimize(
+    source: str | Path,
+    output: str | Path | None,
+    text: str | None = None,
+    options: CompileOptions | None = None,
+    *,
+    dump_ir: Path | None = None,
+    check: bool = False,
+    explain: str | None = None,
+) -> Optimized:
+    """Run a pipeline over the model at `source` and write standard ONNX to `output`.
+
+    Args:
+        text: a pipeline's name (`default`, `tflite`) or passes such as "fold-constants,fuse".
+        explain: a rule; its refusals are reported. Its pass must be in the pipeline.
+    Raises:
+        MmcError: nothing is written then.
+    """
+    options = options or CompileOptions()
+    if output:
+        check_output(Path(output))
+    rule = find_rule(explain) if explain else None
+    phases = phases_of(text or ("tflite" if rule else "default"))
+    model = load_fixed(source, options)
+    before = model.graph.num_nodes()
+    watchers = looking(dump_ir, check, options)
+    told = Explain(rule) if rule else None
+    watchers = [*([told] if told else []), *watchers, *always(source, options)]
+    records = PassManager(phases, watchers).run(model)
+    if output:
+        save_standard(model, output)
+    return Optimized(before, model.graph.num_nodes(), records, told.lines() if told else [])
+
+
+def phases_of(text: str) -> list[Phase | Pass]:
+    """Return a named pipeline (`default`, `clean`, `tflite`), or the passes that `text` lists.
+
+    Raises:
+        UsageError: MMC190, MMC191.
+    """
+    if text in PIPELINES:
+        return [*pipeline(text)]
+    if text == "tflite":
+        from mmc.backends.tflite.backend import TfliteBackend
+        from mmc.target import load_target
+
+        return [*TfliteBackend(load_target("cpu"), CompileOptions()).phases()]
+    return [*parse_pipeline(text)]
+
+
+def find_rule(name: str) -> Rule:
+    """Return a rule; raises UsageError (MMC008) with close names when there is none."""
+    rule = RULES.get(name)
+    if rule is None:
+        close = RULES.close_to(name)
+        fix = f"did you mean {', '.join(close)}?" if close else "`mmc rules` lists them"
+        raise UsageError("MMC008", f"--explain {name}", "there is no such rule", fix=fix)
+    return rule
+
+
+@dataclass
+class Explain(Instrument):
+    """Try one rule right before the pass that applies it, and collect where it refused and why."""
+
+    rule: Rule
+    refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
+    matches: int = 0
+    tried: bool = False
+
+    def before(self, p: Pass, model: Model) -> None:
+        """Apply the rule alone; its pass would apply it next anyway."""
+        if p.name == APPLIES.get(self.rule.stage, self.rule.stage):
+            self.tried = True
+            self.matches += apply_rules(model, [self.rule], self._hear)
+
+    def _hear(self, rule: Rule, node: Node, reason: str) -> None:
+        self.refusals[(node.name or node.op_type, reason)] += 1
+
+    def lines(self) -> list[str]:
+        """Return the story, a line a site."""
+        if not self.tried:
+            return [f"the pipeline has no pass for rules of stage {self.rule.stage!r}"]
+        head = f"{self.rule.name}: {self.matches} matched, {len(self.refusals)} refused"
+        return [head, *(f"  {where}: {why}" for where, why in self.refusals)]
+
+
+def reproduce(folder: Path) -> None:
+    """Run the recorded passes on the recorded model; raises what failed then, if it still does.
+
+    Raises:
+        UsageError: MMC009 if the folder holds no recorded failure.
+    """
+    try:
+        story = json.loads((folder / "reproduce.json").read_text())
+        passes = parse_pipeline(story["pipeline"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            "MMC009", str(folder), "holds no failure recorded by mmc", why=str(error)
+        ) from error
+    model = load(folder / "model.onnx")
+    PassManager(passes, [Verify()]).run(model)

@@ -1,0 +1,213 @@
+"""The report of one compile: plain data with a stable JSON form (docs/report.schema.json)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import mmc
+from mmc.diagnostics import MmcError, Severity
+
+if TYPE_CHECKING:
+    from mmc.compiler import CompileOptions, CompileResult
+    from mmc.evaluate import Comparison
+    from mmc.verify_result import VerifyResult
+
+SCHEMA = "mmc.compile-report/1"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file and its size."""
+
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Operators:
+    """ONNX nodes before; emitted operators after, by kind, most frequent first."""
+
+    before: int
+    after: int
+    kinds: dict[str, int]
+    transposes: int
+    on_npu: int | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How an output differs; sqnr_db is None for equal arrays, mismatches count integers."""
+
+    sqnr_db: float | None
+    max_abs_error: float | None
+    relative: float | None
+    cosine: float | None
+    mismatches: int
+    integer: bool
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: against the original model, against the final IR, and the rounding floor."""
+
+    name: str
+    accuracy: Difference | None
+    emission: Difference
+    floor_db: float | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The run of the artifact; `seed` drew the inputs, None when they were given."""
+
+    passed: bool
+    reference: str
+    seed: int | None
+    seconds: float
+    peak_bytes: int
+    inner_tensors: int
+    outputs: list[Output]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage took; the peak is the process's so far."""
+
+    name: str
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class PassRun:
+    """One run of one pass."""
+
+    name: str
+    phase: str
+    changes: int
+    nodes: int
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One diagnostic."""
+
+    code: str
+    severity: str
+    where: str
+    what: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class CompileReport:
+    """Everything about one compile. `status` is ok, findings (exit 1) or failed (exit 2)."""
+
+    schema: str
+    mmc: str
+    status: str
+    exit_code: int
+    model: File
+    target: str
+    options: dict[str, Any]
+    artifact: File | None
+    operators: Operators
+    verification: Verification | None
+    stages: list[Stage] = field(default_factory=list)
+    passes: list[PassRun] = field(default_factory=list)
+    diagnostics: list[Finding] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, result: CompileResult, options: CompileOptions, error: MmcError | None = None
+    ) -> CompileReport:
+        """Return the report of a result, complete or as far as it came before `error`."""
+        code = error.exit_code if error else 0
+        found = [*(error.diagnostics if error else ()), *result.diagnostics]
+        made = result.artifact.exists() and error is None
+        size = result.source.stat().st_size if result.source.is_file() else 0
+        return cls(
+            schema=SCHEMA,
+            mmc=mmc.__version__,
+            status=("ok", "findings", "failed")[code],
+            exit_code=code,
+            model=File(str(result.source), size),
+            target=result.target.name,
+            options=options_json(options),
+            artifact=File(str(result.artifact), result.bytes) if made else None,
+            operators=operators(result),
+            verification=verification(result.verification) if result.verification else None,
+            stages=[Stage(**vars(s)) for s in result.stages],
+            passes=[PassRun(**vars(p)) for p in result.passes],
+            diagnostics=[Finding(**d.to_json()) for d in dict.fromkeys(found)],
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON-ready data."""
+        return asdict(self)
+
+
+def options_json(options: CompileOptions) -> dict[str, Any]:
+    """Return the options with the shapes of arrays in place of the arrays."""
+    shown = dict(vars(options))
+    for name in ("constants", "inputs"):
+        arrays = shown[name]
+        shown[name] = arrays and {k: f"{a.dtype}{list(a.shape)}" for k, a in arrays.items()}
+    shown["input_shapes"] = {k: list(v) for k, v in options.input_shapes.items()}
+    return {**shown, "dims": dict(options.dims)}
+
+
+def operators(result: CompileResult) -> Operators:
+    """Return the counts; an operator is off the NPU if a warning MMC205 to MMC208 names it."""
+    from mmc.backends.tflite.check import OFF_NPU
+
+    total = sum(result.ops.values())
+    off = sum(d.code in OFF_NPU and d.severity is Severity.WARNING for d in result.diagnostics)
+    on_npu = total - off if result.target.runs_on == "npu" and total else None
+    transposes = result.ops.get("TRANSPOSE", 0)
+    return Operators(result.nodes_before, total, dict(result.ops), transposes, on_npu)
+
+
+def verification(found: VerifyResult) -> Verification:
+    """Return what a verification found."""
+    outputs = [
+        Output(
+            o.name,
+            difference(o.accuracy) if o.accuracy else None,
+            difference(o.emission),
+            finite(o.floor_db),
+        )
+        for o in found.outputs
+    ]
+    return Verification(
+        found.passed,
+        found.reference,
+        found.seed,
+        found.seconds,
+        found.peak_memory,
+        found.inner,
+        outputs,
+    )
+
+
+def difference(found: Comparison) -> Difference:
+    """Return a comparison's figures; infinite ones are None, as JSON has none."""
+    return Difference(
+        finite(found.sqnr_db),
+        finite(found.max_abs_error),
+        finite(found.relative),
+        finite(found.cosine),
+        found.mismatches,
+        found.integer,
+    )
+
+
+def finite(figure: float) -> float | None:
+    """Return the figure, or None for infinities and NaN."""
+    return float(figure) if math.isfinite(figure) else None

@@ -1,0 +1,56 @@
+"""Reports to the screen and to files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmc.diagnostics import Diagnostic, Severity
+from mmc.files import unwritable
+from mmc.findings import finding_lines
+from mmc.reports.compile_report import CompileReport, Finding
+from mmc.reports.text import print_passes, print_summary
+from mmc.saving import replacing
+
+
+def to_json(reports: Sequence[CompileReport]) -> Any:
+    """Return one report as an object, several as a list."""
+    found = [report.to_json() for report in reports]
+    return found[0] if len(found) == 1 else found
+
+
+def write_report(reports: Sequence[CompileReport], path: Path) -> None:
+    """Write the reports as JSON; raises EmitError (MMC401)."""
+    try:
+        with replacing(path) as file:
+            file.write((json.dumps(to_json(reports), indent=2) + "\n").encode())
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from error
+
+
+def print_reports(reports: Sequence[CompileReport], args: argparse.Namespace) -> None:
+    """Print what the options ask for; what made a compile fail goes to stderr."""
+    if args.json:
+        print(json.dumps(to_json(reports), indent=2))
+    for report in reports:
+        if report.exit_code:
+            if len(reports) > 1:
+                print(f"{report.model.path}:", file=sys.stderr)
+            found = [diagnostic(f) for f in report.diagnostics]
+            shown = found if args.verbose else [d for d in found if d.severity is Severity.ERROR]
+            lines = finding_lines(shown or found, full=args.verbose)
+            print(*lines, sep="\n", file=sys.stderr)
+        elif not args.quiet and not args.json:
+            print_summary(report, verbose=args.verbose)
+        if args.time or args.verbose:
+            print_passes(report.passes, file=sys.stderr if args.json else sys.stdout)
+
+
+def diagnostic(finding: Finding) -> Diagnostic:
+    """Return a report's finding as the diagnostic that it was."""
+    f = finding
+    return Diagnostic(f.code, Severity(f.severity), f.where, f.what, f.why, f.fix)

@@ -1,0 +1,137 @@
+"""Reports as text for one screen; colours only on a terminal and without NO_COLOR."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mmc.diagnostics import Diagnostic, Severity
+from mmc.findings import finding_lines, printable
+
+if TYPE_CHECKING:
+    from mmc.pass_manager import PassRecord
+    from mmc.reports.compile_report import CompileReport, Difference, PassRun, Verification
+
+KINDS_SHOWN = 5
+OUTPUTS_SHOWN = 6
+COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+def console(file: TextIO | None = None) -> Console:
+    """Return a console that never wraps in the middle of a name when piped."""
+    out = file or sys.stdout
+    return Console(file=out, highlight=False, soft_wrap=True, markup=False)
+
+
+def print_summary(report: CompileReport, *, verbose: bool = False) -> None:
+    """Print what was made, how good it is, what it took and what was found; the path comes last."""
+    out, table = console(), Table.grid(padding=(0, 2))
+    for _ in range(2):
+        table.add_column(overflow="fold")
+    for label, text in summary_rows(report):
+        table.add_row(Text(label, style="bold"), Text(printable(text)))
+    out.print(table)
+    if report.diagnostics:
+        from mmc.reports.output import diagnostic
+
+        out.print()
+        print_findings([diagnostic(f) for f in report.diagnostics], verbose=verbose)
+    if report.artifact:
+        out.print()
+        out.print(Text(printable(report.artifact.path), style="green"))
+
+
+def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
+    """Yield labels and texts."""
+    made, operators = report.artifact, report.operators
+    yield "model", f"{report.model.path}  {megabytes(report.model.bytes)}"
+    if made:
+        yield "artifact", f"{report.target}  {megabytes(made.bytes)}"
+    kinds = list(operators.kinds.items())
+    top = ", ".join(f"{kind} {count}" for kind, count in kinds[:KINDS_SHOWN])
+    more = ", ..." if len(kinds) > KINDS_SHOWN else ""
+    yield "operators", f"{operators.before} ONNX nodes -> {operators.after}  ({top}{more})"
+    yield "transposes", str(operators.transposes)
+    if operators.on_npu is not None:
+        share = 100 * operators.on_npu / operators.after
+        yield "on the NPU", f"{operators.on_npu} of {operators.after} operators ({share:.0f} %)"
+    if report.verification:
+        yield from verification_rows(report.verification)
+    else:
+        yield "verified", "no (--no-verify)"
+    yield from cost_rows(report)
+
+
+def verification_rows(found: Verification) -> Iterable[tuple[str, str]]:
+    """Yield what was compared with what, and a line an output."""
+    drawn = "given inputs" if found.seed is None else f"random inputs, seed {found.seed}"
+    yield "verified", f"against {found.reference}, {drawn}"
+    for output in found.outputs[:OUTPUTS_SHOWN]:
+        yield (
+            f"  {output.name}",
+            difference_text(output.accuracy or output.emission, output.floor_db),
+        )
+    if len(found.outputs) > OUTPUTS_SHOWN:
+        yield "", f"and {len(found.outputs) - OUTPUTS_SHOWN} more outputs (--report)"
+
+
+def difference_text(found: Difference, floor_db: float | None) -> str:
+    """Return the figures of one comparison."""
+    if found.integer:
+        return f"{found.mismatches} entries differ" if found.mismatches else "equal"
+    if not found.max_abs_error and found.sqnr_db is None:
+        return "equal"
+    sqnr = "-" if found.sqnr_db is None else f"{found.sqnr_db:.1f} dB"
+    floor = "" if floor_db is None else f"  rounding floor {floor_db:.1f} dB"
+    cosine = "-" if found.cosine is None else f"{found.cosine:.7f}"
+    return f"SQNR {sqnr}  max abs error {found.max_abs_error:.2g}  cosine {cosine}{floor}"
+
+
+def cost_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
+    """Yield time and memory, by stage and in all."""
+    stages = ", ".join(f"{s.name} {s.seconds:.2f}" for s in report.stages)
+    seconds = sum(s.seconds for s in report.stages)
+    cpu = sum(s.cpu_seconds for s in report.stages)
+    peak = max((s.peak_bytes for s in report.stages), default=0)
+    yield "seconds", f"{seconds:.2f}  ({stages})"
+    yield "cost", f"{cpu:.2f} s of CPU, peak memory {megabytes(peak)}"
+
+
+def print_findings(findings: Sequence[Diagnostic], *, verbose: bool = False) -> None:
+    """Print counts and findings, grouped unless `verbose`."""
+    out = console()
+    counts = [(s, sum(d.severity is s for d in findings)) for s in Severity]
+    said = ", ".join(f"{n} {s}{'s' * (n > 1)}" for s, n in counts if n)
+    if said:
+        out.print(Text(said, style="bold"))
+    for line in finding_lines(findings, full=verbose):
+        severity = line.split("[")[0]
+        out.print(Text(line, style=COLOURS.get(severity, "")))
+
+
+def print_passes(passes: Sequence[PassRun | PassRecord], file: TextIO | None = None) -> None:
+    """Print a line a pass: runs, changes, seconds, slowest first."""
+    runs: dict[str, list[PassRun | PassRecord]] = defaultdict(list)
+    for record in passes:
+        runs[record.name].append(record)
+    table = Table("pass", box=None, pad_edge=False)
+    for title in ("runs", "changes", "seconds", "peak MB"):
+        table.add_column(title, justify="right")
+    by_cost = sorted(runs.items(), key=lambda item: -sum(r.seconds for r in item[1]))
+    for name, same in by_cost:
+        changes, seconds = sum(r.changes for r in same), sum(r.seconds for r in same)
+        peak = max(r.peak_bytes for r in same) / 2**20
+        row = (name, str(len(same)), str(changes), f"{seconds:.3f}", f"{peak:.0f}")
+        table.add_row(*(Text(cell) for cell in row))
+    console(file).print(table)
+
+
+def megabytes(size: int) -> str:
+    """Return a size in MB, or KB when small."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} KB"
