@@ -1,0 +1,106 @@
+"""What TFLite does with a constant matrix: a fully connected layer, mmc.Linear."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.pattern import Builder, NoMatch, const, maybe, mmc_op, op, rewrite
+
+
+def weight_rows(n: Node, by_rows: bool) -> Value | Array:
+    """Return a node's second operand as (outputs, inputs): as it is, or transposed."""
+    w = constant(n.inputs[1])
+    if w is None or w.ndim != 2:
+        raise NoMatch("the weight is not a constant matrix")
+    if dtype_of(n.inputs[1]) != np.float32:
+        raise NoMatch(f"the weight is {w.dtype}")
+    assert n.inputs[1] is not None
+    return n.inputs[1] if by_rows else np.ascontiguousarray(w.T)
+
+
+@rewrite(op.MatMul("x", const("w")).named("n"), stage="tflite")
+def matmul_to_linear(out: Builder, x: Value, n: Node) -> Value:
+    """x w  ->  linear(x, w^T).   Shapes: x (..., K), w (K, M)."""
+    if len(shape_of(x)) < 2:
+        raise NoMatch("a vector times a matrix has no batch axis")
+    return out.mmc.Linear(x, weight_rows(n, by_rows=False))  # type: ignore[no-any-return]
+
+
+@rewrite(op.MatMul("x", op.Transpose(const("w"), perm=(1, 0)).named("turned")), stage="tflite")
+def matmul_transposed_to_linear(out: Builder, x: Value, w: Array, turned: Node) -> Value:
+    """x w^T  ->  linear(x, w), for a constant w that others read as it is."""
+    if len(shape_of(x)) < 2 or w.ndim != 2 or w.dtype != np.float32:
+        raise NoMatch("the weight is not a float matrix, or x is a vector")
+    return out.mmc.Linear(x, turned.inputs[0])  # type: ignore[no-any-return]
+
+
+@rewrite(op.Gemm("x", const("w"), maybe("b")).named("n"), stage="tflite")
+def gemm_to_linear(out: Builder, x: Value, b: Value | None, n: Node) -> Value:
+    """gemm(x, w, b)  ->  linear(x, w, b)."""
+    options = attrs(n)
+    if options["alpha"] != 1 or (b is not None and options["beta"] != 1) or options["transA"]:
+        raise NoMatch("it is not in normal form")
+    weight = weight_rows(n, by_rows=bool(options["transB"]))
+    if b is None:
+        return out.mmc.Linear(x, weight)  # type: ignore[no-any-return]
+    if constant(b) is not None and shape_of(b) == shape_of(n.outputs[0])[1:]:
+        return out.mmc.Linear(x, weight, b)  # type: ignore[no-any-return]
+    return out.Add(out.mmc.Linear(x, weight), b)  # type: ignore[no-any-return]
+
+
+@rewrite(op.Add(mmc_op.Linear("x", "w").named("n"), const("b")), stage="tflite")
+def linear_bias(out: Builder, x: Value, w: Value, b: Array, n: Node) -> Value:
+    """linear(x, w) + b  ->  linear(x, w, b)."""
+    width = shape_of(w)[0]
+    if b.size == 1 and b.ndim <= len(shape_of(n.outputs[0])):
+        b = np.full(width, b.reshape(-1)[0], b.dtype)
+    if b.size != width or b.shape[-1] != width:
+        raise NoMatch(f"a constant of shape {b.shape} is not one number per column")
+    return out.mmc.Linear(x, w, b.reshape(-1))  # type: ignore[no-any-return]
+
+
+@rewrite(
+    op.Reshape(mmc_op.Linear(op.Reshape("x", "s"), "w", maybe("b")).named("n"), "t").named("result"),
+    stage="tflite",
+)
+def linear_between_reshapes(
+    out: Builder, x: Value, w: Value, b: Value | None, n: Node, result: Node
+) -> Value:
+    """reshape(linear(reshape(x)))  ->  linear(x), where only leading axes are regrouped."""
+    source, wanted = shape_of(x), shape_of(result.outputs[0])
+    width, inner = shape_of(w)
+    if source[-1:] != (inner,) or wanted != (*source[:-1], width):
+        raise NoMatch("the reshapes do more than gather the leading axes")
+    return out.mmc.Linear(*[x, w, b][: 2 if b is None else 3])  # type: ignore[no-any-return]
+
+
+@rewrite(op.MatMul("a", op.Transpose("b").named("turn")), stage="tflite")
+def matmul_nt(out: Builder, a: Value, b: Value, turn: Node) -> Value:
+    """a transpose(b)  ->  matmulnt(a, b), where the last two axes are swapped."""
+    swaps_last_two(turn)
+    return out.mmc.MatMulNT(a, b)  # type: ignore[no-any-return]
+
+
+@rewrite(op.MatMul(op.Transpose("a").named("turn"), "b"), stage="tflite")
+def matmul_tn(out: Builder, a: Value, b: Value, turn: Node) -> Value:
+    """transpose(a) b  ->  matmultn(a, b), where the last two axes are swapped."""
+    swaps_last_two(turn)
+    return out.mmc.MatMulTN(a, b)  # type: ignore[no-any-return]
+
+
+@rewrite(mmc_op.MatMulNT(op.Transpose("a").named("turn"), "b"), stage="tflite")
+def matmul_tt(out: Builder, a: Value, b: Value, turn: Node) -> Value:
+    """transpose(a) b^T  ->  matmultt(a, b), where the last two axes are swapped."""
+    swaps_last_two(turn)
+    return out.mmc.MatMulTT(a, b)  # type: ignore[no-any-return]
+
+
+def swaps_last_two(turn: Node) -> None:
+    """Refuse unless the Transpose swaps the last two axes and no others."""
+    perm = list(attrs(turn).get("perm", ()))
+    rank = len(perm)
+    if rank < 2 or perm != [*range(rank - 2), rank - 1, rank - 2]:
+        raise NoMatch("it does not just swap the last two axes")
+    if turn.inputs[0] is not None and constant(turn.inputs[0]) is not None:
+        raise NoMatch("it is constant, and folded")
