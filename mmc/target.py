@@ -91,18 +91,18 @@ class Target:
         A feature that was not measured for the cell is judged as for float; one that was never
         measured does not count.
         """
-        table = self.ops.get(op, {})
+        table, forms = self.ops.get(op, {}), tuple(features)
+        exact = table.get(SEPARATOR.join(filter(None, (cell, "+".join(forms)))))
+        if exact is not None:
+            return exact
         plain = table.get(cell, Support(Verdict.UNKNOWN, cell))
-        found = [plain, *self._featured(table, cell, tuple(features))]
+        found = [plain, *self._featured(table, cell, forms)]
         return max(found, key=lambda support: SEVERITY.index(support.verdict))
 
     def _featured(
         self, table: Mapping[str, Support], cell: str, features: tuple[str, ...]
     ) -> list[Support]:
-        """Return what the table says on the combination, else on each feature."""
-        together = table.get(cell + SEPARATOR + "+".join(features))
-        if together is not None:
-            return [together]
+        """Return what the table says on each feature."""
         found = []
         for feature in features:
             key = next((k for k in (cell, as_float(cell)) if k + SEPARATOR + feature in table), "")

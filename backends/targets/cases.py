@@ -6,13 +6,16 @@ by `mmc.backends.tflite.cells`, as the check computes them for a user's program.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from mmc.backends.tflite.cell_tables import SAME_SCALE
 from mmc.backends.tflite.cells import cell, features
 from mmc.backends.tflite.program import NUMPY_TYPES, Array, Operator, Program, Quantization, Tensor
 
@@ -155,6 +158,8 @@ def options(op: str, **values: Any) -> Any:
     if found is None:
         return None
     result = getattr(schema, found)()
+    if hasattr(result, "potScaleInt16"):
+        result.potScaleInt16 = False  # the schema's default is a form of old converters
     for key, value in values.items():
         if not hasattr(result, key):
             raise AttributeError(f"{found} has no field {key}")
@@ -169,8 +174,8 @@ def draw(tensor: Tensor, domain: tuple[float, float], seed: int) -> Array:
         return rng.integers(0, 2, tensor.shape).astype(bool)
     if tensor.quantization is not None or tensor.dtype in ("FLOAT32", "FLOAT16"):
         return encode(rng.uniform(*domain, tensor.shape), tensor)
-    low = 0 if domain[0] >= 0 else -4
-    return rng.integers(max(low, int(domain[0])), 5, tensor.shape).astype(NUMPY_TYPES[tensor.dtype])
+    low = math.ceil(domain[0])  # 0.5, where zero is not allowed, gives 1
+    return rng.integers(low, 5, tensor.shape).astype(NUMPY_TYPES[tensor.dtype])
 
 
 def encode(real: Array, tensor: Tensor) -> Array:
@@ -180,7 +185,8 @@ def encode(real: Array, tensor: Tensor) -> Array:
         return np.asarray(real).astype(dtype)
     scale, zero = tensor.quantization.scale.item(), tensor.quantization.zero_point.item()
     info = np.iinfo(dtype)
-    return np.clip(np.rint(real / scale) + zero, info.min, info.max).astype(dtype)
+    codes: Array = np.clip(np.rint(real / scale) + zero, info.min, info.max).astype(dtype)
+    return codes
 
 
 def decode(stored: Array, tensor: Tensor) -> Array:
@@ -201,7 +207,19 @@ def all_cases() -> Iterator[Case]:
 
     seen: set[tuple[str, str, str]] = set()
     for module in (cases_math, cases_layout, cases_neural):
-        for case in module.cases():
-            if case.key not in seen:
-                seen.add(case.key)
-                yield case
+        for plain in module.cases():
+            for case in (plain, *rescaled(plain)):
+                if case.key not in seen:
+                    seen.add(case.key)
+                    yield case
+
+
+def rescaled(case: Case) -> Iterator[Case]:
+    """Yield the plain quantized case of an operator that copies codes, at another result scale."""
+    op, name, feature = case.key
+    if op in SAME_SCALE and name.split()[0] in ("s8", "s16") and not feature:
+        program = deepcopy(case.program)
+        result = program.tensors[program.operators[0].outputs[0]].quantization
+        assert result is not None
+        result.scale = result.scale * np.float32(1.25)
+        yield Case(op, program, case.domain)

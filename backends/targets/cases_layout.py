@@ -139,7 +139,7 @@ def slicing() -> Iterator[Case]:
 
 
 def strided(
-    dtype: str, steps: tuple[int, int, int], result: tuple[int, ...], **option: int
+    dtype: str, steps: tuple[int, int, int], result: tuple[int, ...], **option: Any
 ) -> Case:
     """Return the case of a slice of the inner axes of an image."""
     m = Maker(dtype)
@@ -186,7 +186,7 @@ def pad_one(shape: tuple[int, ...], axis: int) -> Case:
 
 def resizing() -> Iterator[Case]:
     """Yield both resize operators in the three coordinate forms."""
-    forms: tuple[dict[str, bool], ...] = ({}, {"alignCorners": True}, {"halfPixelCenters": True})
+    forms: tuple[dict[str, Any], ...] = ({}, {"alignCorners": True}, {"halfPixelCenters": True})
     for op in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
         for form in forms:
             for dtype in ("FLOAT32", "INT8", "INT16"):
@@ -215,10 +215,10 @@ def gathering() -> Iterator[Case]:
         for index in ("INT32", "INT64"):
             for axis in (2, 1, 0):
                 m = Maker(dtype)
-                shape = [4, 8, 16]
-                shape[axis] = 3
+                taken = [4, 8, 16]
+                taken[axis] = 3
                 yield m.case(
-                    "GATHER", [m.x((4, 8, 16)), m.i((0, 2, 1), index)], [m.x(shape)], axis=axis
+                    "GATHER", [m.x((4, 8, 16)), m.i((0, 2, 1), index)], [m.x(taken)], axis=axis
                 )
             m = Maker(dtype)
             yield m.case(
@@ -240,6 +240,10 @@ def gathering() -> Iterator[Case]:
         m = Maker()
         inputs = [m.i((1, 3, 5)), m.w((8, 16), dtype, rows)]
         yield m.case("EMBEDDING_LOOKUP", inputs, [m.x((3, 16), "FLOAT32")])
+    for dtype in ("INT4", "INT2"):
+        m = Maker()
+        inputs = [m.i((1, 3, 5)), m.w((8, 15), dtype, 0)]
+        yield m.case("EMBEDDING_LOOKUP", inputs, [m.x((3, 15), "FLOAT32")])
 
 
 def searching() -> Iterator[Case]:
@@ -265,7 +269,7 @@ def searching() -> Iterator[Case]:
 def suppression(op: str, sigma: tuple[float, ...]) -> Case:
     """Return the case of non-maximum suppression of 16 boxes."""
     m = Maker()
-    scalars: list[Any] = [m.i(5), *(m.w(()) for _ in (0.5, 0.1, *sigma))]
+    scalars: list[Any] = [m.i(5), *(m.i(v, "FLOAT32") for v in (0.5, 0.1, *sigma))]
     inputs = [m.x((16, 4)), m.x((16,)), *scalars]
     scores = [m.x((5,))] if sigma else []
     return m.case(op, inputs, [m.x((5,), "INT32"), *scores, m.x((), "INT32")])
@@ -278,7 +282,7 @@ def filling() -> Iterator[Case]:
         yield m.case("FILL", [m.i((4, 16)), m.x(())], [m.x((4, 16))])
     for dtype in ("FLOAT32", "INT32"):
         m = Maker(dtype)
-        bounds = [m.w((), low=1) if dtype == "FLOAT32" else m.i(v) for v in (0, 8, 1)]
+        bounds = [m.i(v, dtype) for v in (0, 8, 1)]
         yield m.case("RANGE", bounds, [m.x((8,))])
         m = Maker(dtype)
         on, off = (m.w(()), m.w(())) if dtype == "FLOAT32" else (m.i(1), m.i(0))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from .cases import FLOATS, IMAGE, NUMBERS, Case, Maker
+from mmc.backends.tflite.program import Operator
+
+from .cases import FLOATS, IMAGE, NUMBERS, Case, Maker, options
 
 POSITIVE = (0.25, 2.0)
 UNARY: dict[str, tuple[float, float]] = {
@@ -93,7 +96,7 @@ def unary() -> Iterator[Case]:
 def one(op: str, dtype: str, shape: tuple[int, ...], domain: tuple[float, float]) -> Case:
     """Return the case of a unary operator."""
     m = Maker(dtype)
-    extra = {"alpha": 0.1} if op == "LEAKY_RELU" else {}
+    extra: dict[str, Any] = {"alpha": 0.1} if op == "LEAKY_RELU" else {}
     return m.case(op, [m.x(shape)], [result(m, op, shape)], domain, **extra)
 
 
@@ -109,6 +112,9 @@ def binary() -> Iterator[Case]:
             shape = (2,) * (rank - 1) + (8,)
             yield two(op, "FLOAT32", shape, shape, domain)
         yield two(op, "FLOAT32", (1, 2, 1, 2, 8), (1, 1, 2, 2, 8), domain)
+    for op in ("ADD", "SUB"):
+        for other in (IMAGE, (1, 1, 1, 16)):
+            yield two(op, "INT16", IMAGE, other, BINARY[op], potScaleInt16=True)
     for op in ("ADD", "SUB", "MUL", "DIV"):
         for activation in (1, 2, 3, 4):
             for dtype in FLOATS:
@@ -127,7 +133,7 @@ def two(
     left: tuple[int, ...],
     right: tuple[int, ...],
     domain: tuple[float, float],
-    **option: int,
+    **option: Any,
 ) -> Case:
     """Return the case of a binary operator on two computed operands."""
     m = Maker(dtype)
@@ -182,7 +188,7 @@ def reduce(op: str, dtype: str, shape: tuple[int, ...], axes: tuple[int, ...], k
 def normalizers() -> Iterator[Case]:
     """Yield the operators that normalize along the last axis."""
     for op in ("SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION"):
-        extra = {"beta": 1.0} if op == "SOFTMAX" else {}
+        extra: dict[str, Any] = {"beta": 1.0} if op == "SOFTMAX" else {}
         for dtype in (*FLOATS, "FLOAT16"):
             m = Maker(dtype)
             yield m.case(op, [m.x(IMAGE)], [result(m, op, IMAGE)], **extra)
@@ -203,8 +209,9 @@ def others() -> Iterator[Case]:
         yield m.case("CUMSUM", [m.x((1, 8, 16), scale=0.5), m.i(2)], [m.x((1, 8, 16), scale=0.5)])
         m = Maker(dtype)
         yield m.case("ADD_N", [m.x(IMAGE), m.x(IMAGE), m.x(IMAGE)], [m.x(IMAGE)])
-    for extra in ({"exclusive": True}, {"reverse": True}):
+    for flag in ("exclusive", "reverse"):
         m = Maker()
+        extra: dict[str, Any] = {flag: True}
         yield m.case("CUMSUM", [m.x((1, 8, 16)), m.i(2)], [m.x((1, 8, 16))], **extra)
     for axis in (0, 1):
         m = Maker()
@@ -246,9 +253,18 @@ def quantizers() -> Iterator[Case]:
     yield m.case("QUANTIZE", [m.x(IMAGE)], [m.x(IMAGE, scale=1 / 20)])
     m = Maker()
     yield m.case("DEQUANTIZE", [m.x(IMAGE, "FLOAT16")], [m.x(IMAGE)])
-    m = Maker()
-    yield m.case("DEQUANTIZE", [m.w((16, 32), "FLOAT16")], [m.x((16, 32))])
+    yield unpacked("FLOAT16", None)
     for dtype in ("INT8", "INT4", "INT2"):
         for axis in (None, 0):
-            m = Maker()
-            yield m.case("DEQUANTIZE", [m.w((16, 32), dtype, axis)], [m.x((16, 32))])
+            yield unpacked(dtype, axis)
+
+
+def unpacked(dtype: str, axis: int | None) -> Case:
+    """Return the case of a constant turned to float, then used: alone it would be no graph."""
+    m = Maker()
+    w, y = m.w((16, 32), dtype, axis), m.x((16, 32))
+    case = m.case("DEQUANTIZE", [w], [y])
+    x, z = m.x((16, 32)), m.x((16, 32))
+    m.program.operators.append(Operator("MUL", [x, y], [z], options("MUL")))
+    m.program.inputs, m.program.outputs = [("x", x)], [("z", z)]
+    return case

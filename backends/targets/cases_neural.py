@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from .cases import FLOATS, IMAGE, Case, Maker
 
 # (activations, weights, slice axis present): what a compiler writes and what FACTS names.
@@ -23,6 +25,14 @@ FORMS: tuple[dict[str, Any], ...] = (
     {"padding": 1},
     {"dilationWFactor": 2, "dilationHFactor": 2},
     *({"fusedActivationFunction": k} for k in (1, 2, 3, 4)),
+)
+
+
+POOL_FORMS: tuple[dict[str, Any], ...] = (
+    {},
+    {"padding": 1},
+    {"fusedActivationFunction": 1},
+    {"fusedActivationFunction": 3},
 )
 
 
@@ -48,6 +58,7 @@ def cases() -> Iterator[Case]:
         yield from pools(dtype)
         yield from matmuls(dtype)
         yield deep_linear(dtype, weights)
+        yield from odd_weights(dtype, weights)
     yield from computed_weights()
     yield volume()
     yield recurrence()
@@ -127,6 +138,30 @@ def constant_matmul(dtype: str, weights: str, sliced: bool) -> Case:
     )
 
 
+def odd_weights(dtype: str, weights: str) -> Iterator[Case]:
+    """Yield the weighted operators without a bias, and with codes that kernels mistake."""
+    sliced = dtype != "FLOAT32"
+    for make in (conv, depthwise, linear, transposed):
+        for kind in dict.fromkeys((weights, *(("INT4",) if sliced else ()))):
+            case = make(dtype, kind, sliced)
+            case.program.operators[0].inputs.pop()
+            yield case
+        for kind in ("INT8", "INT4"):
+            yield with_codes(make(dtype, kind, True), lowest=kind == "INT4")
+
+
+def with_codes(case: Case, lowest: bool) -> Case:
+    """Put the lowest code into a case's weights, or give them a zero point."""
+    tensor = case.program.tensors[case.program.operators[0].inputs[1]]
+    assert tensor.data is not None
+    assert tensor.quantization is not None
+    if lowest:
+        tensor.data.reshape(-1)[0] = -8
+    else:
+        tensor.quantization.zero_point = np.full_like(tensor.quantization.zero_point, 3)
+    return case
+
+
 def grouped(dtype: str, weights: str) -> Case:
     """Return the case of a convolution in four groups."""
     m, w = new(dtype, weights, (8, 3, 3, 4), None if dtype == "FLOAT32" else 0)
@@ -147,15 +182,10 @@ def multiplied(dtype: str, weights: str) -> Case:
 def pools(dtype: str) -> Iterator[Case]:
     """Yield the pools with both paddings and a fused activation."""
     for op in ("MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D"):
-        for form in (
-            {},
-            {"padding": 1},
-            {"fusedActivationFunction": 1},
-            {"fusedActivationFunction": 3},
-        ):
+        for form in POOL_FORMS:
             m = Maker(dtype)
             side = 3 if form.get("padding") else 4
-            size = {"strideW": 2, "strideH": 2, "filterWidth": 3, "filterHeight": 3}
+            size: dict[str, Any] = {"strideW": 2, "strideH": 2, "filterWidth": 3, "filterHeight": 3}
             yield m.case(op, [m.x(IMAGE)], [m.x((1, side, side, 16))], **size, **form)
 
 

@@ -2,7 +2,8 @@
 
 hexagon.toml = hexagon_head.toml + hexagon_legality.csv (the plugin's answers, see `measure`), then
 what hexagon_qnn.csv (the validator's answers below the plugin) adds for types the plugin was not
-asked about. cpu.toml = cpu_head.toml + cpu_legality.csv (see `measure_cpu`).
+asked about. cpu.toml = cpu_head.toml, cpu_facts.csv (kernels seen to be wrong in larger graphs),
+then cpu_legality.csv (see `measure_cpu`).
 """
 
 from __future__ import annotations
@@ -87,10 +88,9 @@ def generate(family: str) -> str:
     """Return the text of a family's table."""
     known = ARCHITECTURES[family]
     table: Table = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for row in read(f"{family}_legality.csv"):
-        entry = " | ".join(filter(None, (row["cell"], row["feature"])))
-        if any(row[a] for a in known):
-            table[row["tflite_op"]]["measured"][verdict_text(row, known)].append(entry)
+    if family == "cpu":
+        add(table, "facts", read("cpu_facts.csv"), known)
+    add(table, "measured", read(f"{family}_legality.csv"), known)
     if family == "hexagon":
         add_qnn(table, known)
     head = (FOLDER / f"{family}_head.toml").read_text(encoding="utf-8")
@@ -101,6 +101,28 @@ def read(name: str) -> list[dict[str, str]]:
     """Return the rows of a table of measurements."""
     with (FOLDER / name).open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def add(table: Table, source: str, rows: list[dict[str, str]], known: Sequence[str]) -> None:
+    """Add rows of our own form; what an earlier source says stays."""
+    texts = {(r["tflite_op"], r["cell"], r["feature"]): verdict_text(r, known) for r in rows}
+    for (op, cell, feature), text in texts.items():
+        groups = table[op]
+        told = {e for cells in groups.get("facts", {}).values() for e in cells}
+        entry = " | ".join(filter(None, (cell, feature)))
+        if text and entry not in told and not follows(texts, op, cell, feature):
+            groups[source][text].append(entry)
+
+
+def follows(texts: Mapping[tuple[str, str, str], str], op: str, cell: str, feature: str) -> bool:
+    """Say whether the table gives a row's verdict without the row: the feature changes nothing.
+
+    Combinations, high ranks, and features that matter in another type are always written.
+    """
+    if not feature or "+" in feature or feature in ("rank6", "rank7", "rank8"):
+        return False
+    alike = [(c, t) for (o, c, f), t in texts.items() if (o, f) == (op, feature)]
+    return all(text == texts.get((op, c, "")) for c, text in alike)
 
 
 def add_qnn(table: Table, known: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.tflite.program import Array
 
-from .references_neural import NEURAL
+from .references_neural import NEURAL, activate
 
 Inputs = list[Any]
 Reference = Callable[[Inputs, Any], list[Array]]
@@ -39,15 +39,6 @@ def reducer(function: Callable[..., Any]) -> Reference:
         return [function(inputs[0], axis=axes, keepdims=options.keepDims)]
 
     return reference
-
-
-def activate(x: Any, options: Any) -> Any:
-    """Apply the activation that the options name: none, relu, relu_n1_to_1, relu6, tanh."""
-    kind = getattr(options, "fusedActivationFunction", 0)
-    limits = {1: (0, None), 2: (-1, 1), 3: (0, 6)}
-    if kind in limits:
-        return np.clip(x, *limits[kind])
-    return np.tanh(x) if kind == 4 else x
 
 
 def gelu(inputs: Inputs, options: Any) -> list[Array]:
@@ -159,7 +150,13 @@ def top(inputs: Inputs, options: Any) -> list[Array]:
 def one_hot(inputs: Inputs, options: Any) -> list[Array]:
     """`on` where the index equals the place, else `off`."""
     hit = inputs[0][..., None] == np.arange(int(inputs[1]))
-    return [np.where(hit, inputs[2], inputs[3])]
+    return choose([hit, inputs[2], inputs[3]], options)
+
+
+def choose(inputs: Inputs, options: Any) -> list[Array]:
+    """Return `a` where the condition holds, else `b`."""
+    condition, a, b = inputs
+    return [np.asarray(np.where(condition, a, b))]
 
 
 def divide(a: Any, b: Any) -> Any:
@@ -260,9 +257,9 @@ REFERENCES: dict[str, Reference] = {
     "GELU": gelu,
     "LOCAL_RESPONSE_NORMALIZATION": local_response,
     "CUMSUM": cumsum,
-    "ADD_N": lambda inputs, options: [sum(inputs)],
-    "SELECT": lambda inputs, options: [np.where(*inputs)],
-    "SELECT_V2": lambda inputs, options: [np.where(*inputs)],
+    "ADD_N": lambda inputs, options: [np.sum(inputs, axis=0)],
+    "SELECT": choose,
+    "SELECT_V2": choose,
     "CAST": cast,
     "QUANTIZE": cast,
     "DEQUANTIZE": cast,

@@ -14,114 +14,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .program import Operator, Program, Tensor
+import numpy as np
 
-TYPE_NAMES = {
-    "FLOAT32": "f32",
-    "FLOAT16": "f16",
-    "BFLOAT16": "bf16",
-    "FLOAT64": "f64",
-    "INT64": "i64",
-    "INT32": "i32",
-    "UINT32": "u32",
-    "INT16": "s16",
-    "UINT16": "u16",
-    "INT8": "s8",
-    "UINT8": "u8",
-    "INT4": "s4",
-    "INT2": "s2",
-    "BOOL": "bool",
-}
-DATA = {
-    "SELECT": 1,
-    "SELECT_V2": 1,
-    "SPLIT": 1,
-    "TRANSPOSE_CONV": 2,
-    "EMBEDDING_LOOKUP": 1,
-    "SCATTER_ND": 1,
-    "ONE_HOT": 2,
-    "FILL": 1,
-}
-WEIGHTS = {
-    "CONV_2D": 1,
-    "CONV_3D": 1,
-    "CONV_3D_TRANSPOSE": 1,
-    "DEPTHWISE_CONV_2D": 1,
-    "FULLY_CONNECTED": 1,
-    "TRANSPOSE_CONV": 1,
-    "BATCH_MATMUL": 1,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": 2,
-}
-INDEX = {
-    "GATHER": 1,
-    "GATHER_ND": 1,
-    "EMBEDDING_LOOKUP": 0,
-    "SCATTER_ND": 0,
-    "ONE_HOT": 0,
-}
-RESULT = {
-    "CAST": 0,
-    "QUANTIZE": 0,
-    "DEQUANTIZE": 0,
-    "EMBEDDING_LOOKUP": 0,
-    "ARG_MAX": 0,
-    "ARG_MIN": 0,
-    "SHAPE": 0,
-    "WHERE": 0,
-    "TOPK_V2": 1,
-}
-AXIS_INPUT = {
-    "ARG_MAX": 1,
-    "ARG_MIN": 1,
-    "CUMSUM": 1,
-    "REVERSE_V2": 1,
-    "SPLIT": 0,
-    "SPLIT_V": 2,
-    **dict.fromkeys("MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD REDUCE_ALL REDUCE_ANY".split(), 1),
-}
-AXIS_OPTION = ("CONCATENATION", "PACK", "UNPACK", "GATHER", "ONE_HOT")
-SHAPE_INPUT = {
-    "RESHAPE": 1,
-    "BROADCAST_TO": 1,
-    "FILL": 0,
-    "TILE": 1,
-    "PAD": 1,
-    "PADV2": 1,
-    "MIRROR_PAD": 1,
-    "TRANSPOSE": 1,
-    "EXPAND_DIMS": 1,
-    "RESIZE_BILINEAR": 1,
-    "RESIZE_NEAREST_NEIGHBOR": 1,
-    "SPACE_TO_BATCH_ND": 1,
-    "BATCH_TO_SPACE_ND": 1,
-    "SCATTER_ND": 2,
-    "TOPK_V2": 1,
-    "RANGE": 0,
-    "TRANSPOSE_CONV": 0,
-    **AXIS_INPUT,
-}
-"""Inputs that decide the result's shape: a computed one means a shape known only at run time."""
-
-BROADCASTING = frozenset(
-    "ADD SUB MUL DIV MAXIMUM MINIMUM POW SQUARED_DIFFERENCE FLOOR_DIV FLOOR_MOD ATAN2 EQUAL "
-    "NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL LOGICAL_AND LOGICAL_OR BATCH_MATMUL "
-    "SELECT SELECT_V2 BITWISE_XOR RIGHT_SHIFT".split()
+from .cell_tables import (
+    ACTIVATIONS,
+    AXIS_INPUT,
+    AXIS_OPTION,
+    BIAS,
+    BROADCASTING,
+    DATA,
+    INDEX,
+    OPTION_FEATURES,
+    RESULT,
+    SAME_SCALE,
+    TYPE_NAMES,
+    WEIGHTS,
 )
-OPTION_FEATURES = {
-    "alignCorners": "align-corners",
-    "halfPixelCenters": "half-pixel",
-    "adjX": "adj-x",
-    "adjY": "adj-y",
-    "exclusive": "exclusive",
-    "reverse": "reverse",
-    "batchDims": "batch-dims",
-    "ellipsisMask": "ellipsis",
-    "newAxisMask": "new-axis",
-    "shrinkAxisMask": "shrink-axis",
-    "approximate": "tanh-form",
-    "keepNumDims": "keep-dims",
-}
-ACTIVATIONS = ("", "fused-relu", "fused-relu-n1", "fused-relu6", "fused-tanh", "fused-sign")
+from .program import Operator, Program, Tensor
 
 
 def cell(program: Program, op: Operator) -> str:
@@ -251,15 +160,46 @@ def _operands(program: Program, op: Operator) -> Iterator[str]:
             yield "negative-stride"
         elif (steps.data > 1).any():
             yield "stride"
+    if op.code in BIAS and _input(program, op, BIAS[op.code]) is None:
+        yield "no-bias"
+    yield from _codes(program, op)
+    old_form = getattr(op.options, "potScaleInt16", False)
+    if old_form and program.tensors[op.inputs[0]].dtype == "INT16":
+        yield "pot-scale"
     if op.code in ("PAD", "PADV2", "MIRROR_PAD"):
         yield from _padding(_input(program, op, 1))
+
+
+def _codes(program: Program, op: Operator) -> Iterator[str]:
+    """Yield the features of quantization that kernels mistake or refuse."""
+    data, result = _input(program, op, DATA.get(op.code, 0)), program.tensors[op.outputs[0]]
+    if op.code in SAME_SCALE and data is not None and not same_scale(data, result):
+        yield "rescale"
+    constant = _input(program, op, WEIGHTS.get(op.code, DATA.get(op.code, 0)))
+    if constant is None or constant.data is None or constant.quantization is None:
+        return
+    if op.code in WEIGHTS and constant.dtype != "UINT8" and constant.quantization.zero_point.any():
+        yield "zero-point"
+    if op.code in WEIGHTS and constant.dtype == "INT4" and constant.data.min(initial=0) < -7:
+        yield "lowest-code"
+    per_byte = {"INT4": 2, "INT2": 4}.get(constant.dtype, 1)
+    if op.code == "EMBEDDING_LOOKUP" and constant.shape[-1] % per_byte:
+        yield "split-bytes"
+
+
+def same_scale(a: Tensor, b: Tensor) -> bool:
+    """Say whether equal codes of two activations mean equal values."""
+    p, q = a.quantization, b.quantization
+    if p is None or q is None:
+        return True
+    return bool(np.array_equal(p.scale, q.scale) and np.array_equal(p.zero_point, q.zero_point))
 
 
 def _padding(pads: Tensor | None) -> Iterator[str]:
     """Yield which unusual axes of an image are padded."""
     if pads is None or pads.data is None:
         return
-    padded = pads.data.reshape(-1, 2).any(axis=1)
+    padded = [bool(row.any()) for row in pads.data.reshape(-1, 2)]
     if padded[0]:
         yield "pad-batch"
     if padded[-1]:

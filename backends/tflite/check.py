@@ -10,7 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.target import Support, Target, Verdict, load_target
 
-from .cells import SHAPE_INPUT, cell, features
+from .cell_tables import SHAPE_INPUT
+from .cells import cell, features
 from .program import Operator, Program
 
 BUILTIN = frozenset(n for n in dir(schema.BuiltinOperator) if n[0] != "_") - {"CUSTOM", "DELEGATE"}
