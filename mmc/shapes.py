@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -41,7 +41,7 @@ def fix_shapes(
         if name not in inputs:
             raise _unknown("input", name, list(inputs))
     shapes = {name: _dims(value) for name, value in inputs.items()}
-    bound = _bind(shapes, asked, dims)
+    bound = _bind(shapes, asked, dims, constants)
     changed = bool(constants)
     for name, value in inputs.items():
         wanted = [bound.get(d, d) if isinstance(d, str) else d for d in shapes[name] or ()]
@@ -76,8 +76,12 @@ def _bind(
     shapes: Mapping[str, Dims | None],
     asked: Mapping[str, Sequence[int]],
     dims: Mapping[str, int],
+    constants: Iterable[str],
 ) -> dict[str, int]:
-    """Return the value of every symbol, from `dims` and from the asked shapes of inputs."""
+    """Return the value of every symbol, from `dims` and from the asked shapes of inputs.
+
+    Only constants may be empty: a list of no axes says something.
+    """
     symbols = {d for shape in shapes.values() for d in shape or () if isinstance(d, str)}
     bound: dict[str, int] = {}
     for symbol, size in dims.items():
@@ -92,7 +96,9 @@ def _bind(
             what = f"has {len(known)} dimensions {_show(known)}, not {len(wanted)}"
             raise ModelError("MMC116", f"input {name!r}", what, fix=_shape_flag(name, known))
         for axis, (dim, size) in enumerate(zip(known, wanted, strict=True)):
-            _agree(name, axis, dim, _positive(f"input {name!r}", size), bound)
+            if name not in constants:
+                _positive(f"input {name!r}", size)
+            _agree(name, axis, dim, int(size), bound)
     return bound
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmc.backends.tflite.emitter import lower
+from mmc.backends.tflite.emitter import lower, lowered_ops
 from mmc.backends.tflite.program import Program
 from mmc.diagnostics import Diagnostic
 from mmc.ir import Model
@@ -16,8 +16,10 @@ from mmc.passes.canonicalize import Canonicalize
 from mmc.passes.decompose import Decompose
 from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
+from mmc.passes.inline_if import InlineIf
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.target import Target
@@ -40,10 +42,11 @@ class TfliteBackend:
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""
         tidy = (FoldConstants(), EliminateDeadCode())
+        expand = ExpandFunctions(keep=functions_among(lowered_ops()))
         return [
             Phase("clean", CLEAN, max_rounds=5),
             Phase("fuse", (Fuse(), *CLEAN), max_rounds=5),
-            Phase("decompose", (Decompose(), *CLEAN), max_rounds=5),
+            Phase("decompose", (Decompose(), expand, *CLEAN, InlineIf()), max_rounds=8),
             Phase("layout", (ToNhwc(io_layout=self.options.io_layout), *tidy)),
             Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=3),
             Phase("legalize", (LegalizeTflite(), *CLEAN), max_rounds=3),

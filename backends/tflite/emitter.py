@@ -57,11 +57,21 @@ def lowers(*op_types: str, domain: str = "") -> Callable[[Lowering], Lowering]:
 
 def lowering_of(node: Node) -> Lowering | None:
     """Return the lowering of a node; a fused activation is the lowering's to read."""
+    _load()
+    op_type = split_activation(node.op_type)[0] if node.domain == DOMAIN else node.op_type
+    return LOWERINGS.get((node.domain, op_type))
+
+
+def lowered_ops() -> tuple[str, ...]:
+    """Return the ONNX op types that have a lowering, sorted."""
+    _load()
+    return tuple(sorted(op_type for domain, op_type in LOWERINGS if not domain))
+
+
+def _load() -> None:
     if not LOWERINGS:
         for module in pkgutil.iter_modules(lowerings.__path__, lowerings.__name__ + "."):
             import_module(module.name)
-    op_type = split_activation(node.op_type)[0] if node.domain == DOMAIN else node.op_type
-    return LOWERINGS.get((node.domain, op_type))
 
 
 class Emitter:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from mmc.backends.tflite.emitter import NARROW, Emitter, Unsupported, cast_op, lowers
+from mmc.backends.tflite.emitter import NARROW, Emitter, cast_op, lowers
 from mmc.ir import Node, dtype_of
 
 
@@ -20,15 +18,6 @@ def cast(e: Emitter, n: Node) -> None:
         e.alias(y, x)
     else:
         cast_op(e, x, e.tensor(y))
-
-
-@lowers("BitCast")
-def bit_cast(e: Emitter, n: Node) -> None:
-    """y = the bits of x read as another type of the same width -> BITCAST."""
-    kinds = {dtype_of(v).itemsize for v in (n.inputs[0], n.outputs[0])}
-    if kinds - {1, 2, 4} or any(dtype_of(v) == np.bool_ for v in (n.inputs[0], n.outputs[0])):
-        raise Unsupported("BitCast of 64-bit types or bool")
-    e.op("BITCAST", [e.tensor(n.inputs[0])], [e.tensor(n.outputs[0])])
 
 
 @lowers("Identity")

@@ -76,6 +76,18 @@ def sum_all(e: Emitter, n: Node) -> None:
     chain(e, n, "ADD", schema.AddOptionsT)
 
 
+@lowers("Mean")
+def mean_all(e: Emitter, n: Node) -> None:
+    """y = (x0 + x1 + ...) / count."""
+    count = np.array(len(n.inputs), dtype_of(n.outputs[0]))
+    chain(e, n, "ADD", schema.AddOptionsT)
+    if len(n.inputs) > 1:
+        total, y = e.tensor(n.outputs[0]), e.like(n.outputs[0])
+        e.alias(
+            n.outputs[0], compute(e, "DIV", [total, e.constant(count)], y, schema.DivOptionsT())
+        )
+
+
 def chain(e: Emitter, n: Node, code: str, options: type) -> None:
     """Fold the inputs from the left with a binary kernel."""
     total = e.tensor(n.inputs[0])
