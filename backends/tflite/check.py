@@ -13,6 +13,7 @@ from mmc.target import Support, Target, Verdict, load_target
 from .cell_tables import SHAPE_INPUT
 from .cells import cell, features
 from .program import Operator, Program
+from .wording import describe, describe_cell, describe_feature
 
 BUILTIN = frozenset(n for n in dir(schema.BuiltinOperator) if n[0] != "_") - {"CUSTOM", "DELEGATE"}
 OFF_NPU = frozenset({"MMC205", "MMC206", "MMC207", "MMC208"})
@@ -65,7 +66,7 @@ def emission(program: Program, op: Operator) -> Iterator[Diagnostic]:
     """Yield what no target can take: custom operators, shapes known at run time."""
     if op.code not in BUILTIN:
         yield error(
-            "MMC202",
+            "MMC210",
             op,
             "is a custom operator",
             "no runtime has it without code of its own, and mmc writes none",
@@ -104,7 +105,7 @@ def legality(
     on_host = fallback.support(op.code, name, forms)
     if on_host.verdict is Verdict.WRONG:
         yield error(
-            "MMC201",
+            "MMC202",
             op,
             "would compute wrong values without an error",
             refusal(op, on_host, fallback),
@@ -137,7 +138,10 @@ def off_npu(op: Operator, support: Support, target: Target, fallback: Target) ->
     code, what = {
         Verdict.NO_COMPILE: ("MMC207", "selected for the NPU, then not compiled"),
         Verdict.UNKNOWN: ("MMC208", "this form was never measured"),
-    }.get(support.verdict, ("MMC206", feature) if feature else ("MMC205", entry))
+    }.get(
+        support.verdict,
+        ("MMC206", describe_feature(feature)) if feature else ("MMC205", describe_cell(entry)),
+    )
     return Diagnostic(
         code,
         Severity.WARNING,
@@ -150,15 +154,15 @@ def off_npu(op: Operator, support: Support, target: Target, fallback: Target) ->
 
 def refusal(op: Operator, support: Support, target: Target) -> str:
     """Say what the table says, and where it has it from."""
-    said = f"{op.code} with {support.entry.replace(' | ', ', form ')}"
+    said = f"{op.code} with {describe(support.entry)}"
     if support.verdict is Verdict.UNKNOWN:
         return f"{said} is not in the table of {target.name} ({target.family}.toml)"
     words = {
         Verdict.NO: "is refused by",
-        Verdict.NO_COMPILE: "does not compile for",
+        Verdict.NO_COMPILE: "stops the compilation of its whole partition for",
         Verdict.WRONG: "is silently wrong on",
     }
-    taken = f"; taken: {support.architectures}" if "yes" in support.architectures else ""
+    taken = f"; {support.architectures}" if "yes" in support.architectures else ""
     source = f"{target.family}.toml, {support.source}"
     return f"{said} {words[support.verdict]} {target.name}{taken} ({source})"
 
@@ -166,7 +170,7 @@ def refusal(op: Operator, support: Support, target: Target) -> str:
 def fix_for(target: Target, fallback: Target, op: Operator, support: Support) -> str:
     """Return the most specific hint: by operator and type, operator and form, then any operator."""
     entry, _, feature = support.entry.partition(" | ")
-    kinds = [part for part in (entry, entry.split(" ")[0], *feature.split("+"), "*") if part]
+    kinds = [part for part in (entry, *feature.split("+"), entry.split(" ")[0]) if part]
     for operator in (op.code, "*"):
         for kind in kinds:
             for table in (target.fixes, fallback.fixes):
