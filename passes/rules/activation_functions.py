@@ -17,7 +17,7 @@ def clip(out: Builder, x: Value, like: Value, low: float, high: float) -> Value:
 
 
 @rewrite(op.HardSigmoid("x").named("n"), stage="decompose")
-def hard_sigmoid(out: Builder, x: Value, n: Node) -> Value:
+def expand_hard_sigmoid(out: Builder, x: Value, n: Node) -> Value:
     """y = clip(alpha x + beta, 0, 1)."""
     need_float(x)
     given = attrs(n)
@@ -26,7 +26,7 @@ def hard_sigmoid(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.Elu("x").named("n"), stage="decompose")
-def elu_alpha(out: Builder, x: Value, n: Node) -> Value:
+def expand_elu_alpha(out: Builder, x: Value, n: Node) -> Value:
     """y = relu(x) + alpha elu(min(x, 0))."""
     need_float(x)
     alpha = attrs(n)["alpha"]
@@ -38,7 +38,7 @@ def elu_alpha(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.Selu("x").named("n"), stage="decompose")
-def selu(out: Builder, x: Value, n: Node) -> Value:
+def expand_selu(out: Builder, x: Value, n: Node) -> Value:
     """y = gamma (alpha elu(x) + (1 - alpha) relu(x))."""
     need_float(x)
     alpha, gamma = attrs(n)["alpha"], attrs(n)["gamma"]
@@ -48,7 +48,7 @@ def selu(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.Celu("x").named("n"), stage="decompose")
-def celu(out: Builder, x: Value, n: Node) -> Value:
+def expand_celu(out: Builder, x: Value, n: Node) -> Value:
     """y = max(x, 0) + min(alpha (exp(x / alpha) - 1), 0)  =  alpha elu(x / alpha)."""
     need_float(x)
     alpha = attrs(n)["alpha"]
@@ -62,7 +62,7 @@ def celu(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.ThresholdedRelu("x").named("n"), stage="decompose")
-def thresholded_relu(out: Builder, x: Value, n: Node) -> Value:
+def expand_thresholded_relu(out: Builder, x: Value, n: Node) -> Value:
     """y = x if x > alpha else 0."""
     need_float(x)
     above = out.Greater(x, number(x, attrs(n)["alpha"]))
@@ -77,14 +77,14 @@ def softplus_of(out: Builder, x: Value) -> Value:
 
 
 @rewrite(op.Softplus("x"), stage="decompose")
-def softplus(out: Builder, x: Value) -> Value:
+def expand_softplus(out: Builder, x: Value) -> Value:
     """y = log(1 + exp(x))  =  relu(x) - log(sigmoid(|x|))."""
     need_float(x)
     return softplus_of(out, x)
 
 
 @rewrite(op.Softsign("x"), stage="decompose")
-def softsign(out: Builder, x: Value) -> Value:
+def expand_softsign(out: Builder, x: Value) -> Value:
     """y = x / (1 + |x|)."""
     need_float(x)
     made: Value = out.Div(x, out.Add(out.Abs(x), number(x, 1)))
@@ -92,7 +92,7 @@ def softsign(out: Builder, x: Value) -> Value:
 
 
 @rewrite(op.Mish("x"), stage="decompose")
-def mish(out: Builder, x: Value) -> Value:
+def expand_mish(out: Builder, x: Value) -> Value:
     """y = x tanh(softplus(x))."""
     need_float(x)
     made: Value = out.Mul(x, out.Tanh(softplus_of(out, x)))
@@ -100,7 +100,7 @@ def mish(out: Builder, x: Value) -> Value:
 
 
 @rewrite(op.Swish("x").named("n"), stage="decompose")
-def swish(out: Builder, x: Value, n: Node) -> Value:
+def expand_swish(out: Builder, x: Value, n: Node) -> Value:
     """y = x sigmoid(alpha x)."""
     need_float(x)
     alpha = attrs(n)["alpha"]
@@ -110,7 +110,7 @@ def swish(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.Shrink("x").named("n"), stage="decompose")
-def shrink(out: Builder, x: Value, n: Node) -> Value:
+def expand_shrink(out: Builder, x: Value, n: Node) -> Value:
     """y = x + bias if x < -lambd; x - bias if x > lambd; else 0."""
     need_float(x)
     given = attrs(n)
@@ -124,7 +124,7 @@ def shrink(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.Hardmax("x").named("n"), stage="decompose")
-def hardmax(out: Builder, x: Value, n: Node) -> Value:
+def expand_hardmax(out: Builder, x: Value, n: Node) -> Value:
     """y = one at the first maximum along the axis, zero elsewhere."""
     axis = attrs(n)["axis"] % len(shape_of(x))
     place = out.ArgMax(x, axis=axis, keepdims=0)
@@ -135,7 +135,7 @@ def hardmax(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op["Softmax", "LogSoftmax"]("x").named("n"), stage="decompose")
-def softmax_axis(out: Builder, x: Value, n: Node) -> Value:
+def expand_softmax_axis(out: Builder, x: Value, n: Node) -> Value:
     """Softmax(x, axis)  ->  the same over the last axis, between two transposes."""
     rank = len(shape_of(x))
     axis = attrs(n)["axis"] % max(rank, 1)
@@ -148,7 +148,9 @@ def softmax_axis(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.Clip("x", maybe("low"), maybe("high")).named("n"), stage="decompose")
-def clip_by_computed_bounds(out: Builder, x: Value, low: Value | None, high: Value | None) -> Value:
+def expand_clip_by_computed_bounds(
+    out: Builder, x: Value, low: Value | None, high: Value | None
+) -> Value:
     """Clip(x, low, high)  ->  Min(Max(x, low), high) where a bound is computed."""
     bounds = (low, high)
     if all(b is None or constant(b) is not None for b in bounds):

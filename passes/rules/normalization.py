@@ -54,7 +54,7 @@ def shaped(out: Builder, value: Value | None, shape: Sequence[int]) -> Value | A
 
 
 @rewrite(op.LayerNormalization("x", "scale", maybe("bias")).named("n"), stage="decompose")
-def layer_normalization(
+def expand_layer_normalization(
     out: Builder, x: Value, scale: Value, bias: Value | None, n: Node
 ) -> tuple[Value, ...]:
     """d = x - mean(x);  y = d / sqrt(mean(d * d) + epsilon) * scale + bias, over axis and later."""
@@ -67,7 +67,7 @@ def layer_normalization(
 
 
 @rewrite(op.RMSNormalization("x", "scale").named("n"), stage="decompose")
-def rms_normalization(out: Builder, x: Value, scale: Value, n: Node) -> Value:
+def expand_rms_normalization(out: Builder, x: Value, scale: Value, n: Node) -> Value:
     """y = x / sqrt(mean(x * x) + epsilon) * scale, over axis and later."""
     need_float(x)
     given, rank = attrs(n), len(shape_of(x))
@@ -78,7 +78,9 @@ def rms_normalization(out: Builder, x: Value, scale: Value, n: Node) -> Value:
 
 
 @rewrite(op.InstanceNormalization("x", "scale", "bias").named("n"), stage="decompose")
-def instance_normalization(out: Builder, x: Value, scale: Value, bias: Value, n: Node) -> Value:
+def expand_instance_normalization(
+    out: Builder, x: Value, scale: Value, bias: Value, n: Node
+) -> Value:
     """y = (x - mean) * (scale / sqrt(variance + epsilon)) + bias, over space of every channel."""
     need_float(x)
     axes, shape = range(2, len(shape_of(x))), channelwise(x)
@@ -88,7 +90,7 @@ def instance_normalization(out: Builder, x: Value, scale: Value, bias: Value, n:
 
 
 @rewrite(op.GroupNormalization("x", "scale", "bias").named("n"), stage="decompose")
-def group_normalization(out: Builder, x: Value, scale: Value, bias: Value, n: Node) -> Value:
+def expand_group_normalization(out: Builder, x: Value, scale: Value, bias: Value, n: Node) -> Value:
     """y = (x - mean) / sqrt(variance + epsilon) over each group of channels; then scale and bias.
 
     The groups are an axis next to the channels, so that either layout can hold them.
@@ -108,7 +110,7 @@ def group_normalization(out: Builder, x: Value, scale: Value, bias: Value, n: No
 
 
 @rewrite(op.MeanVarianceNormalization("x").named("n"), stage="decompose")
-def mean_variance_normalization(out: Builder, x: Value, n: Node) -> Value:
+def expand_mean_variance_normalization(out: Builder, x: Value, n: Node) -> Value:
     """y = (x - mean) / (sqrt(variance) + 1e-9)."""
     need_float(x)
     axes = attrs(n)["axes"]
@@ -121,7 +123,7 @@ def mean_variance_normalization(out: Builder, x: Value, n: Node) -> Value:
 @rewrite(
     op.BatchNormalization("x", "scale", "bias", "mean", "variance").named("n"), stage="decompose"
 )
-def batch_normalization(
+def expand_batch_normalization(
     out: Builder, x: Value, scale: Value, bias: Value, mean: Value, variance: Value, n: Node
 ) -> Value:
     """f = scale / sqrt(variance + epsilon);  y = x * f + (bias - mean * f)."""
@@ -145,7 +147,7 @@ def batch_normalization(
 
 
 @rewrite(op.LpNormalization("x").named("n"), stage="decompose")
-def lp_normalization(out: Builder, x: Value, n: Node) -> Value:
+def expand_lp_normalization(out: Builder, x: Value, n: Node) -> Value:
     """y = x / ||x||; a vector of zeros stays zero."""
     need_float(x)
     given = attrs(n)
@@ -159,7 +161,7 @@ def lp_normalization(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.LRN("x").named("n"), stage="decompose")
-def lrn(out: Builder, x: Value, n: Node) -> Value:
+def expand_lrn(out: Builder, x: Value, n: Node) -> Value:
     """y = x * (bias + alpha / size * sum of x ** 2 over `size` channels) ** -beta.
 
     The sum over neighbouring channels is a 1x1 convolution with a banded matrix.

@@ -20,13 +20,13 @@ GLOBAL = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}
 
 
 @rewrite(op["GlobalAveragePool", "GlobalMaxPool"]("x").named("n"), stage="decompose")
-def global_pool(out: Builder, x: Value, n: Node) -> Value:
+def expand_global_pool(out: Builder, x: Value, n: Node) -> Value:
     """GlobalAveragePool(x), GlobalMaxPool(x)  ->  ReduceMean(x), ReduceMax(x) over space."""
     return reduce(out, GLOBAL[n.op_type], x, range(2, len(shape_of(x))))
 
 
 @rewrite(op.GlobalLpPool("x").named("n"), stage="decompose")
-def global_lp_pool(out: Builder, x: Value, n: Node) -> Value:
+def expand_global_lp_pool(out: Builder, x: Value, n: Node) -> Value:
     """y = sum(|x| ** p) ** (1 / p) over space."""
     need_float(x)
     axes, p = range(2, len(shape_of(x))), attrs(n)["p"]
@@ -58,7 +58,7 @@ def window(axes: list[Axis]) -> dict[str, Any]:
 
 
 @rewrite(op.LpPool("x").named("n"), stage="decompose")
-def lp_pool(out: Builder, x: Value, n: Node) -> Value:
+def expand_lp_pool(out: Builder, x: Value, n: Node) -> Value:
     """y = sum(|x| ** p) ** (1 / p) = (mean(|x| ** p) * size) ** (1 / p); zero pads count."""
     need_float(x)
     axes, p = explicit_axes(x, n), attrs(n)["p"]
@@ -82,7 +82,7 @@ def inside(axis: Axis, before: int, after: int) -> Array:
 
 
 @rewrite(op.AveragePool("x").named("n"), stage="decompose")
-def average_pool_divisor(out: Builder, x: Value, n: Node) -> Value:
+def expand_average_pool_divisor(out: Builder, x: Value, n: Node) -> Value:
     """Mean over some positions  ->  mean over the whole window * (its size / their number).
 
     SAME windows without the pads stay, as kernels divide by that number themselves.
@@ -105,7 +105,7 @@ def average_pool_divisor(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.AveragePool("x").named("n"), stage="decompose")
-def average_pool_dilated(out: Builder, x: Value, n: Node) -> Value:
+def expand_average_pool_dilated(out: Builder, x: Value, n: Node) -> Value:
     """A dilated mean  ->  a depthwise convolution by 1 / window size."""
     axes = explicit_axes(x, n)
     if all(a.dilation == 1 for a in axes) or len(axes) != 2:
@@ -122,7 +122,7 @@ def average_pool_dilated(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op.MaxPool("x").named("n"), stage="decompose")
-def max_pool_dilated(out: Builder, x: Value, n: Node) -> Value:
+def expand_max_pool_dilated(out: Builder, x: Value, n: Node) -> Value:
     """A dilated maximum  ->  the maximum of shifted, strided slices, one axis after the other."""
     need_float(x)
     axes = explicit_axes(x, n)
@@ -141,7 +141,7 @@ def max_pool_dilated(out: Builder, x: Value, n: Node) -> Value:
 
 
 @rewrite(op["MaxPool", "AveragePool"]("x").named("n"), stage="decompose")
-def pool_3d(out: Builder, x: Value, n: Node) -> Value:
+def expand_pool_3d(out: Builder, x: Value, n: Node) -> Value:
     """A pool over (D, H, W)  ->  one over (H, W), then one over D: both are separable."""
     axes = explicit_axes(x, n)
     if len(axes) != 3 or any(a.dilation != 1 for a in axes):
