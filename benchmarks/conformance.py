@@ -148,10 +148,11 @@ def make_case(stored: Any, ops: Mapping[str, str]) -> Case:
 
 def shape_inputs(graph: onnx.GraphProto) -> set[str]:
     """Return the graph inputs that shapes are computed from, other than by asking for a shape."""
-    makers = {name: node for node in graph.node for name in node.output}
+    nodes = list(all_nodes(graph))
+    makers = {name: node for node in nodes for name in node.output}
     work = [
         node.input[i]
-        for node in graph.node
+        for node in nodes
         for i in SHAPE_OPERANDS.get(node.op_type, ())
         if i < len(node.input)
     ]
@@ -164,7 +165,21 @@ def shape_inputs(graph: onnx.GraphProto) -> set[str]:
         maker = makers.get(name)
         if maker is not None and maker.op_type not in ("Shape", "Size"):
             work += maker.input
+            work += [n for branch in branches(maker) for v in all_nodes(branch) for n in v.input]
     return seen & {v.name for v in graph.input}
+
+
+def branches(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """Return the graphs that a node holds."""
+    return [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+
+
+def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Yield the nodes of a graph and of the graphs inside it."""
+    for node in graph.node:
+        yield node
+        for branch in branches(node):
+            yield from all_nodes(branch)
 
 
 def run_case(case: Case, target: str) -> Outcome:

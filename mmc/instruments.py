@@ -38,8 +38,9 @@ class Verify(Instrument):
             for value in node.outputs:
                 ready.add(value)
                 self._name(p, value.name, names)
-                if value.uses() and (value.type is None or value.shape is None):
-                    self._fail(p, f"value {value.name!r} has no type or shape")
+                # the shape may still hang on a branch that later rounds decide
+                if value.uses() and value.type is None:
+                    self._fail(p, f"value {value.name!r} has no type")
         for value in model.graph.outputs:
             if value not in ready:
                 self._fail(p, f"output {value.name!r} is not made by any node")

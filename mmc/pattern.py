@@ -152,7 +152,7 @@ class _Rewriter:
         while work:
             node = work.popleft()
             queued.discard(node)
-            if node.graph is None:
+            if node.graph is not self.model.graph:  # removed, or inside a branch
                 continue
             for rule in self.rules.get((node.domain, node.op_type), ()):
                 touched = self.try_rule(rule, node)

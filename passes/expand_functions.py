@@ -107,25 +107,44 @@ def body_of(node: Node) -> Graph:
     Its inputs are the node's inputs that are not omitted, its outputs those that have a name.
     """
     names = ["" if v is None else f"in {i}" for i, v in enumerate(node.inputs)]
-    schema = schema_of("", node.op_type)
     proto = onnx.NodeProto(
         op_type=node.op_type,
         input=names,
         output=[f"out {i}" if v.name else "" for i, v in enumerate(node.outputs)],
         attribute=[ir.serde.serialize_attribute(a) for a in node.attributes.values()],
     )
-    for name, spec in ({} if schema is None else schema.attributes).items():
+    schema = schema_of("", node.op_type)
+    assert schema is not None
+    for name, spec in schema.attributes.items():
         if name not in node.attributes and spec.default_value.name:
             proto.attribute.append(spec.default_value)
+    types = [onnx.TypeProto() if v is None else type_proto(v) for v in node.inputs]
+    function = function_of(schema, proto, types)
+    proto.domain, proto.op_type = function.domain, function.name
     graph = onnx.GraphProto(name="body", node=[proto])
-    for name, value in zip(names, node.inputs, strict=True):
-        if value is not None:
-            graph.input.add(name=name, type=type_proto(value))
+    for name, kind in zip(names, types, strict=True):
+        if name:
+            graph.input.add(name=name, type=kind)
     graph.output.extend(onnx.ValueInfoProto(name=name) for name in proto.output if name)
-    imports = [onnx.helper.make_opsetid("", OPSET)]
-    model = onnx.ModelProto(ir_version=13, opset_import=imports, graph=graph)
-    kinds = [("", node.op_type)]
-    inlined = inliner.inline_selected_functions(model, kinds, inline_schema_functions=True)
-    body = ir.from_proto(inlined)
+    imports = [onnx.helper.make_opsetid("", OPSET), onnx.helper.make_opsetid(function.domain, 1)]
+    model = onnx.ModelProto(ir_version=13, opset_import=imports, graph=graph, functions=[function])
+    body = ir.from_proto(inliner.inline_local_functions(model))
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(body)
     return body.graph
+
+
+def function_of(
+    schema: onnx.defs.OpSchema, node: onnx.NodeProto, types: list[onnx.TypeProto]
+) -> onnx.FunctionProto:
+    """Return the function that defines a node in the working opset, under a name of its own."""
+    if schema.has_context_dependent_function:
+        kinds = [kind.SerializeToString() for kind in types]
+        data = schema.get_context_dependent_function(node.SerializeToString(), kinds)
+        function = onnx.FunctionProto.FromString(data)
+    else:
+        function = onnx.FunctionProto.FromString(schema.function_body.SerializeToString())
+    function.name, function.domain = "body", "mmc.body"
+    for imported in function.opset_import:
+        if imported.domain == "":
+            imported.version = OPSET
+    return function

@@ -19,8 +19,8 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
-from mmc.passes.inline_if import InlineIf
 from mmc.passes.legalize_tflite import LegalizeTflite
+from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.target import Target
 
@@ -46,7 +46,8 @@ class TfliteBackend:
         return [
             Phase("clean", CLEAN, max_rounds=5),
             Phase("fuse", (Fuse(), *CLEAN), max_rounds=5),
-            Phase("decompose", (Decompose(), expand, *CLEAN, InlineIf()), max_rounds=8),
+            Phase("decompose", (Decompose(), expand, *CLEAN), max_rounds=8),
+            Phase("static", (RequireStaticShapes(),)),
             Phase("layout", (ToNhwc(io_layout=self.options.io_layout), *tidy)),
             Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=3),
             Phase("legalize", (LegalizeTflite(), *CLEAN), max_rounds=3),

@@ -11,7 +11,7 @@ import numpy as np
 from mmc.backends.tflite import lowerings
 from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
-from mmc.ir import Model, Node, Value, constant, dtype_of, shape_of, sources
+from mmc.ir import Model, Node, Value, constant, dtype_of, is_static, shape_of, sources
 from mmc.opset import DOMAIN, split_activation
 
 Lowering = Callable[["Emitter", Node], None]
@@ -153,6 +153,12 @@ class Emitter:
             raise Unsupported(
                 f"mmc has no TFLite lowering for {node.domain or 'ONNX'} {node.op_type}"
             )
+        for value in (*node.inputs, *node.outputs):
+            if value is not None and value.name and not is_static(value):
+                raise Unsupported(
+                    f"the shape of {value.name!r} depends on data",
+                    fix="bind the inputs that it is computed from with --const",
+                )
         self._sources = sources(node)
         lowering(self, node)
 
@@ -224,6 +230,8 @@ def _inputs(e: Emitter, model: Model, keep_int64: bool) -> None:
 def _outputs(e: Emitter, model: Model, keep_int64: bool) -> None:
     used = {index for _, index in e.program.inputs}
     for value in model.graph.outputs:
+        if 0 in shape_of(value):
+            raise LegalityError([_empty(value)])
         index = e.tensor(value)
         wide = keep_int64 and str(dtype_of(value)) == "int64"
         if wide:
@@ -232,6 +240,12 @@ def _outputs(e: Emitter, model: Model, keep_int64: bool) -> None:
             index = identity_op(e, index, e.like(value))
         used.add(index)
         e.program.outputs.append((value.name or "", index))
+
+
+def _empty(value: Value) -> Diagnostic:
+    where, shape = f"output {value.name!r}", shape_of(value)
+    why = "LiteRT has no empty tensors at its boundary"
+    return Diagnostic("MMC201", Severity.ERROR, where, f"has no elements: {shape}", why)
 
 
 def cast_op(e: Emitter, source: int, target: int) -> int:

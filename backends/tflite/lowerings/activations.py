@@ -68,6 +68,8 @@ def clip(e: Emitter, n: Node) -> None:
             e.op(code, [x], [y])
             return
     steps = [(c, v) for c, v in (("MAXIMUM", low), ("MINIMUM", high)) if v is not None]
+    if not steps:
+        e.alias(n.outputs[0], x)
     options = schema.MaximumMinimumOptionsT
     for index, (code, bound) in enumerate(steps):
         last = index == len(steps) - 1
