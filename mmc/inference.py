@@ -119,7 +119,7 @@ def _small(value: ir.Value) -> ir.TensorProtocol | None:
 
 def _ask(node: ir.Node) -> Answer:
     """Return ONNX's answer for one node, by its schema or through the body of its function."""
-    names = {v: v.name or f"value {i}" for i, v in enumerate(_read(node))}
+    names = _names(node)
     proto = _node_proto(node, names)
     types = {name: type_proto(v) for v, name in names.items()}
     data = {n: ir.serde.serialize_tensor(t) for v, n in names.items() if (t := _small(v))}
@@ -134,6 +134,17 @@ def _ask(node: ir.Node) -> Answer:
     except (shape_inference.InferenceError, RuntimeError) as error:
         raise _contradiction(node, error) from error
     return tuple(found.get(name) for name in proto.output)
+
+
+def _names(node: ir.Node) -> dict[ir.Value, str]:
+    """Return a name for every value read; what a rule has just made may have another's name."""
+    names: dict[ir.Value, str] = {}
+    taken: set[str] = set()
+    for i, value in enumerate(_read(node)):
+        name = value.name or f"value {i}"
+        names[value] = f"{name} {i}" if name in taken else name
+        taken.add(names[value])
+    return names
 
 
 def _read(node: ir.Node) -> Iterator[ir.Value]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -42,7 +43,10 @@ def functions_among(op_types: Iterable[str]) -> tuple[str, ...]:
 
 def is_function(schema: onnx.defs.OpSchema | None) -> bool:
     """Say whether an operator is defined by others."""
-    return schema is not None and (schema.has_function or schema.has_context_dependent_function)
+    described: Any = schema  # the stubs of onnx leave these attributes out
+    return schema is not None and bool(
+        described.has_function or described.has_context_dependent_function
+    )
 
 
 def has_function(node: Node) -> bool:
@@ -68,7 +72,7 @@ def expand(graph: Graph, node: Node) -> bool:
         results = [outer if v is inner else v for v in results]
     body.outputs.clear()
     for value in list(body.initializers.values()):
-        del body.initializers[value.name]
+        body.initializers.pop(value.name or "")
         value.name = fresh_name(graph, node.name or node.op_type)
         graph.register_initializer(value)
     for made in list(body.all_nodes()):
@@ -134,15 +138,15 @@ def body_of(node: Node) -> Graph:
 
 
 def function_of(
-    schema: onnx.defs.OpSchema, node: onnx.NodeProto, types: list[onnx.TypeProto]
+    schema: Any, node: onnx.NodeProto, types: list[onnx.TypeProto]
 ) -> onnx.FunctionProto:
     """Return the function that defines a node in the working opset, under a name of its own."""
     if schema.has_context_dependent_function:
         kinds = [kind.SerializeToString() for kind in types]
         data = schema.get_context_dependent_function(node.SerializeToString(), kinds)
-        function = onnx.FunctionProto.FromString(data)
     else:
-        function = onnx.FunctionProto.FromString(schema.function_body.SerializeToString())
+        data = schema.function_body.SerializeToString()
+    function: onnx.FunctionProto = onnx.FunctionProto.FromString(data)
     function.name, function.domain = "body", "mmc.body"
     for imported in function.opset_import:
         if imported.domain == "":

@@ -57,6 +57,6 @@ def gather_nd_batches(out: Builder, x: Value, i: Value, n: Node) -> Value:
         raise NoMatch("it has no batch dimensions")
     kind = i.dtype.numpy() if i.dtype is not None else np.dtype(np.int64)
     sizes = np.array(shape_of(x)[batches : batches + counted[-1]], kind)
-    grid = np.stack(np.indices(counted[:-1])[:batches], axis=-1).astype(kind)
+    grid = np.moveaxis(np.indices(counted[:-1])[:batches], 0, -1).astype(kind)
     full = out.Concat(grid, from_front(out, i, sizes), axis=-1)
     return out.GatherND(x, full)  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, dtype_of, shape_of
+from mmc.ir import Array, Node, Value, attrs, dtype_of, shape_of
 from mmc.passes.rules.indexed_reads import flat_positions, from_front
 from mmc.pattern import Builder, NoMatch, op, rewrite
 
@@ -58,7 +58,7 @@ def scatter_nd_reduction(out: Builder, x: Value, i: Value, u: Value, n: Node) ->
     return out.node(combine, [x, out.Reshape(total, list(shape))])  # type: ignore[no-any-return]
 
 
-def neutral(reduction: str, x: Value) -> np.ndarray:  # type: ignore[type-arg]
+def neutral(reduction: str, x: Value) -> Array:
     """Return what changes nothing: 1, or the smallest or largest number of the type."""
     kind = dtype_of(x)
     if reduction == "mul":

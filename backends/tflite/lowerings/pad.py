@@ -120,14 +120,20 @@ def gather_pad(e: Emitter, x: int, pads: Pads, mode: str, y: int) -> None:
 
 
 def source_positions(size: int, before: int, after: int, mode: str) -> Array:
-    """Return, for each element of a padded axis, the element that it repeats."""
-    positions = np.arange(-before, size + after)
+    """Return, for each element of a padded axis, the element that it repeats.
+
+    Negative pads crop first: what is cut off is never repeated.
+    """
+    kept = np.arange(size)[max(-before, 0) : size - max(-after, 0)]
+    positions = np.arange(-max(before, 0), len(kept) + max(after, 0))
+    if not len(kept):
+        raise Unsupported("negative pads leave nothing of the tensor")
     if mode == "edge":
-        return positions.clip(0, size - 1)
+        return kept[positions.clip(0, len(kept) - 1)]
     if mode == "wrap":
-        return positions % size
+        return kept[positions % len(kept)]
     if mode != "reflect":
         raise Unsupported(f"Pad with mode {mode!r}")
-    period = max(2 * (size - 1), 1)
+    period = max(2 * (len(kept) - 1), 1)
     folded = positions % period
-    return np.minimum(folded, period - folded) if size > 1 else folded * 0
+    return kept[np.minimum(folded, period - folded)] if len(kept) > 1 else kept[folded * 0]

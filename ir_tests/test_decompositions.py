@@ -1,0 +1,150 @@
+"""Decompositions and expanded functions, through the whole flow, against ONNX Runtime."""
+
+from __future__ import annotations
+
+from math import erf as exact_erf
+from typing import Any
+
+import numpy as np
+import pytest
+from lowering import feeds_for, run_both, single
+
+from mmc.diagnostics import LegalityError
+from mmc.ir import Array, parse, print_ir
+from mmc.passes.expand_functions import ExpandFunctions
+from mmc.pattern import RULES, apply_rules
+
+
+@pytest.mark.parametrize("op", ["Tan", "Sinh", "Cosh", "Asinh", "Erf"])
+def test_functions(op: str) -> None:
+    run_both(single(op, (4, 50)))
+
+
+def test_inverse_hyperbolic() -> None:
+    values = np.random.default_rng(0).uniform(0.01, 0.95, (4, 50)).astype(np.float32)
+    run_both(single("Atanh", (4, 50)), {"x0": values})
+    run_both(single("Acosh", (4, 50)), {"x0": values + 1})
+
+
+def test_erf_is_float32_accurate_everywhere() -> None:
+    from lowering import emit
+
+    x = np.concatenate([np.linspace(-7, 7, 20001), np.geomspace(1e-6, 1e4, 2000)]).astype(
+        np.float32
+    )
+    model = single("Erf", x.shape)
+    assert apply_rules(model, [RULES["erf"]]) == 1
+    actual, _ = emit(model, {"x0": x})
+    expected = np.array([exact_erf(float(v)) for v in x])
+    np.testing.assert_allclose(actual["y0"], expected, rtol=1e-6, atol=0)
+
+
+COMPOSITE = ["ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"]
+
+
+@pytest.mark.parametrize("op", COMPOSITE)
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_composite_reductions(op: str, keepdims: int) -> None:
+    model = single(op, (3, 4, 5), np.array([0, 2]), keepdims=keepdims)
+    run_both(model, {"x0": np.abs(feeds_for(model)["x0"])})
+
+
+def test_log_sum_exp_does_not_overflow() -> None:
+    values = np.array([[200, 100, 0], [-np.inf, -np.inf, -np.inf]], np.float32)
+    run_both(single("ReduceLogSumExp", (2, 3), np.array([1])), {"x0": values})
+
+
+def test_gather_elements() -> None:
+    model = single("GatherElements", (3, 4, 5), ((2, 4, 3), np.int64), axis=2)
+    run_both(model, feeds_for(model, low=-5, high=5))
+    run_both(single("GatherElements", (3, 4), np.array([[0, -1], [1, 2]]), axis=0))
+
+
+def test_gather_nd_batches() -> None:
+    model = single("GatherND", (2, 3, 4, 5), ((2, 3, 2, 1), np.int64), batch_dims=2)
+    run_both(model, feeds_for(model, low=-4, high=4))
+
+
+def test_scatter_elements() -> None:
+    indices = np.array([[0, -1, 2], [1, 0, 3]])
+    run_both(single("ScatterElements", (2, 4), indices, (2, 3), axis=1))
+    run_both(single("ScatterElements", (2, 4), indices, (2, 3), axis=1, reduction="add"))
+
+
+@pytest.mark.parametrize("reduction", ["mul", "max", "min"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_scatter_reductions_where_updates_meet(reduction: str, dtype: Any) -> None:
+    indices = np.array([[1], [3], [1], [-1]])
+    model = single("ScatterND", ((4, 3), dtype), indices, ((4, 3), dtype), reduction=reduction)
+    run_both(model)
+
+
+def test_a_scatter_too_large_to_compare_is_refused() -> None:
+    indices = np.arange(3000)[:, None] % 1999
+    with pytest.raises(LegalityError, match="max"):
+        run_both(single("ScatterND", (2000,), indices, (3000,), reduction="max"))
+
+
+@pytest.mark.parametrize("upper", [0, 1])
+@pytest.mark.parametrize("k", [-1, 0, 2])
+def test_trilu(upper: int, k: int) -> None:
+    run_both(single("Trilu", (2, 4, 5), np.array(k), upper=upper))
+    run_both(single("Trilu", (4, 5), ((), np.int64), upper=upper), feeds_of(k))
+
+
+def feeds_of(k: int) -> dict[str, Array]:
+    """Return the inputs of a Trilu with a computed k."""
+    matrix = np.arange(20, dtype=np.float32).reshape(4, 5)
+    return {"x0": matrix, "x1": np.array(k)}
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_top_k_along_other_axes(axis: int) -> None:
+    run_both(single("TopK", (6, 5, 3), np.array([3]), outputs=2, axis=axis))
+
+
+def test_one_hot_of_computed_values() -> None:
+    model = single("OneHot", ((3,), np.int64), np.array(4), (2,))
+    run_both(model, feeds_for(model, low=-3, high=5))
+
+
+@pytest.mark.parametrize("align_corners", [0, 1])
+@pytest.mark.parametrize(("size", "rows"), [((2, 3, 4, 5), 2), ((2, 3, 4, 5, 6), 3)])
+def test_affine_grid(size: tuple[int, ...], rows: int, align_corners: int) -> None:
+    theta = (2, rows, rows + 1)
+    run_both(single("AffineGrid", theta, np.array(size), align_corners=align_corners))
+
+
+def test_expand_functions_inlines_the_standard_definition() -> None:
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 21]>
+        g (float[2,3] x) => (float[2,1] y) { y = ReduceL1(x, axes) }""",
+        axes=np.array([1]),
+    )
+    assert ExpandFunctions().run(model) == 1
+    assert (
+        print_ir(model)
+        == """\
+%0: float[2,3] = input
+%1: float[2,3] = Abs(%0)
+@0: int64[1] = const
+%2: float[2,1] = ReduceSum(%1, @0) keepdims=1 noop_with_empty_axes=0
+return %2
+"""
+    )
+
+
+def test_expand_functions_keeps_what_the_backend_lowers() -> None:
+    model = single("HardSwish", (2, 3))
+    before = print_ir(model)
+    assert ExpandFunctions(keep=("HardSwish",)).run(model) == 0
+    assert print_ir(model) == before
+
+
+def test_what_depends_on_data_is_refused_by_name() -> None:
+    with pytest.raises(LegalityError, match="depends on data") as refusal:
+        run_both(
+            """<ir_version: 10, opset_import: ["" : 21]>
+            g (float[4] x) => (float[1,n] y) { i = NonZero(x) f = Cast<to=1>(i) y = Abs(f) }"""
+        )
+    assert refusal.value.diagnostics[0].where.startswith("NonZero")

@@ -1,0 +1,184 @@
+"""Lowerings that move data: shapes, slices, pads, gathers, scatters; against ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from lowering import check_lowering, feeds_for, single
+
+from mmc.diagnostics import LegalityError
+from mmc.ir import Array
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.int64, np.int8, np.uint8, bool])
+
+
+def ints(*values: int) -> Array:
+    return np.array(values, np.int64)
+
+
+def test_reshapes_move_nothing() -> None:
+    assert check_lowering(single("Reshape", (2, 6), ints(3, -1))) == ["RESHAPE"]
+    assert check_lowering(single("Unsqueeze", (2, 6), ints(0, 2))) == ["RESHAPE"]
+    assert check_lowering(single("Squeeze", (2, 1, 6), ints(1))) == ["RESHAPE"]
+    assert check_lowering(single("Flatten", (2, 3, 4))) == ["RESHAPE"]
+
+
+@DTYPES
+@pytest.mark.parametrize(
+    ("shape", "perm"),
+    [
+        ((2, 3), [1, 0]),
+        ((2, 3, 4, 5), [0, 2, 3, 1]),
+        ((2, 3, 2, 3, 2), [4, 2, 0, 3, 1]),
+        ((2, 3, 2, 3, 2, 3), [0, 1, 4, 2, 5, 3]),
+        ((2, 3, 2, 3, 2, 3, 2), [5, 3, 1, 6, 4, 2, 0]),
+    ],
+)
+def test_transpose(shape: tuple[int, ...], perm: list[int], dtype: Any) -> None:
+    assert "TRANSPOSE" in check_lowering(single("Transpose", (shape, dtype), perm=perm))
+
+
+def test_transpose_of_ones_is_a_reshape() -> None:
+    assert check_lowering(single("Transpose", (2, 1, 3), perm=[1, 0, 2])) == ["RESHAPE"]
+
+
+def test_transpose_merges_neighbours_above_rank_5() -> None:
+    model = single("Transpose", (2, 3, 2, 3, 2, 3), perm=[3, 4, 5, 0, 1, 2])
+    assert check_lowering(model) == ["RESHAPE", "TRANSPOSE", "RESHAPE"]
+
+
+@DTYPES
+@pytest.mark.parametrize("axis", [0, 2, -1])
+def test_concat(axis: int, dtype: Any) -> None:
+    check_lowering(single("Concat", *[((2, 3, 2, 2), dtype)] * 3, axis=axis))
+
+
+def test_concat_of_rank_7() -> None:
+    check_lowering(single("Concat", *[(2, 1, 2, 1, 2, 1, 2)] * 2, axis=4))
+
+
+@DTYPES
+@pytest.mark.parametrize("sizes", [(2, 2, 2), (1, 3, 2)])
+def test_split(sizes: tuple[int, ...], dtype: Any) -> None:
+    check_lowering(single("Split", ((3, 6, 2), dtype), ints(*sizes), outputs=3, axis=1))
+
+
+SLICES = [
+    ([1], [3], [0], [1]),
+    ([-3], [-1], [1], [1]),
+    ([0, 1], [2**62, 4], [1, 2], [1, 2]),
+    ([-1], [-(2**62)], [1], [-1]),
+    ([3, 4], [0, -100], [1, 2], [-1, -2]),
+    ([10, 1], [0, 100], [2, 0], [-3, 1]),
+]
+
+
+@DTYPES
+@pytest.mark.parametrize(("starts", "ends", "axes", "steps"), SLICES)
+def test_slice(
+    starts: list[int], ends: list[int], axes: list[int], steps: list[int], dtype: Any
+) -> None:
+    operands = [np.array(v, np.int64) for v in (starts, ends, axes, steps)]
+    check_lowering(single("Slice", ((4, 5, 6), dtype), *operands))
+
+
+@DTYPES
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+@pytest.mark.parametrize("pads", [(0, 1, 2, 0, 2, 1), (1, 0, 0, 1, 0, 0), (0, 3, -1, 0, 0, 2)])
+def test_pad(mode: str, pads: tuple[int, ...], dtype: Any) -> None:
+    if dtype is bool and mode != "constant":
+        pytest.skip("ONNX Runtime has no such kernel")
+    check_lowering(single("Pad", ((3, 4, 5), dtype), ints(*pads), mode=mode))
+
+
+def test_pad_with_a_value_and_axes() -> None:
+    value = np.array(1.5, np.float32)
+    assert check_lowering(single("Pad", (3, 4), ints(2, 1), value, ints(1))) == ["PADV2"]
+    assert check_lowering(single("Pad", (3, 4), ints(-1, -1), value, ints(1))) == ["SLICE"]
+
+
+def test_pad_of_rank_7() -> None:
+    check_lowering(single("Pad", (2, 1, 2, 1, 2, 1, 2), ints(*[0] * 5, 1, 0, 0, 2, *[0] * 5)))
+
+
+@DTYPES
+def test_expand_and_tile(dtype: Any) -> None:
+    check_lowering(single("Expand", ((3, 1), dtype), ints(2, 1, 4)))
+    check_lowering(single("Tile", ((3, 2), dtype), ints(2, 3)))
+
+
+@DTYPES
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_gather(axis: int, dtype: Any) -> None:
+    check_lowering(single("Gather", ((4, 5, 6), dtype), ints(0, -1, 2), axis=axis))
+    check_lowering(single("Gather", ((4, 5, 6), dtype), np.array([[1], [-3]]), axis=axis))
+
+
+def test_gather_at_computed_negative_indices() -> None:
+    model = single("Gather", (4, 5), ((3,), np.int64), axis=1)
+    check_lowering(model, feeds_for(model, low=-5, high=5))
+
+
+def test_an_embedding_is_one_gather() -> None:
+    table = np.random.default_rng(0).standard_normal((9, 4)).astype(np.float32)
+    assert check_lowering(single("Gather", table, ((2, 3), np.int64))) == ["GATHER"]
+
+
+def test_gather_out_of_range_is_refused() -> None:
+    from mmc.backends.tflite.emitter import lower
+
+    with pytest.raises(LegalityError, match="out of range"):
+        lower(single("Gather", (4, 5), ints(4)))
+
+
+def test_gather_nd() -> None:
+    check_lowering(single("GatherND", (4, 5, 6), np.array([[0, -1], [3, 2]])))
+    model = single("GatherND", (4, 5, 6), ((2, 3, 2), np.int64))
+    check_lowering(model, feeds_for(model, low=-4, high=4))
+
+
+def test_scatter_nd() -> None:
+    indices = np.array([[0, 1], [3, -1]])
+    check_lowering(single("ScatterND", (4, 5, 6), indices, (2, 6)))
+    check_lowering(single("ScatterND", (4, 5, 6), indices, (2, 6), reduction="add"))
+
+
+def test_scatter_nd_at_computed_indices() -> None:
+    model = single("ScatterND", (6, 3), ((4, 1), np.int64), (4, 3))
+    values = feeds_for(model) | {"x1": np.array([[5], [0], [-3], [1]])}
+    check_lowering(model, values)
+
+
+def test_scatter_that_meets_is_refused() -> None:
+    from mmc.backends.tflite.emitter import lower
+
+    with pytest.raises(LegalityError, match="undefined"):
+        lower(single("ScatterND", (4,), np.array([[1], [1]]), (2,)))
+
+
+@pytest.mark.parametrize("largest", [0, 1])
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_top_k(largest: int, dtype: Any) -> None:
+    model = single("TopK", ((3, 9), dtype), ints(4), outputs=2, largest=largest)
+    check_lowering(model, feeds_for(model, low=0, high=4))
+
+
+@pytest.mark.parametrize("options", [{}, {"exclusive": 1}, {"reverse": 1}])
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_cum_sum(options: dict[str, int], dtype: Any) -> None:
+    check_lowering(single("CumSum", ((3, 4, 5), dtype), np.array(-2), **options))
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_one_hot(axis: int) -> None:
+    values = np.array([-1.5, 2], np.float32)
+    model = single("OneHot", ((3, 4), np.int64), np.array(5), values, axis=axis)
+    check_lowering(model, feeds_for(model, low=-7, high=7))
+
+
+def test_reverse_sequence() -> None:
+    lengths = ints(1, 3, 4)
+    model = single("ReverseSequence", (4, 3, 2), lengths, time_axis=0, batch_axis=1)
+    check_lowering(model)
