@@ -82,10 +82,11 @@ def phases_of(text: str) -> list[Phase | Pass]:
 
 
 def find_rule(name: str) -> Rule:
-    """Return a rule; raises UsageError (MMC008) with close names when there is none."""
-    rule = RULES.get(name)
+    """Return a rule by `stage/name` or its name alone; UsageError (MMC008) when there is none."""
+    stages = [key for key in RULES if key.partition("/")[2] == name]
+    rule = RULES.get(name) or (RULES[stages[0]] if len(stages) == 1 else None)
     if rule is None:
-        close = RULES.close_to(name)
+        close = stages or RULES.close_to(name)
         fix = f"did you mean {', '.join(close)}?" if close else "`mmc rules` lists them"
         raise UsageError("MMC008", f"--explain {name}", "there is no such rule", fix=fix)
     return rule

@@ -69,6 +69,7 @@ class Rule:
 
 
 RULES: Registry[Rule] = Registry("rule", "mmc.passes.rules")
+"""Rules by "stage/name": what `fuse/mish` recognises, `decompose/mish` takes apart."""
 
 
 def rewrite(
@@ -89,7 +90,7 @@ def rewrite(
         name = build.__name__.replace("_", "-")
         rule = Rule(name, pattern, build, stage, contract, parameters)
         if build.__module__.startswith(RULES.package + "."):
-            RULES.add(name, rule)
+            RULES.add(f"{stage}/{name}", rule)
         return rule
 
     return decorate

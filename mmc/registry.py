@@ -52,8 +52,8 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
         package = import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__, self.package + "."):
             if not module.ispkg:
                 import_module(module.name)
+        self._loaded = True

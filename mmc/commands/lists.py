@@ -32,8 +32,7 @@ def rules(args: argparse.Namespace) -> int:
     """List the rules with the pass that applies them and their equation."""
     from mmc.pattern import RULES
 
-    found = sorted((RULES[name].stage, name) for name in RULES)
-    return table((f"{stage}/{name}", first_line(RULES[name].doc)) for stage, name in found)
+    return table((name, first_line(RULES[name].doc)) for name in RULES)
 
 
 def configure_targets(parser: Parser) -> None:
