@@ -51,6 +51,7 @@ TYPES: dict[str, frozenset[str]] = {
     "TOPK_V2": frozenset({"FLOAT32", "INT32", "INT16"}) | _BYTES,
     "CUMSUM": frozenset({"FLOAT32", "INT32"}),
     "ONE_HOT": frozenset({"FLOAT32", "INT32", "BOOL"}) | _BYTES,
+    **dict.fromkeys(("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"), frozenset({"FLOAT32", "INT32"}) | _BYTES),
     "REVERSE_SEQUENCE": frozenset({"FLOAT32", "INT32", "INT16", "UINT8"}),
 }
 """Kernel -> types of its data."""

@@ -124,16 +124,18 @@ def source_positions(size: int, before: int, after: int, mode: str) -> Array:
 
     Negative pads crop first: what is cut off is never repeated.
     """
-    kept = np.arange(size)[max(-before, 0) : size - max(-after, 0)]
-    positions = np.arange(-max(before, 0), len(kept) + max(after, 0))
-    if not len(kept):
+    kept: Array = np.arange(size)[max(-before, 0) : size - max(-after, 0)]
+    count = len(kept)
+    positions: Array = np.arange(-max(before, 0), count + max(after, 0))
+    if not count:
         raise Unsupported("negative pads leave nothing of the tensor")
     if mode == "edge":
-        return kept[positions.clip(0, len(kept) - 1)]
-    if mode == "wrap":
-        return kept[positions % len(kept)]
-    if mode != "reflect":
+        positions = positions.clip(0, count - 1)
+    elif mode == "wrap":
+        positions = positions % count
+    elif mode == "reflect":
+        period = max(2 * (count - 1), 1)
+        positions = np.minimum(positions % period, (period - positions) % period)
+    else:
         raise Unsupported(f"Pad with mode {mode!r}")
-    period = max(2 * (len(kept) - 1), 1)
-    folded = positions % period
-    return kept[np.minimum(folded, period - folded)] if len(kept) > 1 else kept[folded * 0]
+    return np.asarray(kept[positions])

@@ -1,0 +1,43 @@
+"""Einsum and DepthToSpace through the whole flow, against ONNX Runtime."""
+
+from __future__ import annotations
+
+import pytest
+from lowering import run_both, single
+
+from mmc.diagnostics import LegalityError
+
+CASES = [
+    ("ij,jk->ik", [(2, 3), (3, 4)]),
+    ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
+    ("bhqd,bhkd->bhqk", [(2, 3, 4, 5), (2, 3, 6, 5)]),
+    ("bhwkc,hkc->bhwk", [(2, 3, 4, 5, 6), (3, 5, 6)]),
+    ("...ij->...ji", [(2, 3, 4)]),
+    ("bij->b", [(2, 3, 4)]),
+    ("bij, bjk", [(2, 3, 4), (2, 4, 5)]),
+    ("i,j->ij", [(3,), (4,)]),
+    ("i,i", [(5,), (5,)]),
+    ("...ij,...jk->...ik", [(2, 1, 3, 4), (1, 5, 4, 2)]),
+    ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 5)]),
+    ("ij,ij->ij", [(2, 3), (2, 3)]),
+    ("bnc,nc->bn", [(2, 3, 4), (3, 4)]),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes"), CASES)
+def test_einsum(equation: str, shapes: list[tuple[int, ...]]) -> None:
+    run_both(single("Einsum", *shapes, equation=equation))
+
+
+def test_a_diagonal_is_refused() -> None:
+    with pytest.raises(LegalityError, match="Einsum"):
+        run_both(single("Einsum", (3, 3), equation="ii->i"))
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_depth_to_space(mode: str) -> None:
+    run_both(single("DepthToSpace", (2, 12, 3, 4), blocksize=2, mode=mode))
+
+
+def test_space_to_depth() -> None:
+    run_both(single("SpaceToDepth", (2, 3, 4, 6), blocksize=2))

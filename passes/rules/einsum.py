@@ -1,0 +1,104 @@
+"""Einstein sums, by transposes and one product per pair of operands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from mmc.ir import Node, Value, attrs, shape_of
+from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
+
+
+@dataclass(frozen=True)
+class Term:
+    """A value whose axes are labelled; what a rule has just made has no shape of its own yet."""
+
+    value: Value
+    labels: str
+    shape: tuple[int, ...]
+
+    def sizes(self, labels: str) -> list[int]:
+        """Return the sizes of some labels' axes."""
+        known = dict(zip(self.labels, self.shape, strict=True))
+        return [known[label] for label in labels]
+
+
+@rewrite(op.Einsum("a", maybe("b"), maybe("c"), maybe("d")).named("n"), stage="decompose")
+def einsum(out: Builder, a: Value, n: Node) -> Value:
+    """einsum(…, a, b, …)  ->  matmul((batch, rows, summed), (batch, summed, columns)), in turn."""
+    values = [v for v in n.inputs if v is not None]
+    spelled, result = equation(attrs(n)["equation"], [len(shape_of(v)) for v in values])
+    terms = [Term(v, t, shape_of(v)) for v, t in zip(values, spelled, strict=True)]
+    total = terms[0]
+    for index, term in enumerate(terms[1:], 2):
+        total = multiply(out, total, term, result + "".join(t.labels for t in terms[index:]))
+    return arrange(out, summed(out, total, result), result).value
+
+
+def equation(text: str, ranks: list[int]) -> tuple[list[str], str]:
+    """Return the labels of every operand and of the result; an ellipsis becomes free labels."""
+    left, arrow, right = text.replace(" ", "").partition("->")
+    terms = left.split(",")
+    hidden = [r - len(t.replace("...", "")) for r, t in zip(ranks, terms, strict=True)]
+    dots = "".join(chr(0x3B1 + i) for i in range(max(hidden)))
+    if not arrow:
+        once = sorted(c for c in set(left) - set(",.") if left.count(c) == 1)
+        right = "..." * ("..." in left) + "".join(once)
+    spelled = [t.replace("...", dots[len(dots) - h :]) for t, h in zip(terms, hidden, strict=True)]
+    if any(len(set(t)) != len(t) for t in spelled):
+        raise NoMatch("a label twice in one operand asks for its diagonal")
+    return spelled, right.replace("...", dots)
+
+
+def multiply(out: Builder, a: Term, b: Term, needed: str) -> Term:
+    """Return the product of two terms, summed over the labels that nothing needs any more."""
+    a, b = (drop_ones(out, x, y) for x, y in ((a, b), (b, a)))
+    a, b = summed(out, a, b.labels + needed), summed(out, b, a.labels + needed)
+    shared = [c for c in a.labels if c in b.labels]
+    batch = "".join(c for c in shared if c in needed)
+    inner = "".join(c for c in shared if c not in needed)
+    rows = "".join(c for c in a.labels if c not in shared)
+    columns = "".join(c for c in b.labels if c not in shared)
+    count, k = prod(a.sizes(batch)), prod(a.sizes(inner))
+    left = arrange(out, a, batch + rows + inner)
+    right = arrange(out, b, batch + inner + columns)
+    left_value = out.Reshape(left.value, [count, prod(a.sizes(rows)), k])
+    right_value = out.Reshape(right.value, [count, k, prod(b.sizes(columns))])
+    product = out.node("MatMul" if inner else "Mul", [left_value, right_value])
+    shape = (*a.sizes(batch + rows), *b.sizes(columns))
+    return Term(out.Reshape(product, np.array(shape, np.int64)), batch + rows + columns, shape)
+
+
+def drop_ones(out: Builder, a: Term, b: Term) -> Term:
+    """Drop the axes of size 1 that broadcast against the same label of `b`."""
+    other = dict(zip(b.labels, b.shape, strict=True))
+    kept = "".join(
+        c
+        for c, size in zip(a.labels, a.shape, strict=True)
+        if size == other.get(c, size) or size > 1
+    )
+    shape = tuple(a.sizes(kept))
+    return (
+        a
+        if kept == a.labels
+        else Term(out.Reshape(a.value, np.array(shape, np.int64)), kept, shape)
+    )
+
+
+def summed(out: Builder, a: Term, needed: str) -> Term:
+    """Sum over the axes whose label is not needed."""
+    axes = [i for i, c in enumerate(a.labels) if c not in needed]
+    if not axes:
+        return a
+    kept = "".join(c for c in a.labels if c in needed)
+    return Term(out.ReduceSum(a.value, axes, keepdims=0), kept, tuple(a.sizes(kept)))
+
+
+def arrange(out: Builder, a: Term, labels: str) -> Term:
+    """Permute the axes into the order of `labels`."""
+    perm = [a.labels.index(c) for c in labels]
+    if perm == list(range(len(perm))):
+        return a
+    return Term(out.Transpose(a.value, perm=perm), labels, tuple(a.sizes(labels)))
