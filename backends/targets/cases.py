@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -212,6 +212,42 @@ def all_cases() -> Iterator[Case]:
                 if case.key not in seen:
                     seen.add(case.key)
                     yield case
+
+
+def surrounded(case: Case) -> Program | None:
+    """Return the case's program with a RELU before each input and a square behind each output.
+
+    None where neither can stand: they take float and quantized activations only. The square is a
+    MUL because that is the operator before which v68 fails to compile others.
+    """
+    program = deepcopy(case.program)
+    before, behind = (
+        put(program, ends, b) for ends, b in ((program.inputs, True), (program.outputs, False))
+    )
+    if not before and not behind:
+        return None
+    program.operators = [*before, *program.operators, *behind]
+    return program
+
+
+def put(program: Program, ends: list[tuple[str, int]], before: bool) -> list[Operator]:
+    """Move the ends of a program outwards by one operator each, where the type allows it."""
+    made = []
+    for place, (name, index) in enumerate(ends):
+        if program.tensors[index].dtype in FLOATS and len(program.tensors[index].shape) in (
+            2,
+            3,
+            4,
+        ):
+            outer = len(program.tensors)
+            program.tensors.append(replace(program.tensors[index], name=f"outer{outer}"))
+            made.append(
+                Operator("RELU", [outer], [index])
+                if before
+                else Operator("MUL", [index, index], [outer], options("MUL"))
+            )
+            ends[place] = (name, outer)
+    return made
 
 
 def rescaled(case: Case) -> Iterator[Case]:

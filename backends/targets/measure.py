@@ -1,7 +1,8 @@
 """Measure what Hexagon takes: `python -m mmc.backends.targets.measure [--resume]`.
 
-Writes hexagon_legality.csv: one row per one-operator program, one column per architecture. Takes
-about 0.15 s per question, 15 minutes in all; only the vendor's wheels (see `vendor`) are called.
+Writes hexagon_legality.csv: one row per one-operator program, one column per architecture. An
+operator is asked for alone, then between two others: what compiles at the border of a graph may not
+inside. 0.15 s a question, 30 minutes in all; only the vendor's wheels (see `vendor`) are called.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from mmc.backends.tflite.flatbuffer import write
 
-from .cases import Case, all_cases
+from .cases import Case, all_cases, surrounded
 from .vendor import SOCS, ask
 
 TABLE = Path(__file__).with_name("hexagon_legality.csv")
@@ -40,6 +41,18 @@ def save(path: Path, rows: Rows, columns: Sequence[str]) -> None:
             out.writerow([*key, *(rows[key].get(column, "") for column in columns)])
 
 
+def judge(case: Case, architecture: str, folder: Path) -> str:
+    """Return the verdict on an operator that stands alone, and if good, inside a graph."""
+    path = folder / "case.tflite"
+    write(case.program, path)
+    verdict = str(ask(path, architecture))
+    inside = surrounded(case) if verdict == "yes" else None
+    if inside is None:
+        return verdict
+    write(inside, path)
+    return "yes" if str(ask(path, architecture)) == "yes" else "no-compile"
+
+
 def urgency(case: Case) -> tuple[bool, bool]:
     """Sort float, integer and truth-value cases before the quantized ones."""
     return (case.key[1].split()[0] not in ("f32", "i32", "bool"), case.key[2] != "")
@@ -55,12 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cases = sorted(all_cases(), key=urgency)
     rows: Rows = {case.key: known.get(case.key, {}) for case in cases}
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "case.tflite"
         for architecture in ("v73", *(a for a in SOCS if a != "v73")):
             for number, case in enumerate(cases):
                 if not rows[case.key].get(architecture):
-                    write(case.program, model)
-                    rows[case.key][architecture] = str(ask(model, architecture))
+                    rows[case.key][architecture] = judge(case, architecture, Path(folder))
                 if number % 200 == 0:
                     save(args.table, rows, list(SOCS))
             save(args.table, rows, list(SOCS))

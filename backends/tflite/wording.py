@@ -52,8 +52,8 @@ def describe_cell(cell: str) -> str:
 
 def noun(cell: str) -> str:
     """Return what the first type of a cell is the type of."""
-    quantized = cell.split()[0] in ("s8", "s16", "u8", "u16", "f32", "f16")
-    return "activations" if quantized else "data"
+    computed = cell.split()[0] in ("s8", "s16", "u8", "u16", "f32", "f16") and "->" not in cell
+    return "activations" if computed else "data"
 
 
 def describe_feature(feature: str) -> str:
