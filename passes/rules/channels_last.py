@@ -106,6 +106,8 @@ def resize_to_channels_last(out: Builder, x: Value, scales: Value | None, n: Nod
         raise NoMatch("batch or channels are resized")
     if given.get("antialias") or given["mode"] not in ("nearest", "linear"):
         raise NoMatch("only plain nearest and linear have a native form")
+    if given["coordinate_transformation_mode"].startswith("tf_crop"):
+        raise NoMatch("a region is resized, not the image")
     factors = constant(scales)
     if factors is not None and factors.size:
         whole = zip(before[-2:], factors.reshape(-1)[-2:], after[-2:], strict=True)

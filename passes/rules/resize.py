@@ -40,6 +40,9 @@ def resamplings(
             bool(given["exclude_outside"]),
             window,
         )
+        inexact = abs(r.size * factor - r.result) > 1e-3
+        if r.coordinates == "align_corners" and r.result > 1 and inexact:
+            raise NoMatch("aligned corners of a size that is no integer: runtimes disagree")
         unchanged = r.size == r.result and (factor == 1 or given["mode"] == "nearest")
         if not (unchanged and window == (0.0, 1.0) and _is_identity(r)):
             found[axis] = r

@@ -98,7 +98,7 @@ def transpose_pads(n: Node, extra: list[int]) -> list[int]:
     ]
     if any(t < 0 for t in totals):
         raise NoMatch("the output is larger than the kernel reaches")
-    return split_pads(totals, upper=attrs(n)["auto_pad"] != "SAME_UPPER")
+    return split_pads(totals, upper=attrs(n)["auto_pad"] == "SAME_UPPER")
 
 
 @exact(op["MaxPool", "AveragePool", "LpPool"]("x").named("n"))
