@@ -210,7 +210,7 @@ def blocks() -> Iterator[Case]:
 
 
 def gathering() -> Iterator[Case]:
-    """Yield GATHER, GATHER_ND, SCATTER_ND, EMBEDDING_LOOKUP."""
+    """Yield GATHER, GATHER_ND, SCATTER_ND, EMBEDDING_LOOKUP in all types."""
     for dtype in MOVED:
         for index in ("INT32", "INT64"):
             for axis in (2, 1, 0):
@@ -232,6 +232,11 @@ def gathering() -> Iterator[Case]:
         less = (*shape[:-1], 3)
         axis = len(shape) - 1
         yield m.case("GATHER", [m.x(shape), m.i((0, 2, 1))], [m.x(less)], axis=axis)
+    yield from paired_and_embedded()
+
+
+def paired_and_embedded() -> Iterator[Case]:
+    """Yield GATHER with paired batches, and EMBEDDING_LOOKUP of every weight type."""
     m = Maker()
     yield m.case(
         "GATHER", [m.x((2, 8, 16)), m.i(((0, 2), (1, 3)))], [m.x((2, 2, 16))], axis=1, batchDims=1

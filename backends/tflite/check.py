@@ -98,38 +98,22 @@ def error(code: str, op: Operator, what: str, why: str, fix: str) -> Diagnostic:
 def legality(
     program: Program, op: Operator, target: Target, fallback: Target
 ) -> Iterator[Diagnostic]:
-    """Yield what the tables say of one operator, the worst first."""
+    """Yield what the tables say of one operator."""
     if op.code not in BUILTIN:
         return
-    name, forms = cell(program, op), features(program, op)
-    on_host = fallback.support(op.code, name, forms)
+    key = (op.code, cell(program, op), features(program, op))
+    support, on_host = target.support(*key), fallback.support(*key)
+    refused = refusal(op, on_host, fallback)
     if on_host.verdict is Verdict.WRONG:
-        yield error(
-            "MMC202",
-            op,
-            "would compute wrong values without an error",
-            refusal(op, on_host, fallback),
-            fix_for(target, fallback, op, on_host),
-        )
-        return
-    support = target.support(op.code, name, forms) if target is not fallback else on_host
-    if target.runs_on == "npu" and not support.ok and on_host.verdict is not Verdict.NO:
-        yield off_npu(op, support, target, fallback)
+        what = "would compute wrong values without an error"
+        yield error("MMC202", op, what, refused, fix_for(target, fallback, op, on_host))
     elif not support.ok and on_host.verdict is Verdict.NO:
-        yield error(
-            "MMC204",
-            op,
-            "is executed by no kernel of this target",
-            refusal(op, on_host, fallback),
-            fix_for(target, fallback, op, support),
-        )
+        what = "is executed by no kernel of this target"
+        yield error("MMC204", op, what, refused, fix_for(target, fallback, op, support))
+    elif target.runs_on == "npu" and not support.ok:
+        yield off_npu(op, support, target, fallback)
     elif target.runs_on == "npu" and on_host.verdict is Verdict.NO:
-        yield note(
-            "MMC223",
-            op,
-            "runs on the NPU only: the host cannot verify it",
-            refusal(op, on_host, fallback),
-        )
+        yield note("MMC223", op, "runs on the NPU only: the host cannot verify it", refused)
 
 
 def off_npu(op: Operator, support: Support, target: Target, fallback: Target) -> Diagnostic:
@@ -161,6 +145,7 @@ def refusal(op: Operator, support: Support, target: Target) -> str:
         Verdict.NO: "is refused by",
         Verdict.NO_COMPILE: "stops the compilation of its whole partition for",
         Verdict.WRONG: "is silently wrong on",
+        Verdict.YES: "is taken by",
     }
     taken = f"; {support.architectures}" if "yes" in support.architectures else ""
     source = f"{target.family}.toml, {support.source}"
