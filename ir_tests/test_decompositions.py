@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from lowering import feeds_for, run_both, single
 
+from mmc.backends.tflite.emitter import lower
 from mmc.diagnostics import LegalityError
 from mmc.ir import Array, parse, print_ir
 from mmc.passes.expand_functions import ExpandFunctions
-from mmc.pattern import RULES, apply_rules
+from mmc.pattern import apply_rules, rules_of
 
 
 @pytest.mark.parametrize("op", ["Tan", "Sinh", "Cosh", "Asinh", "Erf"])
@@ -33,7 +34,7 @@ def test_erf_is_float32_accurate_everywhere() -> None:
         np.float32
     )
     model = single("Erf", x.shape)
-    assert apply_rules(model, [RULES["erf"]]) == 1
+    assert apply_rules(model, rules_of("decompose")) == 1
     actual, _ = emit(model, {"x0": x})
     expected = np.array([exact_erf(float(v)) for v in x])
     np.testing.assert_allclose(actual["y0"], expected, rtol=1e-6, atol=0)
@@ -148,3 +149,15 @@ def test_what_depends_on_data_is_refused_by_name() -> None:
             g (float[4] x) => (float[1,n] y) { i = NonZero(x) f = Cast<to=1>(i) y = Abs(f) }"""
         )
     assert refusal.value.diagnostics[0].where.startswith("NonZero")
+
+
+def test_a_refusal_says_why_the_rules_did_not_help() -> None:
+    with pytest.raises(LegalityError) as refusal:
+        run_both(single("Einsum", (3, 3), equation="ii->i"))
+    assert "diagonal" in refusal.value.diagnostics[0].why
+
+
+def test_types_that_tflite_lacks_are_refused() -> None:
+    with pytest.raises(LegalityError) as refusal:
+        lower(single("Cast", (2, 3), to=16))
+    assert "bfloat16" in refusal.value.diagnostics[0].why

@@ -110,14 +110,14 @@ class Emitter:
             key = (str(array.dtype), array.shape, array.tobytes())
             if key in self._constants:
                 return self._constants[key]
-        index = self._add(Tensor(name, array.shape, TFLITE_TYPES[str(array.dtype)], array))
+        index = self._add(Tensor(name, array.shape, type_name(array.dtype), array))
         if key is not None:
             self._constants[key] = index
         return index
 
     def new(self, shape: Sequence[int], dtype: str | np.dtype[np.generic], name: str = "") -> int:
         """Return a fresh tensor computed at run time; `dtype` is a numpy type name."""
-        return self._add(Tensor(name, tuple(shape), TFLITE_TYPES[str(np.dtype(dtype))]))
+        return self._add(Tensor(name, tuple(shape), type_name(dtype)))
 
     def like(self, value: Value, shape: Sequence[int] | None = None) -> int:
         """Return a fresh tensor with the type of `value`, and its shape unless one is given."""
@@ -171,6 +171,18 @@ class Emitter:
         return len(self.program.tensors) - 1
 
 
+def type_name(dtype: str | np.dtype[np.generic]) -> str:
+    """Return the TensorType of a numpy type.
+
+    Raises:
+        Unsupported: when TFLite has none (float8, complex, text).
+    """
+    name = str(np.dtype(dtype))
+    if name not in TFLITE_TYPES:
+        raise Unsupported(f"TFLite has no tensors of type {name}", fix="cast it to another type")
+    return TFLITE_TYPES[name]
+
+
 def narrow(array: Array) -> Array:
     """Return `array` without 64-bit types.
 
@@ -198,32 +210,49 @@ def lower(model: Model, *, keep_int64: bool = False) -> Program:
         LegalityError: every node that has no right lowering, never only the first (MMC201).
     """
     e = Emitter()
-    findings: list[Diagnostic] = []
+    refused: dict[Node, Unsupported] = {}
     _inputs(e, model, keep_int64)
     for node in model.graph:
         try:
             e.node(node)
         except Unsupported as reason:
-            where = f"{node.op_type} {', '.join(sources(node))!r}"
-            findings.append(
-                Diagnostic(
-                    "MMC201", Severity.ERROR, where, "cannot be emitted", reason.why, reason.fix
-                )
-            )
-    if findings:
-        raise LegalityError(findings)
+            refused[node] = reason
+    if refused:
+        raise LegalityError(_findings(model, refused))
     _outputs(e, model, keep_int64)
     return e.program
+
+
+def _findings(model: Model, refused: dict[Node, Unsupported]) -> list[Diagnostic]:
+    """Return a diagnostic a node; without a lowering, the rules say why they did not help."""
+    from mmc.backends.tflite.refusals import reasons
+
+    missing = any(lowering_of(node) is None for node in refused)
+    hints = reasons(model) if missing else {}
+    found = []
+    for node, reason in refused.items():
+        where = f"{node.op_type} {', '.join(sources(node))!r}"
+        hint = hints.get(node) if lowering_of(node) is None else None
+        why = f"{reason.why} ({hint})" if hint else reason.why
+        found.append(
+            Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, reason.fix)
+        )
+    return found
 
 
 def _inputs(e: Emitter, model: Model, keep_int64: bool) -> None:
     for value in model.graph.inputs:
         name = value.name or ""
-        if keep_int64 and str(dtype_of(value)) == "int64":
-            index = e.new(shape_of(value), "int64", name)
-            cast_op(e, index, e.tensor(value))
-        else:
-            index = e.tensor(value)
+        try:
+            if keep_int64 and str(dtype_of(value)) == "int64":
+                index = e.new(shape_of(value), "int64", name)
+                cast_op(e, index, e.tensor(value))
+            else:
+                index = e.tensor(value)
+        except Unsupported as reason:
+            where, what = f"input {name!r}", "cannot be part of the signature"
+            finding = Diagnostic("MMC201", Severity.ERROR, where, what, reason.why, reason.fix)
+            raise LegalityError([finding]) from reason
         e.program.inputs.append((name, index))
 
 
