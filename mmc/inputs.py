@@ -26,7 +26,7 @@ TAIL = 4  # a mask hides one position in four
 def draw_inputs(model: Model, seed: int) -> dict[str, Array]:
     """Return feeds for every input: drawn by what the graph does with it, then by its name.
 
-    Integers stay below the extents that they index; masks are ones with trailing zeros; other
+    What indexes stays below the extent that it indexes; masks are ones with trailing zeros; other
     integers are 0 or 1 (bytes: 0..255); states and caches are 0; floats are N(0, 1).
 
     Raises:
@@ -44,14 +44,14 @@ def draw_inputs(model: Model, seed: int) -> dict[str, Array]:
 def draw(value: Value, rng: np.random.Generator) -> Array:
     """Return one input."""
     name, shape, dtype = str(value.name), *described(value)
+    limits = [] if dtype.kind == "b" else list(extents(value))
+    if limits:
+        return rng.integers(0, max(1, min(limits)), shape).astype(dtype)
     if dtype.kind in "fV":
         if "mask" in name.lower():
             return mask(shape).astype(dtype)
         zero = STATE.search(name) is not None
         return (np.zeros(shape) if zero else rng.standard_normal(shape)).astype(dtype)
-    limits = list(extents(value)) if dtype.kind in "iu" else []
-    if limits:
-        return rng.integers(0, max(1, min(limits)), shape).astype(dtype)
     if STATE.search(name):
         return np.zeros(shape, dtype)
     if "mask" in name.lower() or (len(shape) > 1 and only_masks(value)):

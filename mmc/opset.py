@@ -92,8 +92,18 @@ OPS: dict[str, Op] = {
   y = Transpose <perm = [0, 2, 3, 1]> (yt)""",
         RESIZE,
     ),
-    "Linear": Op(  # x (..., K), w (M, K), b (M,); without a bias, b is zero
-        "x, w, b", "\n  wt = Transpose <perm = [1, 0]> (w)\n  p = MatMul (x, wt)\n  y = Add (p, b)"
+    "Linear": Op(  # x (..., K), w (M, K), b (M,) or omitted; through Gemm, whose C is optional
+        "x, w, b",
+        """
+  any = Constant <value = int64[1] {-1}> ()
+  columns = Shape <start = -1> (x)
+  flat = Concat <axis = 0> (any, columns)
+  rows = Reshape (x, flat)
+  p = Gemm <transB = 1> (rows, w, b)
+  leading = Shape <end = -1> (x)
+  width = Shape <start = 0, end = 1> (w)
+  full = Concat <axis = 0> (leading, width)
+  y = Reshape (p, full)""",
     ),
     "MatMulTN": _matmul("a", ""),  # aᵀ b, over the last two axes
     "MatMulNT": _matmul("", "b"),
