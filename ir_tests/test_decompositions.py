@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lowering import feeds_for, run_both, single
+from lowering import emit, feeds_for, run_both, single
 
 from mmc.backends.tflite.emitter import lower
 from mmc.diagnostics import LegalityError
@@ -28,7 +28,6 @@ def test_inverse_hyperbolic() -> None:
 
 
 def test_erf_is_float32_accurate_everywhere() -> None:
-    from lowering import emit
 
     x = np.concatenate([np.linspace(-7, 7, 20001), np.geomspace(1e-6, 1e4, 2000)]).astype(
         np.float32
@@ -161,3 +160,27 @@ def test_types_that_tflite_lacks_are_refused() -> None:
     with pytest.raises(LegalityError) as refusal:
         lower(single("Cast", (2, 3), to=16))
     assert "bfloat16" in refusal.value.diagnostics[0].why
+
+
+def test_mish_keeps_its_digits_far_below_zero() -> None:
+    x = np.linspace(-18, 30, 5001).astype(np.float32)
+    exact = x * np.tanh(np.log1p(np.exp(x.astype(np.float64))))
+    for text in ("y = Mish(x)", "s = Softplus(x) t = Tanh(s) y = Mul(x, t)"):
+        model = parse(
+            f"""<ir_version: 10, opset_import: ["" : 22]>
+            g (float[5001] x) => (float[5001] y) {{ {text} }}"""
+        )
+        apply_rules(model, rules_of("fuse"))
+        apply_rules(model, rules_of("decompose"))
+        actual, _ = emit(model, {"x": x})
+        np.testing.assert_allclose(actual["y"], exact, rtol=1e-5)
+
+
+def test_dropout_as_an_output() -> None:
+    run_both(single("Dropout", (2, 3), outputs=2))
+    run_both(single("Dropout", (2, 3), np.float32(0), np.array(True)))
+
+
+def test_dropout_in_training_is_refused() -> None:
+    with pytest.raises(LegalityError, match="at random"):
+        run_both(single("Dropout", (2, 3), np.float32(0.5), np.array(True)))

@@ -93,14 +93,27 @@ def expand_softsign(out: Builder, x: Value) -> Value:
 
 @rewrite(op.Mish("x"), stage="decompose")
 def expand_mish(out: Builder, x: Value) -> Value:
-    """y = x tanh(softplus(x)) = x n / (n + 2), n = e (e + 2), e = exp(min(x, 20)).
-
-    The rational form loses no digits where softplus(x) is small; beyond 20 tanh is 1 anyway.
-    """
+    """y = x tanh(softplus(x))."""
     need_float(x)
+    made: Value = out.Mul(x, tanh_softplus_of(out, x))
+    return made
+
+
+@rewrite(op.Tanh(op.Softplus("x")), stage="fuse")
+def tanh_of_softplus(out: Builder, x: Value) -> Value:
+    """tanh(softplus(x))  ->  n / (n + 2)."""
+    need_float(x)
+    return tanh_softplus_of(out, x)
+
+
+def tanh_softplus_of(out: Builder, x: Value) -> Value:
+    """Return tanh(softplus(x)) = n / (n + 2), n = e (e + 2), e = exp(min(x, 20)).
+
+    The rational form loses no digits where softplus(x) is small; beyond 20 it is 1 anyway.
+    """
     e = out.Exp(out.Min(x, number(x, 20)))
     n = out.Mul(e, out.Add(e, number(x, 2)))
-    made: Value = out.Mul(x, out.Div(n, out.Add(n, number(x, 2))))
+    made: Value = out.Div(n, out.Add(n, number(x, 2)))
     return made
 
 

@@ -42,10 +42,10 @@ def cum_sum(e: Emitter, n: Node) -> None:
     """y = the running sum along an axis, of what comes before (exclusive) or after (reverse)."""
     given, options = attrs(n), schema.CumsumOptionsT()
     options.exclusive, options.reverse = bool(given["exclusive"]), bool(given["reverse"])
-    axis = constant(n.inputs[1])
-    if axis is None:
+    axis, rank = constant(n.inputs[1]), len(shape_of(n.inputs[0]))
+    if axis is None and rank > 1:
         raise Unsupported("CumSum along a computed axis", fix="give it with --const")
-    where = e.constant(np.array(int(axis.item()) % len(shape_of(n.inputs[0])), np.int32))
+    where = e.constant(np.array(0 if axis is None else int(axis.item()) % rank, np.int32))
     compute(e, "CUMSUM", [e.tensor(n.inputs[0]), where], e.tensor(n.outputs[0]), options, data=(0,))
 
 
