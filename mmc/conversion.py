@@ -14,6 +14,7 @@ import onnx
 import onnx_ir as ir
 from onnx import defs, version_converter
 
+from mmc.contrib import registry as contrib
 from mmc.diagnostics import ModelError
 from mmc.inference import infer
 from mmc.values import OPSET, SOURCES, attrs, constant, schema_of
@@ -261,6 +262,7 @@ def check_operators(proto: onnx.ModelProto) -> None:
         known = (node.domain, node.op_type) in local or (
             domain in versions and defs.has(node.op_type, max(versions[domain], 1), domain)
         )
+        known = known or (domain == contrib.DOMAIN and contrib.known(node.op_type))
         if not known:
             full = f"{domain}.{node.op_type}" if domain else node.op_type
             unknown.setdefault(full, []).append(node.name or (node.output or ["?"])[0])

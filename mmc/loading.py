@@ -14,7 +14,7 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import inliner, parser
 
-from mmc import checks
+from mmc import checks, contrib
 from mmc.conversion import all_nodes, to_working_opset
 from mmc.diagnostics import MmcError, ModelError
 from mmc.inference import infer
@@ -41,10 +41,12 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
     file = Path(path)
     proto = _read(file)
     try:
+        contrib.spell(proto)
         checks.check_model(proto)
         check_data(proto, file)
         model = _working_form(proto)
         _map_weights(model, file.parent)
+        contrib.expand(model)
         if all(is_static(value) for value in model.graph.inputs):
             infer(model)
         for name, value in model.graph.initializers.items():
@@ -71,11 +73,13 @@ def parse(text: str, **constants: Array) -> ir.Model:
     arrays = {name: np.asarray(array) for name, array in constants.items()}
     for name, array in arrays.items():
         proto.graph.initializer.append(_placeholder(name, array))
+    contrib.spell(proto)
     checks.check_model(proto)
     model = _working_form(proto)
     for name, value in model.graph.initializers.items():
         if name in arrays and isinstance(value.const_value, ir.ExternalTensor):
             value.const_value = ir.tensor(arrays[name], name=name)
+    contrib.expand(model)
     infer(model)
     return model
 

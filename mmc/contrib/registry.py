@@ -1,0 +1,101 @@
+"""Which contrib operators have an expansion, and what an expansion gets to see."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from onnx_ir import Node, Value
+
+    from mmc.values import Array
+
+DOMAIN = "com.microsoft"
+
+T = TypeVar("T")
+
+
+class NotExpandable(Exception):  # noqa: N818 - becomes a diagnostic
+    """A form of a known operator that has no equal in standard ONNX; the text says which."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A node to expand: its inputs (None where omitted), attributes and wanted outputs."""
+
+    node: Node
+    attributes: dict[str, Any]
+
+    def input(self, index: int) -> Value | None:
+        """Return an input, None when it is omitted."""
+        return self.node.inputs[index] if index < len(self.node.inputs) else None
+
+    def need(self, index: int) -> Value:
+        """Return an input that must be there."""
+        value = self.input(index)
+        if value is None:
+            raise NotExpandable(f"input {index} is missing")
+        return value
+
+    def constant(self, index: int) -> Array:
+        """Return the array of an input that must be constant."""
+        from mmc.values import constant
+
+        array = constant(self.need(index))
+        if array is None:
+            raise NotExpandable(f"input {index} is computed, not constant")
+        return array
+
+    def get(self, name: str, default: T) -> T:
+        """Return an attribute, or its default."""
+        found: T = self.attributes.get(name, default)
+        return found
+
+    def wants(self, index: int) -> bool:
+        """Say whether somebody reads an output."""
+        outputs = self.node.outputs
+        if index >= len(outputs) or not outputs[index].name:
+            return False
+        return bool(outputs[index].uses()) or outputs[index].is_graph_output()
+
+    def only(self, *indices: int) -> None:
+        """Refuse when an output other than these is read."""
+        for index in range(len(self.node.outputs)):
+            if index not in indices and self.wants(index):
+                raise NotExpandable(f"output {index} is used")
+
+    def rank(self, index: int) -> int:
+        """Return the rank of an input."""
+        shape = self.need(index).shape
+        if shape is None:
+            raise NotExpandable(f"the rank of input {index} is not known")
+        return len(shape)
+
+
+Expansion = Callable[[Any, Call], Any]
+EXPANSIONS: dict[str, Expansion] = {}
+
+
+def expands(*op_types: str) -> Callable[[Expansion], Expansion]:
+    """Register the expansion of contrib operators."""
+
+    def decorate(function: Expansion) -> Expansion:
+        for op_type in op_types:
+            if EXPANSIONS.setdefault(op_type, function) is not function:
+                raise ValueError(f"{op_type} is expanded twice")
+        return function
+
+    return decorate
+
+
+def known(op_type: str) -> bool:
+    """Say whether a contrib operator has an expansion."""
+    if not EXPANSIONS:
+        import mmc.contrib as package
+
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            import_module(module.name)
+    return op_type in EXPANSIONS
