@@ -128,6 +128,24 @@ def check_lowering(model: Model, feeds: Mapping[str, Array] | None = None) -> li
     return codes
 
 
+def emit_flow(
+    source: onnx.ModelProto | Model, feeds: Mapping[str, Array], target: str = "cpu"
+) -> tuple[Outputs, list[str]]:
+    """Compile a model and run the artifact; returns its outputs and the emitted op codes."""
+    from mmc.compiler import CompileOptions, compile_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        if isinstance(source, Model):
+            save(source, path)
+        else:
+            onnx.save(source, path)
+        options = CompileOptions(verify=False)
+        result = compile_model(path, target, Path(folder) / "model.tflite", options)
+        codes = [code for code, count in result.ops.items() for _ in range(count)]
+        return run(result.artifact, dict(feeds), threads=1), codes
+
+
 def run_both(
     source: str | onnx.ModelProto | Model,
     feeds: Mapping[str, Array] | None = None,
@@ -136,27 +154,15 @@ def run_both(
 ) -> list[str]:
     """Push a model (ONNX text, proto or Model) through the whole flow and compare.
 
-    Returns the emitted op codes. `constants` are names in the text that nothing defines. The
-    original runs in ONNX Runtime, unless it is refused there.
+    Returns the emitted op codes. `constants` are names in the text that nothing defines.
     """
-    from mmc.compiler import CompileOptions, compile_model
-
     model = parse(source, **constants) if isinstance(source, str) else source
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        if isinstance(model, Model):
-            save(model, path)
-        else:
-            onnx.save(model, path)
-        signature = model if isinstance(model, Model) else ir.from_proto(model)
-        feeds = feeds_for(signature) if feeds is None else feeds
-        expected = reference.run(path, dict(feeds), threads=1)
-        result = compile_model(
-            path, target, Path(folder) / "model.tflite", CompileOptions(verify=False)
-        )
-        actual = run(result.artifact, dict(feeds), threads=1)
+    signature = model if isinstance(model, Model) else ir.from_proto(model)
+    feeds = feeds_for(signature) if feeds is None else feeds
+    expected = oracle(model, feeds)
+    actual, codes = emit_flow(model, feeds, target)
     compare(expected, actual)
-    return [code for code, count in result.ops.items() for _ in range(count)]
+    return codes
 
 
 def counts(codes: Sequence[str]) -> dict[str, int]:

@@ -99,14 +99,16 @@ class Resampling:
 
 
 def _triangle(distance: Array) -> Array:
-    return np.clip(1 - distance, 0, 1)
+    made: Array = np.clip(1 - distance, 0, 1)
+    return made
 
 
 def _cubic(s: Array, a: float) -> Array:
     """Keys' kernel: "Cubic convolution interpolation for digital image processing", 1981."""
-    near = ((a + 2) * s - (a + 3)) * s * s + 1
+    near: Array = ((a + 2) * s - (a + 3)) * s * s + 1
     far = a * (((s - 5) * s + 8) * s - 4)
-    return np.where(s <= 1, near, np.where(s < 2, far, 0))
+    made: Array = np.where(s <= 1, near, np.where(s < 2, far, 0))
+    return made
 
 
 def native_nearest(size: int, result: int, align: bool, half: bool) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
@@ -20,14 +22,15 @@ def conv_transpose_dilated(out: Builder, x: Value, w: Array, b: Value | None, n:
         raise NoMatch("its kernel has no gaps")
     spread = [(k - 1) * d + 1 for k, d in zip(w.shape[2:], gaps, strict=True)]
     wide = np.zeros((*w.shape[:2], *spread), w.dtype)
-    wide[(..., *(slice(None, None, d) for d in gaps))] = w
+    places: tuple[Any, ...] = (..., *(slice(None, None, d) for d in gaps))
+    wide[places] = w
     made: Value = out.node("ConvTranspose", [x, wide, b], **given | {"kernel_shape": spread})
     return made
 
 
 @rewrite(op.ConvTranspose("x", const("w"), maybe("b")).named("n"), stage="decompose")
 def conv_transpose_groups(out: Builder, x: Value, w: Array, b: Value | None, n: Node) -> Value:
-    """ConvTranspose(x, w (C, O / G, ...), G groups)  ->  block-diagonal weights, or one per group."""
+    """ConvTranspose(x, w (C, O / G, ...), G groups)  ->  block-diagonal weights, or G of them."""
     given = attrs(n)
     groups = given.pop("group")
     if groups == 1:

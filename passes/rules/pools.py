@@ -149,7 +149,7 @@ def expand_pool_3d(out: Builder, x: Value, n: Node) -> Value:
     batch, channels, depth, *plane = shape_of(x)
     counted = {"count_include_pad": attrs(n).get("count_include_pad")}
     flat_x = reshape(out, x, (batch, channels * depth, *plane))
-    options = {"AveragePool": counted}.get(n.op_type, {})
+    options: dict[str, Any] = counted if n.op_type == "AveragePool" else {}
     y = out.node(n.op_type, [flat_x], **window(axes[1:]), **options)
     rest = math.prod(a.result for a in axes[1:])
     whole = Axis(rest, 1, 1, 1, 0, 0)

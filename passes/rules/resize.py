@@ -85,7 +85,7 @@ def resize(
     sizes: Value | None,
     n: Node,
 ) -> Value:
-    """Resize(x)  ->  Gather (nearest) or a product with a constant matrix, one axis after the other."""
+    """Resize(x)  ->  Gather (nearest) or a product with a constant matrix, axis by axis."""
     axes = resamplings(n, roi, scales, sizes)
     rank = len(shape_of(x))
     plane = rank == 4 and set(axes) <= {2, 3} and bool(axes)
