@@ -1,4 +1,4 @@
-"""The command line's words as functions: `mmc.compile(path, target="hexagon_v73", dim={"n": 1})`."""
+"""The command line as functions: `mmc.compile(path, target="hexagon_v73", dim={"n": 1})`."""
 
 from __future__ import annotations
 

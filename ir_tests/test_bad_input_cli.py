@@ -1,0 +1,144 @@
+"""Bad input through the command line: a coded message, the right exit code, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import golden_models
+from mmc import cli
+from mmc.cli import main
+
+PNET = golden_models.path("mtcnn_pnet")
+SHAPE = ("--input-shape", "x:1,3,60,80")
+
+
+def compile_file(path: Path, tmp_path: Path, *options: str) -> int:
+    out = tmp_path / "out" / "m.tflite"
+    out.parent.mkdir()
+    code = main(["compile", str(path), "--target", "hexagon_v73", "-o", str(out), *options])
+    assert list(out.parent.iterdir()) == []
+    return code
+
+
+def assert_coded(capsys: pytest.CaptureFixture[str], code: str) -> None:
+    text = capsys.readouterr().err
+    assert re.match(rf"error\[{code}\] ", text), text
+    assert "Traceback" not in text
+
+
+CONTENTS = {
+    "MMC102 empty": b"",
+    "MMC103 text": b"this is no model\n" * 20,
+    "MMC103 noise": bytes(range(255, 0, -1)) * 20,
+    "MMC103 zip": b"PK\x03\x04" + bytes(100),
+    "MMC10[235] half": PNET.read_bytes()[: PNET.stat().st_size // 2],
+}
+
+
+@pytest.mark.parametrize("case", CONTENTS)
+def test_file_contents(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(CONTENTS[case])
+    assert compile_file(path, tmp_path) == 2
+    assert_coded(capsys, case.split()[0])
+
+
+@pytest.mark.parametrize("name", ["", "absent.onnx"])
+def test_no_file(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compile_file(tmp_path / name, tmp_path) == 2
+    assert_coded(capsys, "MMC101")
+
+
+OPTIONS = {
+    "no shape": ("MMC115", ()),
+    "no colon": ("MMC004", ("--input-shape", "x")),
+    "bad size": ("MMC004", ("--input-shape", "x:1,a")),
+    "negative": ("MMC004", ("--input-shape", "x:1,-3")),
+    "huge": ("MMC004", ("--input-shape", "x:99999999999")),
+    "bad dim": ("MMC005", ("--dim", "n")),
+    "unknown dim": ("MMC117", ("--dim", "nope=3", *SHAPE)),
+    "unknown input": ("MMC117", ("--input-shape", "y:1", *SHAPE)),
+    "wrong rank": ("MMC116", ("--input-shape", "x:1,3,60")),
+    "bad const": ("MMC006", ("--const", "x")),
+    "const code": ("MMC006", ("--const", "x=__import__('os')", *SHAPE)),
+    "const file": ("MMC007", ("--const", "x=@nope.npz", *SHAPE)),
+    "inputs file": ("MMC007", ("--inputs", "nope.npz", *SHAPE)),
+    "layout": ("MMC003", ("--io-layout", "nchw", *SHAPE)),
+    "unknown option": ("MMC003", ("--io-layuot", "nhwc")),
+    "later weights": ("MMC002", ("--weights", "int8")),
+    "later option": ("MMC002", ("--calibration", "d.npz")),
+    "later flag": ("MMC002", ("--vendor",)),
+    "later report": ("MMC002", ("--report", "r.html", *SHAPE)),
+    "jobs": ("MMC003", ("-j", "0")),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_options(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, options = OPTIONS[case]
+    assert compile_file(PNET, tmp_path, *options) == 2
+    assert_coded(capsys, code)
+
+
+COMMANDS = {
+    "nothing": ("MMC003", ()),
+    "unknown command": ("MMC003", ("compyle",)),
+    "later command": ("MMC002", ("bisect", "a", "--b")),
+    "later verify": ("MMC002", ("targets", "verify", "hexagon_v73")),
+    "unknown target": ("MMC200", ("compile", str(PNET), "--target", "hexagon_v7")),
+    "later target": ("MMC209", ("compile", str(PNET), "--target", "ane_ios18")),
+    "unknown pass": ("MMC190", ("opt", str(PNET), *SHAPE, "-p", "fold", "-o", "o.onnx")),
+    "pass option": ("MMC191", ("opt", str(PNET), *SHAPE, "-p", "fuse{a=1}", "-o", "o.onnx")),
+    "unknown rule": ("MMC008", ("opt", str(PNET), *SHAPE, "--explain", "identty")),
+    "no recording": ("MMC009", ("opt", "--reproduce", ".")),
+    "no output": ("MMC003", ("opt", str(PNET))),
+    "no folder": ("MMC401", ("opt", str(PNET), *SHAPE, "-o", "no/such/o.onnx")),
+    "is folder": ("MMC401", ("opt", str(PNET), *SHAPE, "-o", ".")),
+    "run on": ("MMC002", ("run", "a", "--inputs", "x", "-o", "y", "--on", "hexagon_v73")),
+    "show absent": ("MMC", ("show", "absent.tflite")),
+}
+
+
+@pytest.mark.parametrize("case", COMMANDS)
+def test_commands(
+    case: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, arguments = COMMANDS[case]
+    assert main(arguments) == 2
+    assert_coded(capsys, code + r"\d*")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_unwritable_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tmp_path.chmod(0o500)
+    arguments = ["compile", str(PNET), "--target", "cpu", *SHAPE, "-o", str(tmp_path / "m.tflite")]
+    assert main(arguments) == 2
+    assert_coded(capsys, "MMC401")
+
+
+def test_a_bug_is_coded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(cli, "build_parser", fail)
+    assert main(["targets"]) == 2
+    assert_coded(capsys, "MMC001")
+
+
+def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "build_parser", interrupt)
+    assert main(["targets"]) == 130
