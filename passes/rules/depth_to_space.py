@@ -20,6 +20,4 @@ def depth_to_space_crd(out: Builder, x: Value, n: Node) -> Value:
         raise NoMatch("it is the native order")
     block, channels = given["blocksize"], shape_of(x)[1]
     order = np.arange(channels).reshape(-1, block * block).T.reshape(-1)
-    return out.DepthToSpace(  # type: ignore[no-any-return]
-        out.Gather(x, order, axis=1), blocksize=block, mode="DCR"
-    )
+    return out.DepthToSpace(out.Gather(x, order, axis=1), blocksize=block, mode="DCR")
