@@ -34,7 +34,7 @@ CONVOLUTIONS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("ConvTranspose", ((1, 6, 5, 6), w(6, 2, 3, 3)), {"dilations": [2, 1]}),
     ("ConvTranspose", ((1, 6, 5, 6), w(6, 2, 3, 3)), {"output_shape": [10, 8], "strides": [3, 2]}),
     ("ConvTranspose", ((1, 6, 5, 6), w(6, 2, 3, 3)), {"auto_pad": "SAME_LOWER", "strides": [3, 2]}),
-    ("ConvTranspose", ((1, 6, 5), w(6, 2, 3)), {"strides": [3], "pads": [1, 0], "output_padding": [1]}),
+    ("ConvTranspose", ((1, 6, 5), w(6, 2, 3)), {"strides": [3], "pads": [1, 0]}),
 ]  # fmt: skip
 
 
@@ -229,3 +229,42 @@ def test_recurrent_is_refused_when_too_long() -> None:
 def test_operators_of_an_lstm_step() -> None:
     codes = run_both(single("LSTM", *recurrent("LSTM", "forward", False), hidden_size=HIDDEN))
     assert counts(codes)["FULLY_CONNECTED"] == STEPS  # the first state is zero: one for all inputs
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ((4,), (4, 3)),
+        ((3, 4), (4,)),
+        ((4,), (4,)),
+        ((4,), (2, 4, 3)),
+        (((3, 4), np.int32), ((4, 2), np.int32)),
+        (((2, 3, 4), np.int64), ((4, 2), np.int64)),
+        ((1, 2, 1, 2, 3, 4), (4, 2)),
+        ((1, 2, 1, 2, 3, 4), (1, 2, 1, 2, 4, 2)),
+    ],
+)
+def test_product(inputs: tuple[Any, ...]) -> None:
+    run_both(single("MatMul", *inputs))
+
+
+@pytest.mark.parametrize("form", [{}, {"transA": 1, "alpha": 0.5}, {"transB": 1, "beta": 2.0}])
+def test_gemm_of_computed(form: dict[str, Any]) -> None:
+    a = (4, 3) if form.get("transA") else (3, 4)
+    b = (5, 4) if form.get("transB") else (4, 5)
+    run_both(single("Gemm", a, b, (5,), **form))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "form"),
+    [
+        (((2, 4, 6, 8), (2, 4, 5, 8), (2, 4, 5, 8)), {}),
+        (((2, 4, 6, 8), (2, 4, 6, 8), (2, 4, 6, 8)), {"is_causal": 1}),
+        (((2, 4, 6, 8), (2, 4, 5, 8), (2, 4, 5, 8), (6, 5)), {"scale": 0.3}),
+        (((2, 4, 6, 8), (2, 4, 5, 8), (2, 4, 5, 8), w(6, 5)), {}),
+        (((2, 4, 6, 8), (2, 2, 6, 8), (2, 2, 6, 8)), {"is_causal": 1}),
+        (((2, 6, 32), (2, 6, 16), (2, 6, 16)), {"q_num_heads": 4, "kv_num_heads": 2}),
+    ],
+)
+def test_attention(inputs: tuple[Any, ...], form: dict[str, Any]) -> None:
+    run_both(single("Attention", *inputs, **form))

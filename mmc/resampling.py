@@ -116,7 +116,8 @@ def native_nearest(size: int, result: int, align: bool, half: bool) -> Array:
     scale = F(size - 1) / F(result - 1) if align and result > 1 else F(size) / F(result)
     x = (np.arange(result, dtype=F) + F(0.5 if half else 0)) * scale
     rounded = np.floor(x + F(0.5)) if align else np.floor(x)
-    return np.clip(rounded, 0, size - 1).astype(np.int64)
+    made: Array = np.clip(rounded, 0, size - 1).astype(np.int64)
+    return made
 
 
 def native_flags(axes: list[Resampling]) -> dict[str, Any] | None:

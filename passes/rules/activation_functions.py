@@ -18,11 +18,13 @@ def clip(out: Builder, x: Value, like: Value, low: float, high: float) -> Value:
 
 @rewrite(op.HardSigmoid("x").named("n"), stage="decompose")
 def expand_hard_sigmoid(out: Builder, x: Value, n: Node) -> Value:
-    """y = clip(alpha x + beta, 0, 1)."""
+    """y = clip(alpha x + beta, 0, 1)  =  relu6(6 alpha x + 6 beta) / 6: the clip is fused then."""
     need_float(x)
     given = attrs(n)
-    line = out.Add(out.Mul(x, number(x, given["alpha"])), number(x, given["beta"]))
-    return clip(out, line, x, 0, 1)
+    alpha, beta = 6 * given["alpha"], 6 * given["beta"]
+    line = x if np.float32(alpha) == 1 else out.Mul(x, number(x, alpha))
+    made: Value = out.Mul(clip(out, out.Add(line, number(x, beta)), x, 0, 6), number(x, 1 / 6))
+    return made
 
 
 @rewrite(op.Elu("x").named("n"), stage="decompose")
@@ -53,7 +55,7 @@ def expand_celu(out: Builder, x: Value, n: Node) -> Value:
     need_float(x)
     alpha = attrs(n)["alpha"]
     if alpha == 1:
-        return out.Elu(x)  # type: ignore[no-any-return]
+        return out.Elu(x)
     if alpha <= 0:
         raise NoMatch("a negative alpha has no such form")
     low = out.Elu(out.Mul(out.Min(x, number(x, 0)), number(x, 1 / alpha)))

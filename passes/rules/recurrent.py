@@ -107,10 +107,10 @@ def input_bias(cell: Cell, b: Any) -> Any:
     """Return Wb + Rb; a GRU that resets after the product keeps Rb of its last gate apart."""
     out, size = cell.out, GATES[cell.node.op_type] * cell.hidden
     if isinstance(b, np.ndarray):
-        own, other = b[:size], b[size:].copy()
+        kept = b[size:].copy()
         if resets_after(cell):
-            other[2 * cell.hidden :] = 0
-        return own + other
+            kept[2 * cell.hidden :] = 0
+        return b[:size] + kept
     own, other = out.Slice(b, [0], [size], [0]), out.Slice(b, [size], [2 * size], [0])
     if resets_after(cell):
         keep = np.repeat([1, 1, 0], cell.hidden).astype(dtype_of(cell.node.inputs[0]))

@@ -197,7 +197,7 @@ def lstm_step(cell: Cell) -> Step:
 def lstm_gates(
     cell: Cell, total: Value, c: Value, peepholes: list[Any] | None
 ) -> tuple[Value, Value, Value, Value]:
-    """Return the gates i, f and the candidate; o is raw with peepholes, as it looks at the new c."""
+    """Return the gates i, o, f and the candidate; o is raw with peepholes: it sees the new c."""
     out, hidden = cell.out, cell.hidden
     if peepholes is not None:
         i, o, f, g = split(cell, total, 4)
