@@ -60,8 +60,9 @@ def compile(
         inputs=_feeds(inputs),
         verify=verify,
     )
+    out = None if output is None else Path(output)
     watchers = looking(Path(dump_ir) if dump_ir else None, check, options)
-    return compile_model(str(model), target, output, options, watchers)
+    return compile_model(str(model), target, out, options, watchers)
 
 
 def check(

@@ -58,8 +58,9 @@ def optimize(
     before = model.graph.num_nodes()
     watchers = looking(dump_ir, check, options)
     told = Explain(rule) if rule else None
-    watchers = [*([told] if told else []), *watchers, *always(source, options)]
-    records = PassManager(phases, watchers).run(model)
+    told_of = [told] if told else []
+    every = (*told_of, *watchers, *always(source, options))
+    records = PassManager(phases, every).run(model)
     if output:
         save_standard(model, output)
     return Optimized(before, model.graph.num_nodes(), records, told.lines() if told else [])
