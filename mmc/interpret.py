@@ -111,7 +111,7 @@ def _range_of(start: int, end: int, step: int, size: int) -> slice:
 
 
 def reshape_dims(shape: Sequence[int], wanted: Sequence[int], allowzero: bool) -> tuple[int, ...]:
-    """Return the shape that Reshape gives: 0 copies a dimension (unless allowzero), -1 is the rest."""
+    """Return what Reshape gives: 0 copies a dimension (unless allowzero), -1 is the rest."""
     dims = [shape[i] if d == 0 and not allowzero else int(d) for i, d in enumerate(wanted)]
     if -1 in dims:
         rest = int(np.prod([d for d in dims if d != -1]))
@@ -165,7 +165,8 @@ def _reduce(function: Callable[..., Array]) -> Function:
             return None
         keep = bool(a["keepdims"])
         if x.dtype == np.float32 and function in (np.sum, np.prod):
-            return function(x.astype(np.float64), axis=where, keepdims=keep).astype(np.float32)
+            wide = function(x.astype(np.float64), axis=where, keepdims=keep)
+            return np.asarray(wide, np.float32)
         if not all(x.shape):
             return None
         if function in (np.sum, np.prod):

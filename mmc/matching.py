@@ -160,7 +160,8 @@ def _match_const(pattern: Const | float, value: Value | None, found: Match) -> N
     if spec.value is not None:
         if array.size != 1:
             raise NoMatch(f"{_name(value)} is not the scalar {spec.value}")
-        if not np.isclose(float(array.item()), spec.value, rtol=1e-5, atol=0):
+        precision = 1e-3 if array.dtype.itemsize == 2 else 1e-5
+        if not np.isclose(float(array.item()), spec.value, rtol=precision, atol=0):
             raise NoMatch(f"{_name(value)} is {array.item()}, expected {spec.value}")
     if spec.name:
         found.bindings[spec.name] = array

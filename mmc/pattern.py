@@ -11,7 +11,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import onnx_ir as ir
@@ -112,10 +112,20 @@ class Builder:
         """The same recorder for operators of the mmc domain."""
         return Builder(opset.DOMAIN, self.tape)
 
-    def __getattr__(self, op_type: str) -> Callable[..., Any]:
+    def __getattr__(self, op_type: str) -> Callable[..., Value]:
         if op_type.startswith("_"):
             raise AttributeError(op_type)
         return lambda *inputs, **attributes: self.node(op_type, inputs, **attributes)
+
+    @overload
+    def node(
+        self, op_type: str, inputs: Sequence[Any], *, outputs: Literal[1] = 1, **attributes: Any
+    ) -> Value: ...
+
+    @overload
+    def node(
+        self, op_type: str, inputs: Sequence[Any], *, outputs: int, **attributes: Any
+    ) -> Any: ...
 
     def node(
         self, op_type: str, inputs: Sequence[Any], *, outputs: int = 1, **attributes: Any

@@ -13,6 +13,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
 from mmc.passes.normalize_attributes import NormalizeAttributes
+from mmc.passes.recognize import Recognize
 from mmc.passes.share_weights import ShareWeights
 
 ROUNDS = 8
@@ -39,6 +40,7 @@ def fuse(max_growth_bytes: int = 65536) -> Phase:
     return Phase(
         "fuse",
         (
+            Recognize(),
             Fuse(),
             FoldConstants(max_growth_bytes=max_growth_bytes),
             NormalizeAttributes(),

@@ -9,7 +9,19 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.interpret import RANDOM, evaluate, run_node
-from mmc.ir import Array, Graph, Model, Node, Shape, TensorType, Value, attrs, constant, is_static
+from mmc.ir import (
+    Array,
+    Graph,
+    Model,
+    Node,
+    Shape,
+    TensorType,
+    Value,
+    attrs,
+    constant,
+    is_static,
+    shape_of,
+)
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import inline_branch
@@ -168,7 +180,7 @@ def _freed(node: Node) -> Iterable[int]:
 def _bytes(value: Value) -> int:
     if value.dtype is None or not is_static(value):
         return 0
-    return int(np.prod(value.shape, dtype=np.float64) * value.dtype.itemsize)
+    return int(np.prod(shape_of(value), dtype=np.float64) * value.dtype.itemsize)
 
 
 def _is_used(value: Value) -> bool:

@@ -11,7 +11,7 @@ from mmc.pattern import apply_rules, rules_of
 
 @dataclass(frozen=True)
 class Fuse(Pass):
-    """Recognise operators in their decompositions and merge neighbours (the rules of stage `fuse`)."""
+    """Merge neighbours into one operator (the rules of stage `fuse`)."""
 
     name = "fuse"
     contract = Contract.REASSOCIATES

@@ -20,6 +20,7 @@ from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
 from mmc.passes.legalize_tflite import LegalizeTflite
+from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.target import Target
@@ -45,8 +46,8 @@ class TfliteBackend:
         expand = ExpandFunctions(keep=functions_among(lowered_ops()))
         return [
             Phase("clean", CLEAN, max_rounds=5),
-            Phase("fuse", (Fuse(), *CLEAN), max_rounds=5),
-            Phase("decompose", (Decompose(), expand, *CLEAN), max_rounds=8),
+            Phase("fuse", (Recognize(), Fuse(), *CLEAN), max_rounds=5),
+            Phase("decompose", (Decompose(), expand, Fuse(), *CLEAN), max_rounds=8),
             Phase("static", (RequireStaticShapes(),)),
             Phase("layout", (ToNhwc(io_layout=self.options.io_layout), *tidy)),
             Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=3),

@@ -20,7 +20,7 @@ def affine_grid(out: Builder, theta: Value, size: Array, n: Node) -> Value:
     points = np.stack([*reversed(mesh), np.ones(spatial)], axis=-1)
     flat = points.reshape(1, -1, len(spatial) + 1).astype(dtype_of(theta))
     grid = out.MatMul(flat, out.Transpose(theta, perm=[0, 2, 1]))
-    return out.Reshape(grid, [int(size[0]), *spatial, len(spatial)])  # type: ignore[no-any-return]
+    return out.Reshape(grid, [int(size[0]), *spatial, len(spatial)])
 
 
 def positions(count: int, align_corners: int) -> Array:

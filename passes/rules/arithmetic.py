@@ -34,9 +34,11 @@ def subtract_constant(out: Builder, x: Value, c: Array) -> Value:
     return out.Add(x, -c)
 
 
-@rewrite(op.Div("x", const("c")), stage="canonicalize")
-def divide_by_constant(out: Builder, x: Value, c: Array) -> Value:
+@rewrite(op.Div("x", const("c")).named("n"), stage="canonicalize")
+def divide_by_constant(out: Builder, x: Value, c: Array, n: Node) -> Value:
     """x / c  ->  x * (1 / c)."""
+    if any(use.node.op_type in ("Round", "Floor", "Ceil") for use in n.outputs[0].uses()):
+        raise NoMatch("its last bit decides how the quotient is rounded")
     if c.dtype.kind != "f":
         raise NoMatch("integers divide otherwise")
     with np.errstate(all="ignore"):

@@ -14,4 +14,4 @@ def cast_like(out: Builder, x: Value, y: Value, n: Node) -> Value:
         raise NoMatch("a type is not known")
     if n.attributes.get("round_mode") is not None:
         raise NoMatch("it rounds in a mode of its own")
-    return out.Cast(x, to=int(DataType.from_numpy(dtype_of(y))))  # type: ignore[no-any-return]
+    return out.Cast(x, to=int(DataType.from_numpy(dtype_of(y))))

@@ -34,9 +34,9 @@ def clip(out: Builder, x: Value, low: Array | None, high: Array | None) -> Value
     if low is None and high is None:
         return x
     if high is None and low == 0 and dtype_of(x).kind == "f":
-        return out.Relu(x)  # type: ignore[no-any-return]
+        return out.Relu(x)
     scalars = [None if v is None else v.reshape(()) for v in (low, high)]
-    return out.node("Clip", [x, *scalars] if high is not None else [x, scalars[0]])  # type: ignore[no-any-return]
+    return out.node("Clip", [x, *scalars] if high is not None else [x, scalars[0]])
 
 
 @rewrite(
@@ -81,7 +81,7 @@ def _clamp(x: Array, low: Array | None, high: Array | None) -> Array:
     op["Max", "Min"]("x", const("c")).named("n"), stage="canonicalize", contract=Contract.EXACT
 )
 def max_to_clip(out: Builder, x: Value, c: Array, n: Node) -> Value:
-    """max(x, c)  ->  clip(x, c, inf) or relu(x);  min(x, c)  ->  clip(x, -inf, c), for a scalar c."""
+    """max(x, c)  ->  clip(x, c, inf) or relu(x);  min(x, c)  ->  clip(x, -inf, c)."""
     if c.size != 1 or constant(x) is not None:
         raise NoMatch("the other operand is not one number")
     if np.isnan(c).any() if c.dtype.kind == "f" else False:
@@ -95,4 +95,4 @@ def prelu_of_one_slope(out: Builder, x: Value, slope: Array) -> Value:
     if slope.size == 0 or slope.dtype.kind != "f" or (slope != slope.flat[0]).any():
         raise NoMatch("the slopes differ")
     alpha = float(slope.flat[0])
-    return out.LeakyRelu(x, alpha=alpha) if alpha else out.Relu(x)  # type: ignore[no-any-return]
+    return out.LeakyRelu(x, alpha=alpha) if alpha else out.Relu(x)

@@ -35,4 +35,4 @@ def erf(out: Builder, x: Value) -> Value:
     p = out.Mul(u, of(x, COEFFICIENTS[-1]))
     for coefficient in reversed(COEFFICIENTS[1:-1]):
         p = out.Mul(out.Add(p, of(x, coefficient)), u)
-    return out.Tanh(out.Mul(x, out.Add(p, of(x, COEFFICIENTS[0]))))  # type: ignore[no-any-return]
+    return out.Tanh(out.Mul(x, out.Add(p, of(x, COEFFICIENTS[0]))))

@@ -35,7 +35,7 @@ def gemm_constant_weight(out: Builder, x: Value, w: Array, b: Value | None, n: N
         weight = weight * weight.dtype.type(options["alpha"])
     added = bias * bias.dtype.type(options["beta"]) if scaled and bias is not None else b
     source = out.Transpose(x, perm=[1, 0]) if options["transA"] else x
-    return out.Gemm(*[source, weight, added][: 3 if b is not None else 2], transB=1)  # type: ignore[no-any-return]
+    return out.Gemm(*[source, weight, added][: 3 if b is not None else 2], transB=1)
 
 
 @rewrite(op.Gemm("x", const("w"), const("b")).named("n"), stage="canonicalize")
@@ -48,7 +48,7 @@ def gemm_bias_vector(out: Builder, x: Value, b: Array, n: Node) -> Value:
         raise NoMatch("the bias differs by row")
     options = {k: v for k, v in attrs(n).items() if k in n.attributes}
     vector = np.ascontiguousarray(np.broadcast_to(b.reshape(-1), (width,)))
-    return out.Gemm(x, n.inputs[1], vector, **options)  # type: ignore[no-any-return]
+    return out.Gemm(x, n.inputs[1], vector, **options)
 
 
 @rewrite(op.Gemm("x", "y", maybe("b")).named("n"), stage="canonicalize")
@@ -62,4 +62,4 @@ def gemm_of_values(out: Builder, x: Value, y: Value, b: Value | None, n: Node) -
     left = out.Transpose(x, perm=[1, 0]) if options["transA"] else x
     right = out.Transpose(y, perm=[1, 0]) if options["transB"] else y
     product = out.MatMul(left, right)
-    return product if b is None else out.Add(product, b)  # type: ignore[no-any-return]
+    return product if b is None else out.Add(product, b)

@@ -29,7 +29,7 @@ def scatter_elements(out: Builder, x: Value, i: Value, u: Value, n: Node) -> Val
         out.Reshape(u, [-1]),
         reduction=given.get("reduction", "none"),
     )
-    return out.Reshape(flat, list(shape))  # type: ignore[no-any-return]
+    return out.Reshape(flat, list(shape))
 
 
 @rewrite(op.ScatterND("x", "i", "u").named("n"), stage="decompose")
@@ -55,7 +55,7 @@ def scatter_nd_reduction(out: Builder, x: Value, i: Value, u: Value, n: Node) ->
     here = out.Equal(out.Reshape(flat, [1, updates, 1]), np.arange(rows, dtype=kind)[:, None, None])
     value = out.Where(here, out.Reshape(u, [1, updates, inner]), neutral(reduction, x))
     total = out.node(reduce, [value, [1]], keepdims=0)
-    return out.node(combine, [x, out.Reshape(total, list(shape))])  # type: ignore[no-any-return]
+    return out.node(combine, [x, out.Reshape(total, list(shape))])
 
 
 def neutral(reduction: str, x: Value) -> Array:

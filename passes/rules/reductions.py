@@ -12,12 +12,19 @@ from mmc.passes.rules.reshapes import reshape, static
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
 
 exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
-NAMES = ("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL2")
+NAMES: tuple[str, ...] = (
+    "ReduceMean",
+    "ReduceSum",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceL2",
+)
 NAMES += ("ReduceL1", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp")
 
 
 def axes_of(n: Node) -> list[int]:
-    """Return the axes of a reduction, counted from the front and sorted; [] when it does nothing."""
+    """Return a reduction's axes, counted from the front and sorted; [] when it does nothing."""
     x = n.inputs[0]
     rank = len(static(x)) if x is not None else 0
     given = n.inputs[1] if len(n.inputs) > 1 else None
@@ -37,7 +44,7 @@ def explicit_axes(out: Builder, x: Value, axes: Value | None, n: Node) -> Value:
         raise NoMatch("it reduces nothing")
     if known is not None and known.tolist() == wanted and not attrs(n)["noop_with_empty_axes"]:
         raise NoMatch("the axes are explicit")
-    return out.node(n.op_type, [x, wanted], keepdims=attrs(n)["keepdims"])  # type: ignore[no-any-return]
+    return out.node(n.op_type, [x, wanted], keepdims=attrs(n)["keepdims"])
 
 
 @exact(op["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"]("x", const("axes")).named("n"))
@@ -61,7 +68,7 @@ def reduce_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     keepdims = int(wanted == kept)
     if keepdims == attrs(inner)["keepdims"]:
         raise NoMatch("the reshape is not needed")
-    return out.node(inner.op_type, [x, axes], keepdims=keepdims)  # type: ignore[no-any-return]
+    return out.node(inner.op_type, [x, axes], keepdims=keepdims)
 
 
 @exact(op.Reshape(op["ArgMax", "ArgMin"]("x").named("inner"), "shape").named("outer"))
@@ -72,7 +79,8 @@ def arg_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     del shape[options["axis"] % len(shape)]
     if not options["keepdims"] or static(outer.outputs[0]) != tuple(shape):
         raise NoMatch("the reshape does more than drop the axis")
-    return out.node(inner.op_type, [x], **(options | {"keepdims": 0}))  # type: ignore[no-any-return]
+    made: Value = out.node(inner.op_type, [x], **(options | {"keepdims": 0}))
+    return made
 
 
 @rewrite(
@@ -93,7 +101,7 @@ def reduce_reduce(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
         left = [i for i in range(len(static(x))) if i not in first]
         second = [left[i] for i in second]
     axes = sorted({*first, *second})
-    return out.node(outer.op_type, [x, axes], keepdims=keeps[0])  # type: ignore[no-any-return]
+    return out.node(outer.op_type, [x, axes], keepdims=keeps[0])
 
 
 @rewrite(
@@ -111,4 +119,4 @@ def sum_over_count(out: Builder, x: Value, c: Array, total: Node, n: Node) -> Va
         or not np.isclose(c.item(), factor, rtol=1e-6, atol=0)
     ):
         raise NoMatch("it does not divide by the number of summands")
-    return out.ReduceMean(x, axes_of(total), keepdims=attrs(total)["keepdims"])  # type: ignore[no-any-return]
+    return out.ReduceMean(x, axes_of(total), keepdims=attrs(total)["keepdims"])

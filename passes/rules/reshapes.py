@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,9 +39,9 @@ def regroup_to_reshape(out: Builder, x: Value, n: Node) -> Value:
 def reshape_to_static(out: Builder, x: Value, shape: Value, n: Node) -> Value:
     """reshape(x, shape with 0 or -1, or computed)  ->  reshape(x, the result's shape)."""
     wanted, known = static(n.outputs[0]), constant(shape)
-    if known is not None and tuple(known.tolist()) == wanted:
-        if attrs(n)["allowzero"] == int(0 in wanted):
-            raise NoMatch("it is static")
+    same = known is not None and tuple(known.tolist()) == wanted
+    if same and attrs(n)["allowzero"] == int(0 in wanted):
+        raise NoMatch("it is static")
     return reshape(out, x, wanted)
 
 
@@ -126,13 +127,13 @@ def same_order(
 
 
 def common_factors(a: tuple[int, ...], b: tuple[int, ...]) -> list[int] | None:
-    """Return the finest dimensions that both shapes are groupings of, or None: (6,4),(2,12)->2,3,4."""
+    """Return the finest dimensions that both shapes group: (6, 4), (2, 12) -> 2, 3, 4; or None."""
     if 0 in a or 0 in b or np.prod(a) != np.prod(b):
         return None
     cuts = sorted({1} | {int(p) for s in (a, b) for p in np.cumprod(s[::-1])})
-    if any(high % low for low, high in zip(cuts, cuts[1:], strict=False)):
+    if any(high % low for low, high in pairwise(cuts)):
         return None
-    return [high // low for low, high in zip(cuts, cuts[1:], strict=False)][::-1]
+    return [high // low for low, high in pairwise(cuts)][::-1]
 
 
 def _grouped(factors: list[int], dims: tuple[int, ...]) -> list[list[int]]:

@@ -20,7 +20,7 @@ BACK_TO_FRONT = -(2**31) + 1
 
 
 def ranges(n: Node) -> list[tuple[int, int, int, int]]:
-    """Return (axis, start, stop, step) of a Slice with constant bounds, clamped, whole axes left out.
+    """Return (axis, start, stop, step) of a Slice: constant bounds, clamped, no whole axes.
 
     `stop` is -1 when a negative step runs past the first element.
     """
@@ -61,7 +61,7 @@ def slice_by(out: Builder, x: Value, spans: list[tuple[int, int, int, int]]) -> 
     """Record a Slice in its one spelling: axes and steps explicit, bounds clamped."""
     axes, starts, stops, steps = (list(column) for column in zip(*spans, strict=True))
     ends = [BACK_TO_FRONT if s < 0 else s for s in stops]
-    return out.Slice(x, starts, ends, axes, steps)  # type: ignore[no-any-return]
+    return out.Slice(x, starts, ends, axes, steps)
 
 
 @exact(SLICE.named("n"))
@@ -159,7 +159,8 @@ def split_explicit(out: Builder, x: Value, n: Node) -> tuple[Value, ...]:
     given = constant(n.inputs[1]) if len(n.inputs) > 1 else None
     if len(sizes) < 2 or (given is not None and "num_outputs" not in n.attributes):
         raise NoMatch("the sizes are explicit")
-    parts: tuple[Value, ...] = out.node("Split", [x, sizes], outputs=len(sizes), axis=axis)
+    count = len(sizes)
+    parts: tuple[Value, ...] = out.node("Split", [x, sizes], outputs=count, axis=axis)
     return parts
 
 
@@ -185,4 +186,4 @@ def pad_pad(
     if values[0] != values[1] or p.min(initial=0) < 0 or q.min(initial=0) < 0:
         raise NoMatch("the values differ, or one of them crops")
     value: list[Any] = [] if v is None and w is None else [v if v is not None else w]
-    return out.Pad(x, p + q, *value)  # type: ignore[no-any-return]
+    return out.Pad(x, p + q, *value)

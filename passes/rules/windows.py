@@ -43,7 +43,7 @@ def split_pads(totals: Sequence[int], upper: bool) -> list[int]:
 
 
 def rebuilt(out: Builder, n: Node, **changes: Any) -> Any:
-    """Record the node again with changed attributes (None drops one); refuses if nothing changes."""
+    """Record the node with changed attributes (None drops one); refuses if nothing changes."""
     given = {k: v for k, v in attrs(n).items() if k in n.attributes}
     wanted = {k: v for k, v in (given | changes).items() if v is not None}
     wanted = {k: tuple(v) if isinstance(v, list) else v for k, v in wanted.items()}
@@ -53,18 +53,18 @@ def rebuilt(out: Builder, n: Node, **changes: Any) -> Any:
 
 
 @exact(op.Conv("x", "w", maybe("b")).named("n"))
-def explicit_conv(out: Builder, n: Node) -> Value:
+def explicit_conv(out: Builder, n: Node) -> Any:
     """conv(auto_pad, ...)  ->  conv(kernel_shape, strides, dilations, pads)."""
     kernel, strides, dilations, pads = window(n)
     mode = attrs(n)["auto_pad"]
     pads = same_pads(n, mode) if mode.startswith("SAME") else pads
-    return rebuilt(  # type: ignore[no-any-return]
+    return rebuilt(
         out, n, kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads, auto_pad=None
     )
 
 
 @exact(op.ConvTranspose("x", "w", maybe("b")).named("n"))
-def explicit_conv_transpose(out: Builder, n: Node) -> Value:
+def explicit_conv_transpose(out: Builder, n: Node) -> Any:
     """convtranspose(auto_pad or output_shape, ...)  ->  convtranspose(pads, output_padding)."""
     kernel, strides, dilations, pads = window(n)
     options = attrs(n)
@@ -72,7 +72,7 @@ def explicit_conv_transpose(out: Builder, n: Node) -> Value:
     mode = options["auto_pad"]
     if mode.startswith("SAME") or "output_shape" in options:
         pads = transpose_pads(n, extra)
-    return rebuilt(  # type: ignore[no-any-return]
+    return rebuilt(
         out,
         n,
         kernel_shape=kernel,
@@ -119,7 +119,7 @@ def explicit_pool(out: Builder, n: Node) -> Any:
 
 
 def ceil_pads(n: Node, pads: list[int]) -> list[int]:
-    """Return pads with the ends raised so that rounding down gives the size that ceil_mode gives."""
+    """Return pads with the ends raised so that rounding down gives the size of ceil_mode."""
     kernel, strides, dilations, _ = window(n)
     space = len(kernel)
     sizes, results = shape_of(n.inputs[0])[2:], shape_of(n.outputs[0])[2:]
@@ -144,7 +144,7 @@ GLOBAL = {"GlobalAveragePool": "ReduceMean", "GlobalMaxPool": "ReduceMax"}
 def global_pool_to_reduce(out: Builder, x: Value, n: Node) -> Value:
     """globalaveragepool(x)  ->  reducemean(x, all spatial axes)."""
     axes = list(range(2, len(shape_of(x))))
-    return out.node(GLOBAL[n.op_type], [x, axes])  # type: ignore[no-any-return]
+    return out.node(GLOBAL[n.op_type], [x, axes])
 
 
 @rewrite(op["AveragePool", "MaxPool"]("x").named("n"), stage="canonicalize")
@@ -156,4 +156,4 @@ def full_pool_to_reduce(out: Builder, x: Value, n: Node) -> Value:
     if any(d != 1 for d in shape_of(n.outputs[0])[2:]):
         raise NoMatch("it has several windows")
     name = "ReduceMean" if n.op_type == "AveragePool" else "ReduceMax"
-    return out.node(name, [x, list(range(2, len(kernel) + 2))])  # type: ignore[no-any-return]
+    return out.node(name, [x, list(range(2, len(kernel) + 2))])
