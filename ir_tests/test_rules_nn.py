@@ -148,6 +148,12 @@ def test_resize_by_scales_that_are_no_ratio() -> None:
     run_both(single("Resize", (1, 2, 4, 5), None, scales, mode="linear"))
 
 
+def test_resize_refuses_where_rounding_decides() -> None:
+    form = {"coordinate_transformation_mode": "half_pixel_symmetric", "nearest_mode": "floor"}
+    with pytest.raises(LegalityError, match="Resize"):
+        run_both(single("Resize", (1, 2, 4, 5), None, None, np.array((1, 2, 3, 3)), **form))
+
+
 def test_resize_crops() -> None:
     region = np.array([0.4, 0.6, 0.8, 1.2], np.float32)
     form = {"coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 7.0}

@@ -87,6 +87,8 @@ def resize(
 ) -> Value:
     """Resize(x)  ->  Gather (nearest) or a product with a constant matrix, axis by axis."""
     axes = resamplings(n, roi, scales, sizes)
+    if any(r.is_ambiguous() for r in axes.values()):
+        raise NoMatch("a rounding error decides which neighbour is nearest")
     rank = len(shape_of(x))
     plane = rank == 4 and set(axes) <= {2, 3} and bool(axes)
     if plane and native_flags(list(axes.values())) is not None and dtype_of(x).kind == "f":
