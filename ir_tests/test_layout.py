@@ -17,7 +17,6 @@ from mmc.ir import Model, parse, print_ir, shape_of
 from mmc.layout.permutation import (
     between,
     compose,
-    identity,
     inverse,
     permuted,
     same_order,
@@ -163,8 +162,8 @@ def test_transposes_of_siblings_become_one_above_the_split() -> None:
         assert np.array_equal(value, before[name])
 
 
-STEPS = ["conv", "relu", "residual", "concat", "split", "pool", "squeeze-excite", "shuffle", "slice",
-         "pad", "softmax", "row", "mean", "tokens", "resize", "fan-out"]  # fmt: skip
+STEPS = ["conv", "relu", "residual", "concat", "split", "pool", "squeeze-excite", "shuffle",
+         "slice", "pad", "softmax", "row", "mean", "tokens", "resize", "fan-out"]  # fmt: skip
 
 
 def draw_model(steps: list[str], seed: int) -> Model:

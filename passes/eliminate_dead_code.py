@@ -15,7 +15,7 @@ class EliminateDeadCode(Pass):
     name = "eliminate-dead-code"
 
     def run(self, model: Model) -> int:
-        """Return the number of nodes and constants removed; inputs stay, as they are the contract."""
+        """Return the number of nodes and constants removed; inputs stay: they are the contract."""
         graph = model.graph
         removed = 0
         for node in reversed(graph):

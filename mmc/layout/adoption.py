@@ -18,7 +18,7 @@ from mmc.naming import fresh_name
 @dataclass
 class _Adoption:
     graph: Graph
-    field: Field
+    found: Field
     chosen: set[Node]
     stored: dict[Value, Perm] = field(default_factory=dict)
     dims: dict[Value, tuple[int, ...]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class _Adoption:
 
     def carry(self, node: Node) -> None:
         """Let a node work in the field's layouts."""
-        sides = self.field.nodes[node]
+        sides = self.found.nodes[node]
         carrier = carrier_of(node)
         assert carrier is not None
         operands = carrier.apply(node, sides)
@@ -69,7 +69,7 @@ class _Adoption:
         x, y = node.inputs[0], node.outputs[0]
         assert x is not None
         a = self.stored.get(x, identity(len(q)))
-        b = self.field.layout(y) if node in self.chosen else identity(len(q))
+        b = self.found.layout(y) if node in self.chosen else identity(len(q))
         r = between(a, compose(q, b))
         copy = self.copies.setdefault((x, compose(a, r)), y)
         if copy is not y:
@@ -141,7 +141,7 @@ class _Adoption:
         else:
             self.graph.insert_before(reader, node)
 
-    def constant(self, array: np.ndarray, base: str) -> Value:  # type: ignore[type-arg]
+    def constant(self, array: np.ndarray, base: str) -> Value:
         name = fresh_name(self.graph, base)
         value = ir.Value(
             name=name,

@@ -2,7 +2,8 @@
 
 Every node of the field is a variable: 1 works in the field's layouts, 0 in the present ones. A
 value read in another layout than it is stored in costs a transpose, once for all such readers.
-Boykov and Kolmogorov, "An experimental comparison of min-cut/max-flow algorithms", PAMI 2004, section 2.
+Boykov and Kolmogorov, "An experimental comparison of min-cut/max-flow algorithms for energy
+minimization in vision", PAMI 2004, section 2.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def conv_to_channels_last(out: Builder, x: Value, w: Value, b: Value | None, n: 
     """Conv(x, w, b)  ->  first(Conv2d(last(x), w (O, H, W, I), b)); depthwise and 3-D likewise."""
     rank = image_rank(x, 4, 5)
     options = window(n, rank - 2) | {"group": attrs(n).get("group", 1)}
-    channels, (filters, per_group) = shape_of(x)[1], shape_of(w)[:2]
+    channels, per_group = shape_of(x)[1], shape_of(w)[1]
     depthwise = rank == 4 and per_group == 1 and options["group"] == channels and channels > 1
     if depthwise:
         kind, perm = "DepthwiseConv2d", [1, 2, 3, 0]

@@ -17,7 +17,7 @@ def from_front(out: Builder, i: Value, size: int | Array) -> Value:
         raise NoMatch("the type of the indices is not known")
     kind = i.dtype.numpy()
     below = out.Less(i, np.array(0, kind))
-    return out.Where(below, out.Add(i, np.asarray(size, kind)), i)  # type: ignore[no-any-return]
+    return out.Where(below, out.Add(i, np.asarray(size, kind)), i)
 
 
 def flat_positions(
@@ -46,7 +46,7 @@ def gather_elements(out: Builder, x: Value, i: Value, n: Node) -> Value:
     shape, counted = shape_of(x), shape_of(i)
     axis = attrs(n)["axis"] % len(shape)
     positions = flat_positions(out, i, shape, axis, counted)
-    return out.Gather(out.Reshape(x, [-1]), positions, axis=0)  # type: ignore[no-any-return]
+    return out.Gather(out.Reshape(x, [-1]), positions, axis=0)
 
 
 @rewrite(op.GatherND("x", "i").named("n"), stage="decompose")
@@ -59,4 +59,4 @@ def gather_nd_batches(out: Builder, x: Value, i: Value, n: Node) -> Value:
     sizes = np.array(shape_of(x)[batches : batches + counted[-1]], kind)
     grid = np.moveaxis(np.indices(counted[:-1])[:batches], 0, -1).astype(kind)
     full = out.Concat(grid, from_front(out, i, sizes), axis=-1)
-    return out.GatherND(x, full)  # type: ignore[no-any-return]
+    return out.GatherND(x, full)

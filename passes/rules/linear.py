@@ -24,7 +24,7 @@ def matmul_to_linear(out: Builder, x: Value, n: Node) -> Value:
     """x w  ->  linear(x, w^T).   Shapes: x (..., K), w (K, M)."""
     if len(shape_of(x)) < 2:
         raise NoMatch("a vector times a matrix has no batch axis")
-    return out.mmc.Linear(x, weight_rows(n, by_rows=False))  # type: ignore[no-any-return]
+    return out.mmc.Linear(x, weight_rows(n, by_rows=False))
 
 
 @rewrite(op.MatMul("x", op.Transpose(const("w"), perm=(1, 0)).named("turned")), stage="tflite")
@@ -32,7 +32,7 @@ def matmul_transposed_to_linear(out: Builder, x: Value, w: Array, turned: Node) 
     """x w^T  ->  linear(x, w), for a constant w that others read as it is."""
     if len(shape_of(x)) < 2 or w.ndim != 2 or w.dtype != np.float32:
         raise NoMatch("the weight is not a float matrix, or x is a vector")
-    return out.mmc.Linear(x, turned.inputs[0])  # type: ignore[no-any-return]
+    return out.mmc.Linear(x, turned.inputs[0])
 
 
 @rewrite(op.Gemm("x", const("w"), maybe("b")).named("n"), stage="tflite")
@@ -43,10 +43,10 @@ def gemm_to_linear(out: Builder, x: Value, b: Value | None, n: Node) -> Value:
         raise NoMatch("it is not in normal form")
     weight = weight_rows(n, by_rows=bool(options["transB"]))
     if b is None:
-        return out.mmc.Linear(x, weight)  # type: ignore[no-any-return]
+        return out.mmc.Linear(x, weight)
     if constant(b) is not None and shape_of(b) == shape_of(n.outputs[0])[1:]:
-        return out.mmc.Linear(x, weight, b)  # type: ignore[no-any-return]
-    return out.Add(out.mmc.Linear(x, weight), b)  # type: ignore[no-any-return]
+        return out.mmc.Linear(x, weight, b)
+    return out.Add(out.mmc.Linear(x, weight), b)
 
 
 @rewrite(op.Add(mmc_op.Linear("x", "w").named("n"), const("b")), stage="tflite")
@@ -57,11 +57,13 @@ def linear_bias(out: Builder, x: Value, w: Value, b: Array, n: Node) -> Value:
         b = np.full(width, b.reshape(-1)[0], b.dtype)
     if b.size != width or b.shape[-1] != width:
         raise NoMatch(f"a constant of shape {b.shape} is not one number per column")
-    return out.mmc.Linear(x, w, b.reshape(-1))  # type: ignore[no-any-return]
+    return out.mmc.Linear(x, w, b.reshape(-1))
 
 
 @rewrite(
-    op.Reshape(mmc_op.Linear(op.Reshape("x", "s"), "w", maybe("b")).named("n"), "t").named("result"),
+    op.Reshape(mmc_op.Linear(op.Reshape("x", "s"), "w", maybe("b")).named("n"), "t").named(
+        "result"
+    ),
     stage="tflite",
 )
 def linear_between_reshapes(
@@ -72,28 +74,28 @@ def linear_between_reshapes(
     width, inner = shape_of(w)
     if source[-1:] != (inner,) or wanted != (*source[:-1], width):
         raise NoMatch("the reshapes do more than gather the leading axes")
-    return out.mmc.Linear(*[x, w, b][: 2 if b is None else 3])  # type: ignore[no-any-return]
+    return out.mmc.Linear(*[x, w, b][: 2 if b is None else 3])
 
 
 @rewrite(op.MatMul("a", op.Transpose("b").named("turn")), stage="tflite")
 def matmul_nt(out: Builder, a: Value, b: Value, turn: Node) -> Value:
     """a transpose(b)  ->  matmulnt(a, b), where the last two axes are swapped."""
     swaps_last_two(turn)
-    return out.mmc.MatMulNT(a, b)  # type: ignore[no-any-return]
+    return out.mmc.MatMulNT(a, b)
 
 
 @rewrite(op.MatMul(op.Transpose("a").named("turn"), "b"), stage="tflite")
 def matmul_tn(out: Builder, a: Value, b: Value, turn: Node) -> Value:
     """transpose(a) b  ->  matmultn(a, b), where the last two axes are swapped."""
     swaps_last_two(turn)
-    return out.mmc.MatMulTN(a, b)  # type: ignore[no-any-return]
+    return out.mmc.MatMulTN(a, b)
 
 
 @rewrite(mmc_op.MatMulNT(op.Transpose("a").named("turn"), "b"), stage="tflite")
 def matmul_tt(out: Builder, a: Value, b: Value, turn: Node) -> Value:
     """transpose(a) b^T  ->  matmultt(a, b), where the last two axes are swapped."""
     swaps_last_two(turn)
-    return out.mmc.MatMulTT(a, b)  # type: ignore[no-any-return]
+    return out.mmc.MatMulTT(a, b)
 
 
 def swaps_last_two(turn: Node) -> None:

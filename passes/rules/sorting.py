@@ -33,4 +33,4 @@ def one_hot_of_values(out: Builder, i: Value, depth: Value, values: Value, n: No
         raise NoMatch("the values are constant")
     hot = out.OneHot(i, depth, [False, True], axis=attrs(n)["axis"])
     off, on = out.Slice(values, [0], [1]), out.Slice(values, [1], [2])
-    return out.Where(hot, on, off)  # type: ignore[no-any-return]
+    return out.Where(hot, on, off)
