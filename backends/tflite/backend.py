@@ -22,13 +22,16 @@ from mmc.passes.fuse import Fuse
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
+from mmc.passes.resolve_sequences import ResolveSequences
 from mmc.passes.to_nhwc import ToNhwc
+from mmc.passes.unroll_loops import UnrollLoops
 from mmc.target import Target
 
 if TYPE_CHECKING:
     from mmc.compiler import CompileOptions
 
 CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
+RESOLVE = (FoldConstants(), UnrollLoops(), ResolveSequences(), EliminateDeadCode())
 
 
 class TfliteBackend:
@@ -45,10 +48,11 @@ class TfliteBackend:
         tidy = (FoldConstants(), EliminateDeadCode())
         expand = ExpandFunctions(keep=functions_among(lowered_ops()))
         return [
+            Phase("resolve", RESOLVE, max_rounds=5),
             Phase("clean", CLEAN, max_rounds=5),
             Phase("fuse", (Recognize(), Fuse(), *CLEAN), max_rounds=5),
             Phase("decompose", (Decompose(), expand, Fuse(), *CLEAN), max_rounds=8),
-            Phase("static", (RequireStaticShapes(),)),
+            Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
             Phase("layout", (ToNhwc(io_layout=self.options.io_layout), *tidy)),
             Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=3),
             Phase("legalize", (LegalizeTflite(), *CLEAN), max_rounds=3),

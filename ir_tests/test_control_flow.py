@@ -1,0 +1,130 @@
+"""Loops, scans, branches and sequences of known size disappear; others are refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmc.compiler import compile_model
+from mmc.diagnostics import MmcError
+from mmc.ir import Array, load, parse, save
+from mmc.passes.unroll_loops import UnrollLoops
+
+HEAD = '<ir_version: 8, opset_import: ["" : 17]> g '
+N4 = {"n": np.array(4), "t": np.array(True)}
+NETS: dict[str, tuple[str, dict[str, Array]]] = {
+    "loop": (
+        """(float[2,3] x) => (float[2,3] y, float[4,2,3] z) {
+        y, z = Loop <body = b (int64 i, bool c, float[2,3] s)
+            => (bool c2, float[2,3] s2, float[2,3] o) {
+            c2 = Identity(c)  a = Add(s, x)  k = Cast <to = 1> (i)  e = Add(k, half)
+            s2 = Mul(a, e)  o = Relu(s2) }> (n, t, x) }""",
+        {**N4, "half": np.float32(0.5)},
+    ),
+    "while": (
+        """(float[2,3] x) => (float[2,3] y) {
+        y, m = Loop <body = b (int64 i, bool c, float[2,3] s, int64 j)
+            => (bool c2, float[2,3] s2, int64 j2) {
+            j2 = Add(j, two)  c2 = Less(j2, seven)  s2 = Tanh(s) }> (, t, x, zero) }""",
+        {"t": np.array(True), "two": np.array(2), "seven": np.array(7), "zero": np.array(0)},
+    ),
+    "nested": (
+        """(float[2,3] x) => (float[2,3] y) {
+        y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s3) {
+            c2 = Identity(c)
+            s3 = Loop <body = d (int64 j, bool e, float[2,3] u) => (bool e2, float[2,3] u2) {
+                e2 = Identity(e)  v = Sin(u)  u2 = Add(v, s) }> (n, t, s) }> (n, t, x) }""",
+        N4,
+    ),
+    "scan": (
+        """(float[5,2] x, float[2] h) => (float[2] y, float[5,2] z) {
+        y, z = Scan <num_scan_inputs = 1, scan_input_directions = [1], body = b
+            (float[2] s, float[2] e) => (float[2] s2, float[2] o) {
+            a = Add(s, e)  s2 = Tanh(a)  o = Mul(s2, e) }> (h, x) }""",
+        {},
+    ),
+    "sequence": (
+        """(float[6,3] x) => (float[3] y, float[6,3] z, float[2,2,3] w) {
+        a = SplitToSequence <keepdims = 0> (x)  y = SequenceAt(a, last)
+        b = SplitToSequence(x, two)  z = ConcatFromSequence <axis = 0> (b)
+        p = SequenceAt(b, zero)  q = Relu(p)  e = SequenceEmpty <dtype = 1> ()
+        f = SequenceInsert(e, p)  k = SequenceInsert(f, q, zero)
+        w = ConcatFromSequence <axis = 0, new_axis = 1> (k) }""",
+        {"last": np.array(-1), "two": np.array(2), "zero": np.array(0)},
+    ),
+    "if in a loop": (
+        """(float[2,3] x) => (float[2,3] y) {
+        y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s2) {
+            c2 = Identity(c)  first = Equal(i, zero)
+            s2 = If (first) <then_branch = p () => (float[2,3] r) { r = Sin(s) },
+                else_branch = q () => (float[2,3] r2) { r2 = Mul(s, x) }> }> (n, t, x) }""",
+        {**N4, "zero": np.array(0)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_static_control_flow(name: str, tmp_path: Path) -> None:
+    body, constants = NETS[name]
+    save(parse(HEAD + body, **constants), tmp_path / "m.onnx")
+    result = compile_model(tmp_path / "m.onnx", "cpu", tmp_path / "m.tflite")
+    assert result.verification is not None
+    assert result.verification.passed
+
+
+REFUSED: dict[str, tuple[str, dict[str, Array], str]] = {
+    "loop": (
+        """(float[2,3] x, int64 n) => (float[2,3] y) {
+        y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s2) {
+            c2 = Identity(c)  s2 = Sin(s) }> (n, t, x) }""",
+        {"t": np.array(True)},
+        "number of steps depends",
+    ),
+    "while": (
+        """(float[2,3] x) => (float[2,3] y) {
+        y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s2) {
+            s2 = Sin(s)  m = ReduceMax <keepdims = 0> (s2)  c2 = Less(m, one) }> (n, t, x) }""",
+        {**N4, "one": np.float32(1)},
+        "condition depends",
+    ),
+    "if": (
+        """(float[2,3] x, bool c) => (float[2,3] y) {
+        y = If (c) <then_branch = p () => (float[2,3] r) { r = Sin(x) },
+                else_branch = q () => (float[2,3] r2) { r2 = Cos(x) }> }""",
+        {},
+        "condition depends",
+    ),
+    "nms": (
+        """(float[1,20,4] b, float[1,1,20] s) => (int64[k,3] y) {
+        y = NonMaxSuppression(b, s, n) }""",
+        {"n": np.array(5)},
+        "NonMaxSuppression",
+    ),
+    "nonzero": ("(float[2,3] x) => (int64[2,k] y) { y = NonZero(x) }", {}, "NonZero"),
+    "unique": ("(float[6] x) => (float[k] y) { y = Unique(x) }", {}, "Unique"),
+    "compress": (
+        "(float[6] x, bool[6] c) => (float[k] y) { y = Compress <axis = 0> (x, c) }",
+        {},
+        "Compress",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_name_the_node(name: str, tmp_path: Path) -> None:
+    body, constants, words = REFUSED[name]
+    save(parse(HEAD + body, **constants), tmp_path / "m.onnx")
+    with pytest.raises(MmcError, match=words) as caught:
+        compile_model(tmp_path / "m.onnx", "cpu", tmp_path / "m.tflite")
+    assert [d.code for d in caught.value.diagnostics] == ["MMC201"]
+    assert not (tmp_path / "m.tflite").exists()
+
+
+def test_long_loops_are_left_alone(tmp_path: Path) -> None:
+    body, constants = NETS["loop"]
+    save(parse(HEAD + body, **constants), tmp_path / "m.onnx")
+    model = load(tmp_path / "m.onnx")
+    assert UnrollLoops(max_nodes=10).run(model) == 0
+    assert UnrollLoops().run(model) == 1
