@@ -311,8 +311,11 @@ def run_node(node: ir.Node, inputs: Sequence[Array | None]) -> tuple[Array, ...]
         session = ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        results = iter(session.run(None, feeds))
+        found = session.run(None, feeds)
     except Exception:  # the runtime raises a dozen unrelated types; the node simply stays
         return None
+    if not all(isinstance(x, (np.ndarray, np.generic)) for x in found):
+        return None  # a sequence is no constant
+    results = iter(found)
     missing = np.zeros(0, np.float32)
     return tuple(np.asarray(next(results)) if v.name else missing for v in node.outputs)

@@ -85,7 +85,8 @@ def scan_length(node: Node) -> int:
     count = given["num_scan_inputs"]
     axes = given.get("scan_input_axes", (0,) * count)
     try:
-        return shape_of(node.inputs[len(node.inputs) - count])[axes[0]]
+        length: int = shape_of(node.inputs[len(node.inputs) - count])[axes[0]]
+        return length
     except ValueError as error:
         raise Endless("the length of its sequence is not known") from error
 
