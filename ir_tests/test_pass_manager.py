@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from mmc.diagnostics import MmcError, PassError, UsageError
 from mmc.instruments import Dump, Equivalence, Reproducer, Time, Verify
-from mmc.ir import Model, parse
+from mmc.ir import Model, load, parse
 from mmc.pass_manager import (
     PASSES,
     Contract,
@@ -149,7 +150,7 @@ def test_time_measures_every_pass() -> None:
     assert record.peak_bytes > 0
 
 
-def test_a_crash_leaves_a_reproducer(tmp_path: Path) -> None:
+def test_a_crash_leaves_a_reproducer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     @dataclass(frozen=True)
     class Crash(Pass):
         name = "crash"
@@ -157,7 +158,9 @@ def test_a_crash_leaves_a_reproducer(tmp_path: Path) -> None:
         def run(self, model: Model) -> int:
             raise ZeroDivisionError("oops")
 
-    watch = Reproducer(tmp_path / "r", tmp_path / "m.onnx")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(MmcError, match=r"MMC193.*crash"):
-        PassManager([Rename("Neg"), Crash()], [watch]).run(relu())
-    assert '"pipeline": "rename{to=Neg},crash"' in (tmp_path / "r" / "reproduce.json").read_text()
+        PassManager([Rename("Neg"), Crash()], [Reproducer("m", relu)]).run(relu())
+    (folder,) = tmp_path.glob("mmc-failure-m-*")
+    assert '"pipeline": "crash"' in (folder / "reproduce.json").read_text()
+    assert [n.op_type for n in load(folder / "model.onnx").graph] == ["Neg"]

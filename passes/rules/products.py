@@ -76,6 +76,10 @@ def gemm_of_computed(out: Builder, a: Value, b: Value, c: Value | None, n: Node)
     return made
 
 
+KNOWN = {"is_causal", "kv_num_heads", "q_num_heads", "scale", "softcap", "softmax_precision"}
+"""Attributes of Attention that `attention_of_heads` reads, or that say what shapes say already."""
+
+
 @rewrite(
     op.Attention("q", "k", "v", maybe("mask")).named("n"),
     stage="decompose",
@@ -87,6 +91,8 @@ def attention_of_heads(
     need_float(q)
     given, (shape, keys) = attrs(n), (shape_of(q), shape_of(k))
     plain = len(shape) == 4 and len(n.outputs) == 1 and shape[1] == keys[1]
+    if others := set(n.attributes) - KNOWN:
+        raise NoMatch(f"its standard definition serves: {sorted(others)}")
     if not plain or given.get("softcap") or given.get("softmax_precision", 1) != 1:
         raise NoMatch("its standard definition serves: grouped heads, softcap or more results")
     if given["is_causal"] and (shape[2] != keys[2] or mask is not None):

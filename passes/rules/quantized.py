@@ -24,7 +24,7 @@ def codes(out: Builder, x: Value, zero: Value | None, shape: tuple[int, ...] | N
     if q is not None and (zero is None or z is not None):
         offset = np.float32(0) if z is None else shaped(z.astype(np.float32), shape)
         return np.asarray(q.astype(np.float32) - offset, np.float32)
-    made: Any = out.Cast(x, to=FLOAT)
+    made: Value = out.Cast(x, to=FLOAT)
     if zero is None or (z is not None and not z.astype(np.float32).any()):
         return made
     if z is not None:
