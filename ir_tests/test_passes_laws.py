@@ -1,4 +1,4 @@
-"""Laws that hold for every pass and every drawn model: meaning, validity, and nothing left to do."""
+"""Laws that hold for every pass and every drawn model: meaning, validity, a fixpoint."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def outputs_of(model: Model) -> list[Array]:
 
 
 def assert_same(reference: list[Array], actual: list[Array]) -> None:
-    """Float32 sums in another order: 1e-3 of the largest entry; NaN and infinity where they were."""
+    """Sums in another order: 1e-3 of the largest entry; NaN and infinity stay in place."""
     for a, b in zip(reference, actual, strict=True):
         assert a.shape == b.shape
         assert a.dtype == b.dtype

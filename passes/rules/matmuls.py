@@ -115,3 +115,28 @@ def gemm_between_reshapes(
     weight = np.ascontiguousarray(w.T) if options["transB"] else n.inputs[1]
     product = out.MatMul(x, weight)
     return product if b is None else out.Add(product, b.reshape(-1))
+
+
+HEADS = op.Transpose(
+    op.Reshape(op.Add(op.MatMul("x", const("w")).named("n"), const("b")), const("shape"))
+).named("turn")
+
+
+@rewrite(op.Mul(op.MatMul(HEADS, "k"), const("c")))
+def scale_of_scores(
+    out: Builder,
+    x: Value,
+    w: Array,
+    b: Array,
+    shape: Array,
+    k: Value,
+    c: Array,
+    n: Node,
+    turn: Node,
+) -> Value:
+    """(heads(x w + b) k) * c  ->  heads(x (w c) + b c) k, for one number c: attention's scale."""
+    if c.size != 1 or not free_to_change(n.inputs[1]):
+        raise NoMatch("the scale is not one number, or the weight is large and shared")
+    factor = c.reshape(-1)[0]
+    query = out.Add(out.MatMul(x, w * factor), b * factor)
+    return out.MatMul(out.Transpose(out.Reshape(query, shape), perm=attrs(turn)["perm"]), k)

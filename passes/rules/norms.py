@@ -12,7 +12,7 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, dtype_of, shape_of
 from mmc.passes.rules.reductions import axes_of
-from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
+from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
 
 MEAN = op.ReduceMean("x", const("axes")).named("mean")
 CENTERED = op.Sub("x", MEAN)
@@ -55,22 +55,35 @@ def normalized(out: Builder, x: Value, axes: list[int], epsilon: float) -> Value
     return out.LayerNormalization(x, ones, axis=axes[0], epsilon=epsilon)
 
 
-SCALE = either(op.Div(const("scale"), DEVIATION), op.Reciprocal(DEVIATION))
+SCALED = op.Div(const("scale"), DEVIATION)
 
 
-@rewrite(op.Add(op.Mul("x", SCALE), op.Sub(const("bias"), op.Mul(MEAN, SCALE))), stage="recognize")
+@rewrite(
+    op.Add(op.Mul("x", SCALED), op.Sub(const("bias"), op.Mul(MEAN, SCALED))), stage="recognize"
+)
 def layer_norm_as_affine(
     out: Builder,
     x: Value,
     mean: Node,
     variance: Node,
     epsilon: Array,
+    scale: Array,
     bias: Array,
-    scale: Array | None,
 ) -> Value:
     """x r + (b - mean(x) r), r = g / sqrt(var x + e)  ->  layernorm(x) g + b."""
     core = normalized(out, x, shared_axes(mean, variance), number(epsilon))
-    return out.Add(core, bias)
+    return out.Add(out.Mul(core, scale), bias)
+
+
+INVERSE = op.Reciprocal(DEVIATION)
+
+
+@rewrite(op.Sub(op.Mul("x", INVERSE), op.Mul(MEAN, INVERSE)), stage="recognize")
+def layer_norm_as_difference(
+    out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array
+) -> Value:
+    """x r - mean(x) r, r = 1 / sqrt(var x + e)  ->  layernorm(x)."""
+    return normalized(out, x, shared_axes(mean, variance), number(epsilon))
 
 
 @rewrite(

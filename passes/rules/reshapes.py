@@ -99,7 +99,9 @@ def transpose_reshape_transpose(
 ) -> Value:
     """transpose(reshape(transpose(x)))  ->  reshape(x), where the data ends in its first order."""
     source, mixed, result = static(x), static(inner.outputs[0]), static(outer.outputs[0])
-    if not same_order(source, perm_of(inner), mixed, tuple(shape.tolist()), perm_of(outer)):
+    back = np.argsort(perm_of(outer))
+    regrouped = tuple(result[axis] for axis in back)
+    if not same_order(source, perm_of(inner), mixed, regrouped, perm_of(outer)):
         raise NoMatch("it moves data")
     return reshape(out, x, result)
 

@@ -187,3 +187,13 @@ def pad_pad(
         raise NoMatch("the values differ, or one of them crops")
     value: list[Any] = [] if v is None and w is None else [v if v is not None else w]
     return out.Pad(x, p + q, *value)
+
+
+@exact(op.Gather(const("table"), const("index")).named("n"))
+def gather_same_row(out: Builder, table: Array, index: Array, n: Node) -> Value:
+    """gather(table, [i, i, ...])  ->  expand(table[i]): what adds it broadcasts it anyway."""
+    axis = attrs(n)["axis"]
+    if index.size < 2 or (index != index.flat[0]).any() or axis != 0 or table.ndim < 1:
+        raise NoMatch("the indices differ, or do not count rows")
+    row = table[int(index.flat[0])]
+    return out.Expand(row, list(static(n.outputs[0])))

@@ -1,0 +1,92 @@
+"""Every rule of the clean-up and fusion stages: golden text, its meaning, and its refusals."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rule_cases import CASES, Case
+
+from mmc.instruments import Verify
+from mmc.ir import Array, Model, Node, print_ir, save, shape_of
+from mmc.pass_manager import Pass, PassRecord
+from mmc.passes.canonicalize import Canonicalize
+from mmc.pattern import Rule, apply_rules, rules_of
+
+GOLDEN = Path(__file__).parent / "golden"
+STAGES = ("canonicalize", "recognize", "fuse")
+RULES = {rule.name: rule for stage in STAGES for rule in rules_of(stage)}
+ELSEWHERE = {"tanh-of-softplus", "cast-like", "eye-like", "scale-last", "conv-of-scaled"}
+"""Rules that are tested with the decompositions or scales they belong to."""
+
+FIRES = [c for c in CASES if not c.why]
+REFUSES = [c for c in CASES if c.why]
+
+
+def names(cases: list[Case]) -> list[str]:
+    """Return test ids: the rule's name, numbered where it has several cases."""
+    found: list[str] = []
+    for case in cases:
+        number = 1 + sum(n.partition(".")[0] == case.rule for n in found)
+        found.append(case.rule if number == 1 else f"{case.rule}.{number}")
+    return found
+
+
+def run(model: Model, folder: Path) -> list[Array]:
+    """Run a model in ONNX Runtime with its optimizer off, on inputs of both signs."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    path = folder / "m.onnx"
+    save(model, path)
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(1)
+    feeds = {
+        v.name: (rng.standard_normal(shape_of(v)) * 3).astype(v.dtype.numpy())
+        for v in model.graph.inputs
+        if v.dtype is not None
+    }
+    return list(session.run(None, feeds))
+
+
+@pytest.mark.parametrize(("case", "name"), list(zip(FIRES, names(FIRES), strict=True)))
+def test_rule_fires(case: Case, name: str, tmp_path: Path) -> None:
+    model = case.model()
+    before, reference = print_ir(model), run(model, tmp_path)
+    assert apply_rules(model, [RULES[case.rule]]) >= 1
+    record = PassRecord("rule", "", 1, model.graph.num_nodes())
+    Verify().after(pass_of_any(), model, record)
+    for a, b in zip(reference, run(model, tmp_path), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    text = f"{before}->\n{print_ir(model)}"
+    golden = GOLDEN / f"{name}.ir"
+    if os.environ.get("MMC_UPDATE_GOLDEN"):
+        golden.write_text(text)
+    assert golden.read_text() == text
+
+
+def pass_of_any() -> Pass:
+    """Return a pass for Verify's messages."""
+    return Canonicalize()
+
+
+@pytest.mark.parametrize(("case", "name"), list(zip(REFUSES, names(REFUSES), strict=True)))
+def test_rule_refuses(case: Case, name: str) -> None:
+    model = case.model()
+    before = print_ir(model, digests=True)
+    reasons: list[str] = []
+
+    def explain(rule: Rule, node: Node, why: str) -> None:
+        reasons.append(why)
+
+    assert apply_rules(model, [RULES[case.rule]], explain) == 0
+    assert print_ir(model, digests=True) == before
+    assert any(case.why in reason for reason in reasons), reasons
+
+
+def test_every_rule_has_a_case() -> None:
+    assert set(RULES) - {c.rule for c in FIRES} - ELSEWHERE == set()
