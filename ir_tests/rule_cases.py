@@ -260,6 +260,24 @@ CASES = (
     Case("gather-range", "y = Gather<axis = 2>(x, steps)"),
     Case("gather-same-row", "a = Gather(m, rowsame) y = Add(x, a)", x="float[3,3]"),
     Case("gather-same-row", "a = Gather(m, steps) y = Add(x, a)", "differ", x="float[3,3]"),
+    Case("softmax-between-reshapes", "a = Reshape(x, rows) b = Softmax(a) y = Reshape(b, same)"),
+    Case(
+        "softmax-between-reshapes",
+        "a = Reshape(x, flat) b = Softmax(a) y = Reshape(b, same)",
+        "more than gather",
+    ),
+    Case(
+        "slice-of-split-axis",
+        "a = Reshape(x, packed) y = Slice(a, i1, i2, i2, i1)",
+        x="float[1,5,12]",
+    ),
+    Case(
+        "slice-of-split-axis",
+        "a = Reshape(x, packed) y = Slice(a, i1, i2, i4, i1)",
+        "another axis",
+        x="float[1,5,12]",
+    ),
+    Case("slice-of-split-axis", "y = Slice(x, i1, i2, i2, i1)", "not slice a reshape"),
     Case("split-explicit", "a, b = Split<axis = 1, num_outputs = 2>(x) y = Add(a, b)"),
     Case("split-explicit", "a, b = Split<axis = 1>(x, parts) y = Add(a, b)", "explicit"),
     Case("pad-pad", "a = Pad(x, pads) y = Pad(a, pads)"),
@@ -420,5 +438,6 @@ WEIGHTS |= {
     "flat5": np.array([5, 5]),
     "w6": weight(6, 6, 1, 1),
     "w64": weight(6, 4),
+    "packed": np.array([1, 5, 3, 2, 2]),
     "heads3": np.array([1, 4, 3, 1]),
 }

@@ -1,0 +1,47 @@
+"""Reshapes move past what does not care for them, to where they meet and vanish."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmc.ir import Node, Value, attrs
+from mmc.pass_manager import Contract
+from mmc.passes.rules.reshapes import reshape, static
+from mmc.passes.rules.slices import ranges, slice_by
+from mmc.pattern import Builder, NoMatch, op, rewrite
+
+exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
+
+
+@exact(
+    op.Reshape(op["Softmax", "LogSoftmax"](op.Reshape("x", "s")).named("n"), "t").named("result")
+)
+def softmax_between_reshapes(out: Builder, x: Value, n: Node, result: Node) -> Value:
+    """reshape(softmax(reshape(x)))  ->  softmax(x), where the reshapes leave the last axis alone."""
+    shape, inner = static(x), static(n.outputs[0])
+    if static(result.outputs[0]) != shape or shape[-1:] != inner[-1:]:
+        raise NoMatch("the reshapes do more than gather the leading axes")
+    if attrs(n)["axis"] not in (-1, len(inner) - 1):
+        raise NoMatch("it does not run over the last axis")
+    return out.node(n.op_type, [x])
+
+
+@exact(op.Slice("r", "starts", "ends", "axes", "steps").named("n"))
+def slice_of_split_axis(out: Builder, r: Value, n: Node) -> Value:
+    """reshape(x, (..., A, rest...))[a:b of A]  ->  reshape(x[a R:b R]), for A and rest of one axis.
+
+    Shapes: x (..., A R), rest... of product R. It is how a packed Q, K, V is taken apart.
+    """
+    made = r.producer()
+    if made is None or made.op_type != "Reshape" or made.inputs[0] is None:
+        raise NoMatch("it does not slice a reshape")
+    x, split, spans = made.inputs[0], static(r), ranges(n)
+    last = len(static(x)) - 1
+    if len(spans) != 1 or last < 0 or static(x)[:last] != split[:last] or len(split) <= last + 1:
+        raise NoMatch("the reshape does not split the last axis")
+    axis, start, stop, step = spans[0]
+    if axis != last or step != 1:
+        raise NoMatch("it slices another axis, or in steps")
+    rest = static(x)[last] // split[last]
+    part = slice_by(out, x, [(last, start * rest, stop * rest, 1)])
+    return reshape(out, part, static(n.outputs[0]))
