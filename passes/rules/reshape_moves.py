@@ -17,7 +17,7 @@ exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
     op.Reshape(op["Softmax", "LogSoftmax"](op.Reshape("x", "s")).named("n"), "t").named("result")
 )
 def softmax_between_reshapes(out: Builder, x: Value, n: Node, result: Node) -> Value:
-    """reshape(softmax(reshape(x)))  ->  softmax(x), where the reshapes leave the last axis alone."""
+    """reshape(softmax(reshape(x)))  ->  softmax(x), where the last axis stays as it is."""
     shape, inner = static(x), static(n.outputs[0])
     if static(result.outputs[0]) != shape or shape[-1:] != inner[-1:]:
         raise NoMatch("the reshapes do more than gather the leading axes")
