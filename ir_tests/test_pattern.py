@@ -174,6 +174,17 @@ def test_multiple_outputs_are_replaced_together(count: int) -> None:
     assert all(np.array_equal(after[k], before[k]) for k in before)
 
 
+def test_a_rule_may_answer_with_a_constant() -> None:
+    @rewrite(op.Neg(const("c")))
+    def negate(out: Builder, c: Array) -> Array:
+        return -c
+
+    model = model_of("n = Neg(c) y = Add(x, n)", c=np.ones(3, np.float32))
+    PassManager([_Rules((negate,))], [Verify()]).run(model)
+    x = np.ones((2, 3), np.float32)
+    assert np.array_equal(run_model(model, {"x": x})["y"], x - 1)
+
+
 def test_one_pattern_object_used_twice_is_one_value() -> None:
     centred: OpPattern = op.Sub("x", const("m"))
     pattern = op.Mul(centred, centred)

@@ -202,7 +202,7 @@ class _Rewriter:
     def replace(self, rule: Rule, found: Match, out: Builder, values: list[Value]) -> list[Node]:
         graph, root = self.model.graph, found.nodes[0]
         origin = "\n".join(dict.fromkeys(name for n in found.nodes for name in sources(n)))
-        adopt(self.model, out, root, origin, rule.name)
+        adopt(self.model, out, root, origin, rule.name, values)
         neighbours = [use.node for value in root.outputs for use in value.uses()]
         for old, new in zip(root.outputs, values, strict=True):
             substitute(old, new)
@@ -234,12 +234,19 @@ def check_types(root: Node, out: Builder, values: list[Value]) -> None:
             raise NoMatch(f"the result would have shape {new.shape}, not {old.shape}")
 
 
-def adopt(model: Model, out: Builder, before: Node, origin: str, rule: str = "") -> None:
+def adopt(
+    model: Model,
+    out: Builder,
+    before: Node,
+    origin: str,
+    rule: str = "",
+    results: Sequence[Value] = (),
+) -> None:
     """Put what `out` recorded before `before`: names, shapes and provenance are set."""
     graph = model.graph
     base = before.outputs[0].name or before.op_type
     for value in out.tape.initializers:
-        if value.uses() or value.is_graph_output():
+        if value.uses() or value in results:
             value.name = fresh_name(graph, base)
             graph.register_initializer(value)
     for node in out.tape.nodes:

@@ -46,6 +46,7 @@ class TfliteBackend:
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""
         tidy = (FoldConstants(), EliminateDeadCode())
+        to_nhwc = ToNhwc(io_layout=self.options.io_layout)
         expand = ExpandFunctions(keep=functions_among(lowered_ops()))
         return [
             Phase("resolve", RESOLVE, max_rounds=5),
@@ -53,8 +54,8 @@ class TfliteBackend:
             Phase("fuse", (Recognize(), Fuse(), *CLEAN), max_rounds=5),
             Phase("decompose", (Decompose(), expand, Fuse(), *CLEAN), max_rounds=8),
             Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
-            Phase("layout", (ToNhwc(io_layout=self.options.io_layout), *tidy)),
-            Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=3),
+            Phase("layout", (to_nhwc, *tidy)),
+            Phase("assign-layout", (AssignLayout(), to_nhwc, *CLEAN), max_rounds=4),
             Phase("legalize", (LegalizeTflite(), *CLEAN), max_rounds=3),
         ]
 

@@ -18,6 +18,7 @@ ELEMENTWISE = frozenset(
     Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus
     Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor""".split()
 ) | {"Silu"}
+TRANSPOSED_PRODUCTS = frozenset({"MatMulNT", "MatMulTN", "MatMulTT"})
 REDUCTIONS = frozenset(
     """ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
     ReduceSum ReduceSumSquare""".split()
@@ -57,6 +58,8 @@ def carrier_of(node: Node) -> Carrier | None:
         return Carrier(_elementwise, _unchanged)
     if node.op_type in REDUCTIONS and node.domain == "":
         return Carrier(_reduce, _reduce_axes)
+    if node.op_type in TRANSPOSED_PRODUCTS and node.domain == "mmc":
+        return Carrier(_batches, _unchanged)
     return CARRIERS.get(node.op_type) if node.domain == "" else None
 
 
@@ -227,7 +230,13 @@ def _matmul(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None:
     if _rank(b) == 2 and rank > 2:
         free = p[-1] == rank - 1 and not (is_input and position == 1)
         return Sides({0: p}, {0: p}) if free else None
-    if _rank(b) != rank or p[-2:] != identity(rank)[-2:]:
+    return _batches(node, position, is_input, p)
+
+
+def _batches(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None:
+    """A product of two computed tensors works on the last two axes; the batch axes are free."""
+    values = (node.inputs[0], node.inputs[1], node.outputs[0])
+    if any(_rank(v) != len(p) for v in values) or p[-2:] != identity(len(p))[-2:]:
         return None
     return Sides({0: p, 1: p}, {0: p})
 
