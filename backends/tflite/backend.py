@@ -19,6 +19,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
+from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
@@ -46,6 +47,7 @@ class TfliteBackend:
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""
         tidy = (FoldConstants(), EliminateDeadCode())
+        halve = (HalveWeights(), EliminateDeadCode())
         to_nhwc = ToNhwc(io_layout=self.options.io_layout)
         expand = ExpandFunctions(keep=functions_among(lowered_ops()))
         return [
@@ -57,6 +59,7 @@ class TfliteBackend:
             Phase("layout", (to_nhwc, *tidy)),
             Phase("assign-layout", (AssignLayout(), to_nhwc, *CLEAN), max_rounds=4),
             Phase("legalize", (LegalizeTflite(), *CLEAN), max_rounds=3),
+            *([Phase("halve", halve)] if self.options.weights == "float16" else []),
         ]
 
     def lower(self, model: Model) -> Program:

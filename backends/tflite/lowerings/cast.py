@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmc.backends.tflite.emitter import NARROW, Emitter, cast_op, lowers
-from mmc.ir import Node, dtype_of
+from mmc.ir import Node, constant, dtype_of
 
 
 @lowers("Cast", "CastLike")
@@ -11,10 +11,13 @@ def cast(e: Emitter, n: Node) -> None:
     """y = x in another type: floats are truncated, what is not 0 is true -> CAST.
 
     What does not fit the new type is undefined in ONNX; 64-bit types are 32-bit ones here.
+    A float16 constant -> DEQUANTIZE.
     """
     x, y = e.tensor(n.inputs[0]), n.outputs[0]
     before, after = (str(dtype_of(v)) for v in (n.inputs[0], y))
-    if NARROW.get(before, before) == NARROW.get(after, after):
+    if before == "float16" and constant(n.inputs[0]) is not None:
+        e.op("DEQUANTIZE", [x], [e.tensor(y)])  # the form that kernels know of half weights
+    elif NARROW.get(before, before) == NARROW.get(after, after):
         e.alias(y, x)
     else:
         cast_op(e, x, e.tensor(y))
