@@ -15,7 +15,7 @@ from mmc.protobuf import WireError
 from mmc.weights import tensors
 
 NEWEST_IR = 14
-EXPORT = "export the model to ONNX first (see docs/exporting.md)"
+EXPORT = "export the model to ONNX first (see docs/exporting/README.md)"
 
 MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer: the model itself was not downloaded"),
