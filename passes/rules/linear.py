@@ -16,7 +16,7 @@ def weight_rows(n: Node, by_rows: bool) -> Value | Array:
     if dtype_of(n.inputs[1]) != np.float32:
         raise NoMatch(f"the weight is {w.dtype}")
     assert n.inputs[1] is not None
-    return n.inputs[1] if by_rows else np.ascontiguousarray(w.T)
+    return n.inputs[1] if by_rows else w.T  # a view: the weight is not held twice
 
 
 @rewrite(op.MatMul("x", const("w")).named("n"), stage="tflite")
