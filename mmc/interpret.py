@@ -129,7 +129,7 @@ def _flatten(a: Attributes, x: Array) -> Array:
 
 
 def _transpose(a: Attributes, x: Array) -> Array:
-    return np.ascontiguousarray(np.transpose(x, a.get("perm")))
+    return np.transpose(x, a.get("perm"))
 
 
 def _expand(_: Attributes, x: Array, shape: Array) -> Array:

@@ -163,7 +163,7 @@ def _shape(node: Node) -> tuple[Array, ...] | None:
 
 
 def _initializer(data: Array, name: str) -> Value:
-    tensor = ir.tensor(np.ascontiguousarray(data).reshape(data.shape), name=name)
+    tensor = ir.tensor(np.asarray(data), name=name)
     return Value(
         name=name, shape=Shape(data.shape), type=TensorType(tensor.dtype), const_value=tensor
     )
