@@ -7,7 +7,7 @@ value. Commutative ops match both orders; a number matches a scalar constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -178,11 +178,17 @@ def _match_maybe(pattern: Maybe, value: Value | None, found: Match) -> None:
 
 
 def _match_either(alternatives: tuple[Any, ...], value: Value | None, found: Match) -> None:
+    _first_that_fits([[(part, value)] for part in alternatives], found)
+
+
+def _first_that_fits(choices: Iterable[list[tuple[Any, Value | None]]], found: Match) -> None:
+    """Match the pairs of the first choice that fits; a choice that fails leaves nothing bound."""
     reasons = []
-    for alternative in alternatives:
+    for pairs in choices:
         attempt = found.copy()
         try:
-            _match_value(alternative, value, attempt)
+            for part, value in pairs:
+                _match_value(part, value, attempt)
         except NoMatch as reason:
             reasons.append(str(reason))
             continue
@@ -198,18 +204,8 @@ def _match_node(pattern: OpPattern, node: Node, found: Match) -> None:
     found.nodes.append(node)
     if pattern.name:
         found.bindings[pattern.name] = node
-    reasons = []
-    for inputs in _orders(pattern, node):
-        attempt = found.copy()
-        try:
-            for part, value in zip(pattern.inputs, inputs, strict=True):
-                _match_value(part, value, attempt)
-        except NoMatch as reason:
-            reasons.append(str(reason))
-            continue
-        found.take(attempt)
-        return
-    raise NoMatch("; ".join(dict.fromkeys(reasons)))
+    orders = _orders(pattern, node)
+    _first_that_fits((list(zip(pattern.inputs, i, strict=True)) for i in orders), found)
 
 
 def _match_attributes(pattern: OpPattern, node: Node) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mmc.ir import Array, Node, Value, attrs, constant
-from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.ir import Array, Value, constant
+from mmc.pattern import Builder, NoMatch, const, op, rewrite
 
 
 def _one_number(c: Array) -> None:
@@ -19,13 +19,3 @@ def scale_last(out: Builder, a: Value, b: Value, c: Array) -> Value:
         raise NoMatch("a product of constants")
     product: Value = out.Mul(out.Mul(a, b), c.reshape(()))
     return product
-
-
-@rewrite(op.Conv(op.Mul("x", const("c")), const("w"), maybe("b")).named("n"))
-def conv_of_scaled(out: Builder, x: Value, c: Array, w: Array, b: Value | None, n: Node) -> Value:
-    """conv(x * c, w, b)  ->  conv(x, w * c, b), for a number c (padding is zero either way)."""
-    _one_number(c)
-    if constant(x) is not None:
-        raise NoMatch("a product of constants")
-    conv: Value = out.Conv(x, w * c.reshape(()), b, **attrs(n))
-    return conv
