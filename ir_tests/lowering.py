@@ -11,13 +11,14 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from mmc import opset, reference
+from mmc import opset
 from mmc.backends.tflite.emitter import lower
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.run import run
 from mmc.ir import Array, Model, dtype_of, parse, save, shape_of
 from mmc.pattern import Builder
 from mmc.shapes import infer
+from mmc.verification import reference
 
 Outputs = dict[str, Array]
 FLOAT_DB = 80.0

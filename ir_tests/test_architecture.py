@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -30,12 +31,10 @@ def modules() -> Iterator[tuple[str, Path]]:
 MODULES = dict(modules())
 
 
-def imports(name: str, *, at_import: bool) -> set[str]:
-    """Return the modules of mmc that a module names; `at_import` leaves out delayed ones."""
-    tree = ast.parse(MODULES[name].read_text())
-    nodes = list(top_level(tree)) if at_import else list(ast.walk(tree))
+def imports(name: str) -> set[str]:
+    """Return the modules of mmc that a module uses at import or later."""
     found: set[str] = set()
-    for node in nodes:
+    for node in running(ast.parse(MODULES[name].read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -48,31 +47,25 @@ def imports(name: str, *, at_import: bool) -> set[str]:
     return {f for f in found if f in MODULES}
 
 
-def top_level(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield the statements that run at import, without those for type checkers only."""
-    for node in tree.body:
-        if isinstance(node, ast.If):
-            if "TYPE_CHECKING" not in ast.unparse(node.test):
-                yield from node.body
-        else:
+def running(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every node but those for type checkers only."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
             yield node
+            yield from running(node)
 
 
 def test_passes_know_no_backend() -> None:
     for name in MODULES:
         if name.startswith("mmc.passes"):
-            wrong = {i for i in imports(name, at_import=False) if i.startswith("mmc.backends")}
+            wrong = {i for i in imports(name) if i.startswith("mmc.backends")}
             assert not wrong, f"{name} imports {wrong}"
 
 
 def test_no_circular_imports() -> None:
-    graph = {name: imports(name, at_import=True) - {name, "mmc"} for name in MODULES}
-    done: set[str] = set()
-    while len(done) < len(graph):
-        ready = {n for n, needs in graph.items() if n not in done and needs <= done}
-        stuck = {n: sorted(graph[n] - done) for n in graph if n not in done}
-        assert ready, f"circular imports among {stuck}"
-        done |= ready
+    graph = {name: imports(name) - {name, "mmc"} for name in MODULES}
+    circles = [sorted(c) for c in nx.strongly_connected_components(nx.DiGraph(graph)) if len(c) > 1]
+    assert not circles
 
 
 def test_packages_are_the_folders() -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.targets.cases import Maker, all_cases
+from mmc.backends.targets.case import Maker
+from mmc.backends.targets.cases import all_cases
 from mmc.backends.tflite.cells import cell, features
-from mmc.backends.tflite.check import OFF_NPU, check
+from mmc.backends.tflite.check import check
 from mmc.backends.tflite.program import Operator, Program, Tensor
-from mmc.diagnostics import Diagnostic, Severity
+from mmc.diagnostics import OFF_NPU, Diagnostic, Severity
 from mmc.target import Verdict, load_target, targets
 
 IMAGE = (1, 8, 8, 16)

@@ -12,7 +12,7 @@ from contrib_cases import CASES, Case, Const, c, case, f
 
 from mmc.diagnostics import ModelError
 from mmc.ir import Array, ExternalTensor, load, save
-from mmc.reference import run
+from mmc.verification.reference import run
 
 
 def build(case: Case, path: Path) -> dict[str, Array]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmc.casting import Array
-from mmc.evaluate import compare, differences, indices_agree, run_model, tolerance
-from mmc.inputs import draw_inputs
 from mmc.ir import Model, parse
+from mmc.verification.casting import Array
+from mmc.verification.evaluate import compare, differences, indices_agree, run_model, tolerance
+from mmc.verification.inputs import draw_inputs
 
 
 def normal(seed: int, *shape: int) -> Array:

@@ -12,10 +12,10 @@ import onnx
 import pytest
 from onnx import parser
 
-from mmc import reference
-from mmc.casting import Array
 from mmc.diagnostics import EmitError
-from mmc.execute import Limits, execute
+from mmc.verification import reference
+from mmc.verification.casting import Array
+from mmc.verification.execute import Limits, execute
 
 HERE = Path(__file__).parent
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 import mmc
-from mmc.evaluate import run_model
 from mmc.ir import Model, parse, save
 from mmc.pass_manager import PassManager
 from mmc.passes.halve_weights import HalveWeights
 from mmc.shapes import infer
+from mmc.verification.evaluate import run_model
 
 TEXT = """<ir_version: 13, opset_import: ["" : 25]>
     g (float[4,32] x) => (float[4,32] y) { y = MatMul(x, w) }"""

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmc.evaluate import run_model
 from mmc.instruments import Verify
 from mmc.ir import Model, parse, print_ir, shape_of
 from mmc.layout.permutation import (
@@ -29,6 +28,7 @@ from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.pattern import Builder
 from mmc.shapes import infer
+from mmc.verification.evaluate import run_model
 
 
 def arrange(model: Model, **options: str) -> dict[str, int]:

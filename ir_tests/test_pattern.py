@@ -8,13 +8,13 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from mmc.evaluate import run_model
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, Node, Value, attrs, parse, print_ir, sources
 from mmc.matching import OpPattern, match
 from mmc.pass_manager import Pass, PassManager
 from mmc.pattern import Builder, NoMatch, Rule, apply_rules, const, either, maybe, op, rewrite
 from mmc.shapes import infer
+from mmc.verification.evaluate import run_model
 
 
 def model_of(

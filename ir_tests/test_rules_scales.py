@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.evaluate import run_model
 from mmc.ir import Array, Model, parse
 from mmc.passes.rules.conv_affine import mul_conv
 from mmc.passes.rules.scales import scale_last
 from mmc.pattern import apply_rules
 from mmc.shapes import infer
+from mmc.verification.evaluate import run_model
 
 X = np.random.default_rng(0).standard_normal((1, 2, 5, 5)).astype(np.float32)
 W = np.random.default_rng(1).standard_normal((3, 2, 3, 3)).astype(np.float32)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmc.evaluate import run_model
 from mmc.ir import Array, Model, parse
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.rules.integer_weights import cast_of_integer_weight
 from mmc.passes.rules.keys import keep_last_axis_of_keys
 from mmc.pattern import apply_rules
 from mmc.shapes import infer
+from mmc.verification.evaluate import run_model
 
 HEADER = '<ir_version: 13, opset_import: ["" : 25]>'
 ATTENTION = """ g (float[1,5,2,4] q, float[1,5,2,4] k) => (float[1,2,5,5] y) {

@@ -14,13 +14,13 @@ from onnx import numpy_helper, parser
 
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.program import Operator, Program, Tensor
-from mmc.casting import Array
 from mmc.diagnostics import VerifyError
-from mmc.execute import Run
 from mmc.ir import load
-from mmc.trial import Subject
-from mmc.verify import examine, verify
-from mmc.verify_result import VerifyResult
+from mmc.verification.casting import Array
+from mmc.verification.execute import Run
+from mmc.verification.result import VerifyResult
+from mmc.verification.trial import Subject
+from mmc.verification.verify import examine, verify
 
 
 @dataclass

@@ -10,11 +10,12 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from mmc.casting import Array
-from mmc.compiler import CompileOptions, CompileResult, check_file, compile_model
+from mmc.compiler import CompileResult, check_file, compile_model
 from mmc.diagnostics import Diagnostic
 from mmc.files import read_npz
 from mmc.instruments import looking
+from mmc.options import CompileOptions
+from mmc.verification.casting import Array
 
 PathName = str | PathLike[str]
 
@@ -98,10 +99,12 @@ def run(artifact: PathName, inputs: Mapping[str, Array] | PathName) -> dict[str,
     Raises:
         EmitError: MMC403 to MMC408 when the inputs do not fit or the run fails.
     """
-    from mmc.execute import execute
+    from mmc.backends.base import backend_of
+    from mmc.verification.execute import execute
+    from mmc.verification.reference import JOB as REFERENCE
 
-    tflite = Path(artifact).suffix == ".tflite"
-    job = "mmc.backends.tflite.run:run" if tflite else "mmc.reference:run"
+    backend = backend_of(Path(artifact))
+    job = backend.job if backend else REFERENCE
     return dict(execute(job, artifact, _feeds(inputs) or {}).outputs)
 
 

@@ -5,42 +5,26 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mmc.backends.base import load_backend, suffix_of
 from mmc.diagnostics import Diagnostic, LegalityError, MmcError, Severity, VerifyError
-from mmc.execute import peak_memory
 from mmc.files import check_output
 from mmc.instruments import Reproducer, Time, Verify
-from mmc.ir import Array, Model, load, save
+from mmc.ir import Model, load, save
+from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager, PassRecord
 from mmc.shapes import fix_shapes, infer
 from mmc.target import Target, load_target
+from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
-    from mmc.backends.tflite.backend import TfliteBackend
-    from mmc.backends.tflite.program import Program
-    from mmc.verify_result import VerifyResult
-
-
-@dataclass(frozen=True)
-class CompileOptions:
-    """What a compile may be asked for; the words are the command line's."""
-
-    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    dims: Mapping[str, int] = field(default_factory=dict)
-    constants: Mapping[str, Array] = field(default_factory=dict)
-    io_layout: str = "keep"
-    keep_int64: bool = False
-    weights: str = "float32"
-    optimize: str = "latency"
-    require_npu: bool = False
-    inputs: Mapping[str, Array] | None = None
-    verify: bool = True
-    seed: int = 0
+    from mmc.backends.base import Backend
+    from mmc.verification.result import VerifyResult
 
 
 @dataclass
@@ -111,12 +95,10 @@ def compile_model(
     Raises:
         MmcError: with coded diagnostics; no artifact is left behind then.
     """
-    from mmc.backends.tflite.backend import TfliteBackend
-
     options = options or CompileOptions()
     source, where = Path(path), load_target(target)
-    backend = TfliteBackend(where, options)
-    artifact = Path(output) if output else Path(f"{source.stem}.{where.name}{backend.suffix}")
+    backend = load_backend(where.backend)(where, options)
+    artifact = Path(output) if output else artifact_path(source, where)
     check_output(artifact)
     result = CompileResult(source, artifact, where)
     with result.kept():
@@ -130,6 +112,11 @@ def compile_model(
     return result
 
 
+def artifact_path(source: Path, target: Target) -> Path:
+    """Return where an artifact goes unless the user says: ./<stem>.<target><suffix>."""
+    return Path(f"{source.stem}.{target.name}{suffix_of(target.backend)}")
+
+
 def check_file(
     path: str | Path, target: str, options: CompileOptions | None = None
 ) -> list[Diagnostic]:
@@ -138,14 +125,11 @@ def check_file(
     Raises:
         MmcError: when it cannot be read, or a pass fails.
     """
-    from mmc.backends.tflite.backend import TfliteBackend
-    from mmc.backends.tflite.reader import read
-
     options = options or CompileOptions()
     source, where = Path(path), load_target(target)
-    backend = TfliteBackend(where, options)
-    if source.suffix == backend.suffix:
-        return backend.check(read(source))
+    backend = load_backend(where.backend)(where, options)
+    if source.suffix == suffix_of(where.backend):
+        return backend.check(backend.read(source))
     result = CompileResult(source, source, where)
     try:
         _to_program(result, backend, options, ())
@@ -156,10 +140,10 @@ def check_file(
 
 def _to_program(
     result: CompileResult,
-    backend: TfliteBackend,
+    backend: Backend,
     options: CompileOptions,
     instruments: Sequence[Instrument],
-) -> tuple[Model, Program]:
+) -> tuple[Model, Any]:
     """Return the final IR and its program; the target's findings are in the result."""
     with result.stage("load"):
         model = load_fixed(result.source, options)
@@ -201,8 +185,8 @@ def refuse(diagnostics: Sequence[Diagnostic], require_npu: bool) -> None:
 
 def _verify(result: CompileResult, model: Model, options: CompileOptions) -> None:
     """Run the artifact, the final IR and the original; a mismatch removes the artifact."""
-    from mmc.trial import Subject
-    from mmc.verify import examine
+    from mmc.verification.trial import Subject
+    from mmc.verification.verify import examine
 
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         final = Path(folder) / "final.onnx"

@@ -16,6 +16,10 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
+OFF_NPU = frozenset({"MMC205", "MMC206", "MMC207", "MMC208"})
+"""The codes that say "emitted, but runs on the CPU": what --require-npu turns into a failure."""
+
+
 @dataclass(frozen=True)
 class Diagnostic:
     """One finding: MMC1xx model, 2xx legality, 3xx quantization, 4xx emission, 5xx deployment."""

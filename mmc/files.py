@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmc.casting import Array
 from mmc.diagnostics import EmitError, UsageError
 from mmc.saving import replacing
+from mmc.verification.casting import Array
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.diagnostics import MmcError, PassError
-from mmc.execute import peak_memory
 from mmc.ir import Array, Model, print_ir, save
 from mmc.pass_manager import Contract, Instrument, Pass, PassRecord
+from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileOptions
+    from mmc.options import CompileOptions
 
 
 @dataclass
@@ -150,7 +150,7 @@ class Equivalence(Instrument):
 
     def start(self, model: Model) -> None:
         """Compute the outputs of the model as it came."""
-        from mmc.inputs import draw_inputs
+        from mmc.verification.inputs import draw_inputs
 
         if self.feeds is None:
             self.feeds = draw_inputs(model, self.seed)
@@ -160,7 +160,7 @@ class Equivalence(Instrument):
         """Compare, and let the new outputs be the next reference; raises PassError (MMC194)."""
         if not record.changes:
             return
-        from mmc.evaluate import differences
+        from mmc.verification.evaluate import differences
 
         outputs = self._run(model)
         if p.contract is not Contract.LOSSY:
@@ -171,8 +171,8 @@ class Equivalence(Instrument):
         self.reference = outputs
 
     def _run(self, model: Model) -> dict[str, Array]:
-        from mmc.execute import execute
-        from mmc.reference import JOB
+        from mmc.verification.execute import execute
+        from mmc.verification.reference import JOB
 
         with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
             path = Path(folder) / "model.onnx"

@@ -21,7 +21,7 @@ from onnx_ir import (
     Value,
 )
 
-from mmc.loading import load, parse
+from mmc.frontend.loading import load, parse
 from mmc.printing import print_ir
 from mmc.saving import save
 from mmc.values import (

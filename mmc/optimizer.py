@@ -7,11 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmc.compiler import CompileOptions, always, load_fixed
+from mmc.compiler import always, load_fixed
 from mmc.diagnostics import UsageError
 from mmc.files import check_output
 from mmc.instruments import Verify, looking
 from mmc.ir import Model, Node, load
+from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, Pass, PassManager, PassRecord, Phase, parse_pipeline
 from mmc.pattern import RULES, Rule, apply_rules
 from mmc.pipelines import PIPELINES, pipeline

@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from mmc.diagnostics import EmitError
-from mmc.protobuf import LIMIT
+from mmc.frontend.protobuf import LIMIT
 from mmc.values import tensor_digest
 
 INLINE_LIMIT = 64 << 20

@@ -59,6 +59,7 @@ class Target:
     """One architecture.
 
     Attributes:
+        backend: the folder of mmc.backends that writes its artifacts.
         runs_on: "npu" or "cpu".
         fallback: the target that runs what this one refuses; "" if none.
         int64: whether 64-bit integers may stay inside the artifact.
@@ -71,6 +72,7 @@ class Target:
     name: str
     family: str
     architecture: str
+    backend: str
     runs_on: str
     socs: tuple[str, ...]
     fallback: str
@@ -172,6 +174,7 @@ def build(name: str, architecture: str, data: Mapping[str, Any]) -> Target:
         name=name,
         family=data["family"],
         architecture=architecture,
+        backend=data["backend"],
         runs_on=data["runs_on"],
         socs=tuple(data["architectures"][architecture]),
         fallback=data["fallback"],

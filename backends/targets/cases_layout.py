@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .cases import ANY, IMAGE, Case, Maker
+from .case import ANY, IMAGE, Case, Maker
 
 MOVED = tuple(t for t in ANY if t != "UINT8")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmc.backends.tflite.program import Operator
 
-from .cases import FLOATS, IMAGE, NUMBERS, Case, Maker, options
+from .case import FLOATS, IMAGE, NUMBERS, Case, Maker, options
 
 POSITIVE = (0.25, 2.0)
 UNARY: dict[str, tuple[float, float]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .cases import FLOATS, IMAGE, Case, Maker
+from .case import FLOATS, IMAGE, Case, Maker
 
 # (activations, weights, slice axis present): what a compiler writes and what FACTS names.
 WEIGHTS: tuple[tuple[str, str, bool], ...] = (

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from mmc.backends.tflite.flatbuffer import write
 
-from .cases import Case, all_cases, surrounded
+from .case import Case, surrounded
+from .cases import all_cases
 from .vendor import SOCS, ask
 
 TABLE = Path(__file__).with_name("hexagon_legality.csv")

@@ -24,7 +24,8 @@ import numpy as np
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.program import Array, Tensor
 
-from .cases import Case, all_cases, decode, draw, encode
+from .case import Case, decode, draw, encode
+from .cases import all_cases
 from .measure import Rows, save
 from .references import REFERENCES
 

@@ -1,1 +1,3 @@
 """TFLite: lowering, flatbuffer writer, execution on the host."""
+
+SUFFIX = ".tflite"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmc.backends.tflite.describe import program_lines, program_stats
 from mmc.backends.tflite.emitter import lower, lowered_ops
 from mmc.backends.tflite.program import Program
+from mmc.backends.tflite.run import JOB
 from mmc.diagnostics import Diagnostic
 from mmc.ir import Model
 from mmc.pass_manager import Phase
@@ -29,7 +32,7 @@ from mmc.passes.unroll_loops import UnrollLoops
 from mmc.target import Target
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileOptions
+    from mmc.options import CompileOptions
 
 CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
 RESOLVE = (FoldConstants(), UnrollLoops(), ResolveSequences(), EliminateDeadCode())
@@ -38,7 +41,7 @@ RESOLVE = (FoldConstants(), UnrollLoops(), ResolveSequences(), EliminateDeadCode
 class TfliteBackend:
     """Compiles for the `hexagon_*` targets and for `cpu`."""
 
-    suffix = ".tflite"
+    job = JOB
 
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target
@@ -81,3 +84,28 @@ class TfliteBackend:
         from mmc.backends.tflite.flatbuffer import write
 
         write(program, path)
+
+    @staticmethod
+    def read(path: Path) -> Program:
+        """Return the program in a file of any origin."""
+        from mmc.backends.tflite.reader import read
+
+        return read(path)
+
+    @staticmethod
+    def lines(program: Program) -> Iterator[str]:
+        """Yield the program as text."""
+        return program_lines(program)
+
+    @staticmethod
+    def stats(program: Program) -> dict[str, object]:
+        """Return counts and sizes."""
+        return program_stats(program)
+
+    @staticmethod
+    def inner_values(program: Program) -> list[str]:
+        """Return the names of the computed tensors, in order of computation."""
+        return [program.tensors[i].name for op in program.operators for i in op.outputs]
+
+
+BACKEND = TfliteBackend

@@ -16,8 +16,6 @@ from .program import Operator, Program
 from .wording import describe, describe_cell, describe_feature
 
 BUILTIN = frozenset(n for n in dir(schema.BuiltinOperator) if n[0] != "_") - {"CUSTOM", "DELEGATE"}
-OFF_NPU = frozenset({"MMC205", "MMC206", "MMC207", "MMC208"})
-"""The codes that say "emitted, but runs on the CPU": what --require-npu turns into a failure."""
 
 
 def check(program: Program, target: Target) -> list[Diagnostic]:

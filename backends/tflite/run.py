@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mmc.casting import cast_exactly, check_names
 from mmc.diagnostics import EmitError
+from mmc.verification.casting import cast_exactly, check_names
 
 from .program import Array
 

@@ -14,7 +14,7 @@ from mmc.commands.options import add_form, add_output, add_shapes, compile_optio
 from mmc.diagnostics import MmcError, UsageError
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileOptions
+    from mmc.options import CompileOptions
     from mmc.reports import CompileReport
 
 LATER = (
@@ -84,15 +84,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def artifact_paths(models: list[str], target: str, output: str | None) -> list[Path]:
-    """Return where each artifact goes: `-o`, or ./<stem>.<target>.tflite.
+    """Return where each artifact goes: `-o`, or ./<stem>.<target> and the backend's suffix.
 
     Raises:
         UsageError: MMC003 if two models would have the same artifact; MMC200, MMC401.
     """
+    from mmc.compiler import artifact_path
     from mmc.files import check_output, unwritable
     from mmc.target import load_target
 
-    load_target(target)
+    where = load_target(target)
     folder = Path(output or ".")
     if output and len(models) == 1 and not folder.is_dir() and not output.endswith("/"):
         paths = [folder]
@@ -101,7 +102,7 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
             folder.mkdir(exist_ok=True)
         except OSError as error:
             raise unwritable(folder, error.strerror or str(error)) from error
-        paths = [folder / f"{Path(model).stem}.{target}.tflite" for model in models]
+        paths = [folder / artifact_path(Path(model), where) for model in models]
     for path in paths:
         if paths.count(path) > 1:
             raise UsageError("MMC003", str(path), "would be written twice", fix="rename a model")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mmc.arguments import Parser, const, dim, input_shape, one_of
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileOptions
+    from mmc.options import CompileOptions
 
 LATER_WEIGHTS = ("int8", "int4", "int2", "auto")
 
@@ -97,8 +97,8 @@ def add_output(parser: Parser) -> None:
 
 def compile_options(args: argparse.Namespace) -> CompileOptions:
     """Return what the shared options say; files they name are read here."""
-    from mmc.compiler import CompileOptions
     from mmc.files import read_constant, read_npz
+    from mmc.options import CompileOptions
 
     inputs = getattr(args, "inputs", None)
     return CompileOptions(

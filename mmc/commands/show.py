@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser
@@ -13,7 +14,6 @@ from mmc.commands import Command
 from mmc.findings import printable
 
 if TYPE_CHECKING:
-    from mmc.backends.tflite.program import Program
     from mmc.ir import Model
 
 
@@ -27,11 +27,13 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print it."""
-    if args.model.endswith(".tflite"):
-        from mmc.backends.tflite.reader import read
+    from mmc.backends.base import backend_of
 
-        program = read(args.model)
-        stats, lines = program_stats(program), program_lines(program)
+    backend = backend_of(args.model)
+    stats: Mapping[str, object]
+    if backend:
+        program = backend.read(Path(args.model))
+        stats, lines = backend.stats(program), backend.lines(program)
     else:
         from mmc.ir import load
 
@@ -55,27 +57,6 @@ def model_lines(model: Model) -> Iterator[str]:
     yield from print_ir(model, digests=True).splitlines()
 
 
-def program_lines(program: Program) -> Iterator[str]:
-    """Yield one line an operator: results, code, operands and the user's nodes it came from."""
-
-    def shown(index: int) -> str:
-        if index < 0:
-            return "_"
-        tensor = program.tensors[index]
-        kind = f"{tensor.dtype.lower()}[{','.join(map(str, tensor.shape))}]"
-        return f"const {kind}" if tensor.data is not None else f"%{index}: {kind}"
-
-    for name, index in program.inputs:
-        yield f"{shown(index)} = input {name!r}"
-    for op in program.operators:
-        results = ", ".join(shown(i) for i in op.outputs)
-        operands = ", ".join(shown(i) for i in op.inputs)
-        origin = f"  # {', '.join(op.sources)}" if op.sources else ""
-        yield f"{results} = {op.code}({operands}){origin}"
-    for name, index in program.outputs:
-        yield f"output {name!r} = {shown(index)}"
-
-
 def model_stats(model: Model) -> dict[str, object]:
     """Return counts and sizes of an ONNX model."""
     weights = [v.const_value for v in model.graph.initializers.values() if v.const_value]
@@ -94,25 +75,7 @@ def model_stats(model: Model) -> dict[str, object]:
     }
 
 
-def program_stats(program: Program) -> dict[str, object]:
-    """Return counts and sizes of an artifact."""
-    constants = [t.data for t in program.tensors if t.data is not None]
-
-    def shown(index: int) -> str:
-        tensor = program.tensors[index]
-        return f"{tensor.dtype}[{','.join(map(str, tensor.shape))}]"
-
-    return {
-        "schema": "mmc.stats/1",
-        "inputs": {name: shown(index) for name, index in program.inputs},
-        "outputs": {name: shown(index) for name, index in program.outputs},
-        "operators": dict(Counter(op.code for op in program.operators).most_common()),
-        "weights": len(constants),
-        "weight_bytes": sum(c.nbytes for c in constants),
-    }
-
-
-def stats_lines(stats: dict[str, object]) -> Iterator[str]:
+def stats_lines(stats: Mapping[str, object]) -> Iterator[str]:
     """Yield the statistics as text."""
     for key, value in stats.items():
         if isinstance(value, dict):

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import mmc
-from mmc.diagnostics import MmcError, Severity
+from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileOptions, CompileResult
-    from mmc.evaluate import Comparison
-    from mmc.verify_result import VerifyResult
+    from mmc.compiler import CompileResult
+    from mmc.options import CompileOptions
+    from mmc.verification.evaluate import Comparison
+    from mmc.verification.result import VerifyResult
 
 SCHEMA = "mmc.compile-report/1"
 
@@ -104,6 +105,10 @@ class Finding:
     why: str
     fix: str
 
+    def diagnostic(self) -> Diagnostic:
+        """Return the diagnostic that it was."""
+        return Diagnostic(**{**vars(self), "severity": Severity(self.severity)})
+
 
 @dataclass(frozen=True)
 class CompileReport:
@@ -165,8 +170,6 @@ def options_json(options: CompileOptions) -> dict[str, Any]:
 
 def operators(result: CompileResult) -> Operators:
     """Return the counts; an operator is off the NPU if a warning MMC205 to MMC208 names it."""
-    from mmc.backends.tflite.check import OFF_NPU
-
     total = sum(result.ops.values())
     off = sum(d.code in OFF_NPU and d.severity is Severity.WARNING for d in result.diagnostics)
     on_npu = total - off if result.target.runs_on == "npu" and total else None

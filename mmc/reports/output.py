@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmc.diagnostics import Diagnostic, Severity
+from mmc.diagnostics import Severity
 from mmc.files import unwritable
 from mmc.findings import finding_lines
-from mmc.reports.compile_report import CompileReport, Finding
+from mmc.reports.compile_report import CompileReport
 from mmc.reports.text import print_passes, print_summary
 from mmc.saving import replacing
 
@@ -40,7 +40,7 @@ def print_reports(reports: Sequence[CompileReport], args: argparse.Namespace) ->
         if report.exit_code:
             if len(reports) > 1:
                 print(f"{report.model.path}:", file=sys.stderr)
-            found = [diagnostic(f) for f in report.diagnostics]
+            found = [f.diagnostic() for f in report.diagnostics]
             shown = found if args.verbose else [d for d in found if d.severity is Severity.ERROR]
             lines = finding_lines(shown or found, full=args.verbose)
             print(*lines, sep="\n", file=sys.stderr)
@@ -48,9 +48,3 @@ def print_reports(reports: Sequence[CompileReport], args: argparse.Namespace) ->
             print_summary(report, verbose=args.verbose)
         if args.time or args.verbose:
             print_passes(report.passes, file=sys.stderr if args.json else sys.stdout)
-
-
-def diagnostic(finding: Finding) -> Diagnostic:
-    """Return a report's finding as the diagnostic that it was."""
-    f = finding
-    return Diagnostic(f.code, Severity(f.severity), f.where, f.what, f.why, f.fix)

@@ -38,10 +38,8 @@ def print_summary(report: CompileReport, *, verbose: bool = False) -> None:
         table.add_row(Text(label, style="bold"), Text(printable(text)))
     out.print(table)
     if report.diagnostics:
-        from mmc.reports.output import diagnostic
-
         out.print()
-        print_findings([diagnostic(f) for f in report.diagnostics], verbose=verbose)
+        print_findings([f.diagnostic() for f in report.diagnostics], verbose=verbose)
     if report.artifact:
         out.print()
         out.print(Text(printable(report.artifact.path), style="green"))

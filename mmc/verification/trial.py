@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmc import reference
-from mmc.casting import Array
+from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError
-from mmc.evaluate import from_db, indices_agree
-from mmc.execute import Limits, Run, execute
-from mmc.score_search import Scores, scores_of
-
-TFLITE = "mmc.backends.tflite.run:run"
+from mmc.verification import reference
+from mmc.verification.casting import Array
+from mmc.verification.evaluate import from_db, indices_agree
+from mmc.verification.execute import Limits, Run, execute
+from mmc.verification.score_search import Scores, scores_of
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,14 @@ class Subject:
     constants: Mapping[str, Array] = field(default_factory=dict)
     channels_last: bool = False
     own_reference: bool = False
-    job: str = TFLITE
     limits: Limits = field(default_factory=Limits)
 
     def run_artifact(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
         """Run the artifact."""
+        backend = backend_of(self.artifact)
+        assert backend is not None
         given = self.to_artifact(feeds)
-        return execute(self.job, self.artifact, given, limits=self.limits, values=list(values))
+        return execute(backend.job, self.artifact, given, limits=self.limits, values=list(values))
 
     def run_final(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
         """Run the final IR with ONNX Runtime's optimizer off."""

@@ -14,11 +14,12 @@ import onnx
 import onnx_ir as ir
 from onnx import defs, version_converter
 
-from mmc.contrib import registry as contrib
 from mmc.diagnostics import ModelError
+from mmc.frontend.contrib import registry as contrib
+from mmc.frontend.protos import all_nodes
+from mmc.frontend.weights import FLOATS
 from mmc.inference import infer
 from mmc.values import OPSET, SOURCES, attrs, constant, schema_of
-from mmc.weights import FLOATS
 
 OLDEST, NEWEST = 7, 28
 
@@ -262,7 +263,9 @@ def check_operators(proto: onnx.ModelProto) -> None:
         known = (node.domain, node.op_type) in local or (
             domain in versions and defs.has(node.op_type, max(versions[domain], 1), domain)
         )
-        known = known or (domain == contrib.DOMAIN and contrib.known(node.op_type))
+        known = known or (
+            domain == contrib.DOMAIN and contrib.EXPANSIONS.get(node.op_type) is not None
+        )
         if not known:
             full = f"{domain}.{node.op_type}" if domain else node.op_type
             unknown.setdefault(full, []).append(node.name or (node.output or ["?"])[0])
@@ -276,12 +279,3 @@ def check_operators(proto: onnx.ModelProto) -> None:
 def _some(names: list[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(repr(n) for n in names[:5]) + more
-
-
-def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Yield the nodes of a graph and of its subgraphs."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for inner in [attribute.g, *attribute.graphs] if attribute.type in (5, 10) else []:
-                yield from all_nodes(inner)

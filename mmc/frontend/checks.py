@@ -9,10 +9,11 @@ from pathlib import Path
 
 import onnx
 
-from mmc.conversion import NEWEST, OLDEST, all_nodes, check_operators
 from mmc.diagnostics import ModelError
-from mmc.protobuf import WireError
-from mmc.weights import tensors
+from mmc.frontend.conversion import NEWEST, OLDEST, check_operators
+from mmc.frontend.protobuf import WireError
+from mmc.frontend.protos import all_nodes
+from mmc.frontend.weights import tensors
 
 NEWEST_IR = 14
 EXPORT = "export the model to ONNX first (see docs/exporting/README.md)"

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from mmc.casting import Array, cast_exactly, check_names
 from mmc.diagnostics import EmitError
+from mmc.verification.casting import Array, cast_exactly, check_names
 
-JOB = "mmc.reference:run"
+JOB = "mmc.verification.reference:run"
 
 FOLDER_OF_WEIGHTS = "session.model_external_initializers_file_folder_path"
 TYPES = {"float": "float32", "double": "float64"}

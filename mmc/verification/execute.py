@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from mmc.casting import Array
 from mmc.diagnostics import EmitError, MmcError
+from mmc.verification.casting import Array
 
 LONGEST_PAUSE = 0.05
 TAIL_OF_STDERR = 1500
@@ -73,7 +73,7 @@ def execute(
 
 def wait(folder: Path, job: str, limits: Limits) -> int:
     """Start the child, watch it until it ends, and return its exit code."""
-    command = [sys.executable, "-P", "-m", "mmc.execute", str(folder)]
+    command = [sys.executable, "-P", "-m", "mmc.verification.execute", str(folder)]
     with open(folder / "stderr", "wb") as log:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     end, pause = time.monotonic() + limits.seconds, 0.001

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from mmc.diagnostics import Diagnostic, Severity
-from mmc.evaluate import Comparison
+from mmc.verification.evaluate import Comparison
 
 FLOOR_SLACK_DB = 10.0
 """How far below the measured rounding floor an output may lie."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmc.contrib.registry import Call, NotExpandable, expands
+from mmc.frontend.contrib.registry import Call, NotExpandable, expands
 from mmc.values import dtype_of
 
 if TYPE_CHECKING:

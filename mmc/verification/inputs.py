@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mmc.casting import Array
 from mmc.diagnostics import EmitError
 from mmc.ir import Model, Node, Value, attrs, constant, dtype_of, is_static, shape_of
+from mmc.verification.casting import Array
 
 # Ops whose result holds the same numbers as their first input, perhaps in another order.
 CARRIERS = frozenset(

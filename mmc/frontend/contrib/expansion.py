@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmc.contrib.registry import DOMAIN, EXPANSIONS, Call, NotExpandable, known
+import onnx
+from onnx_ir import Graph, Model, Node
+
+from mmc.builder import Builder, detach
 from mmc.diagnostics import ModelError
-
-if TYPE_CHECKING:
-    import onnx
-    from onnx_ir import Graph, Model, Node
+from mmc.frontend.contrib.registry import DOMAIN, EXPANSIONS, Call, NotExpandable
+from mmc.frontend.protos import all_nodes
+from mmc.inference import infer_node
+from mmc.naming import fresh_name
+from mmc.values import SOURCES, attrs
 
 SPELLED_STANDARD = frozenset({"SimplifiedLayerNormalization", "SkipSimplifiedLayerNormalization"})
 """Operators that ONNX Runtime's tools write without a domain, though ONNX has no such operator."""
@@ -17,8 +21,6 @@ SPELLED_STANDARD = frozenset({"SimplifiedLayerNormalization", "SkipSimplifiedLay
 
 def spell(proto: onnx.ModelProto) -> None:
     """Give contrib nodes their domain where it is left out, and declare it."""
-    from mmc.conversion import all_nodes
-
     found = False
     for node in all_nodes(proto.graph):
         if node.op_type in SPELLED_STANDARD and node.domain in ("", "ai.onnx"):
@@ -57,22 +59,18 @@ def _expand_graph(graph: Graph, main: Graph) -> int:
 
 
 def _type(node: Node) -> None:
-    from mmc.inference import infer_node
-
     if any(v.type is None or v.shape is None for v in node.outputs):
         infer_node(node)
 
 
 def _replace(node: Node, main: Graph) -> None:
     """Put the expansion before the node and let its values stand for the node's."""
-    from mmc.pattern import Builder, detach
-    from mmc.values import attrs
-
     out = Builder()
     try:
-        if not known(node.op_type):
+        expansion = EXPANSIONS.get(node.op_type)
+        if expansion is None:
             raise NotExpandable("mmc does not know it")
-        made = EXPANSIONS[node.op_type](out, Call(node, attrs(node)))
+        made = expansion(out, Call(node, attrs(node)))
     except NotExpandable as reason:
         detach(out.tape.nodes)
         where = f"{DOMAIN} {node.op_type} {node.name!r}"
@@ -92,9 +90,6 @@ def _replace(node: Node, main: Graph) -> None:
 
 def _splice(out: Any, node: Node, main: Graph) -> None:
     """Insert what was recorded before `node`; constants go to the main graph."""
-    from mmc.naming import fresh_name
-    from mmc.values import SOURCES
-
     base = node.name or node.op_type
     for value in out.tape.initializers:
         value.name = fresh_name(main, base)
@@ -113,10 +108,8 @@ def _splice(out: Any, node: Node, main: Graph) -> None:
 
 def _substitute(old: Any, new: Any, node: Node) -> None:
     """Let `new` stand for `old` under its name, through an Identity if it is not a new value."""
-    from onnx_ir import Node as IrNode
-
     if old.is_graph_output() and (new.producer() is None or new.is_graph_output()):
-        copy = IrNode("", "Identity", [new], name=f"{node.name} {old.name}")
+        copy = Node("", "Identity", [new], name=f"{node.name} {old.name}")
         copy.metadata_props.update(node.metadata_props)
         assert node.graph is not None
         node.graph.insert_before(node, copy)

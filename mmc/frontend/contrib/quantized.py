@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import ml_dtypes
 import numpy as np
 
-from mmc.contrib.attention import joint_attention
-from mmc.contrib.layers import POOL, channels_first, channels_last, picked
-from mmc.contrib.registry import Call, NotExpandable, expands
+from mmc.frontend.contrib.attention import joint_attention
+from mmc.frontend.contrib.layers import POOL, channels_first, channels_last, picked
+from mmc.frontend.contrib.registry import Call, NotExpandable, expands
 from mmc.values import Array
 
 if TYPE_CHECKING:

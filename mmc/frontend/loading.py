@@ -14,13 +14,14 @@ import onnx_ir as ir
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import inliner, parser
 
-from mmc import checks, contrib
-from mmc.conversion import all_nodes, to_working_opset
 from mmc.diagnostics import MmcError, ModelError
+from mmc.frontend import checks, contrib
+from mmc.frontend.conversion import to_working_opset
+from mmc.frontend.protobuf import LIMIT, WireError, strip
+from mmc.frontend.protos import all_nodes
+from mmc.frontend.weights import check_data, check_finite, mapped
 from mmc.inference import infer
-from mmc.protobuf import LIMIT, WireError, strip
 from mmc.values import SOURCES, Array, is_static
-from mmc.weights import check_data, check_finite, mapped
 
 IR_VERSION = 13
 logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # what it warns of is checked here

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.casting import Array
+from mmc.verification.casting import Array
 
 FLOAT_KINDS = "fV"  # V: the 16-bit floats numpy does not know
 
@@ -140,7 +140,7 @@ def run_model(
 ) -> dict[str, Array]:
     """Return the outputs of an IR model in ONNX Runtime, in this process."""
     from mmc.ir import save
-    from mmc.reference import run
+    from mmc.verification.reference import run
 
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         path = Path(folder) / "model.onnx"

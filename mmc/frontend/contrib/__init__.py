@@ -5,7 +5,7 @@ Call and returns the value, or the values, that stand for the node's outputs. Wh
 is refused with MMC110 before anything else happens.
 """
 
-from mmc.contrib.expansion import expand, spell
-from mmc.contrib.registry import EXPANSIONS, known
+from mmc.frontend.contrib.expansion import expand, spell
+from mmc.frontend.contrib.registry import EXPANSIONS
 
-__all__ = ["EXPANSIONS", "expand", "known", "spell"]
+__all__ = ["EXPANSIONS", "expand", "spell"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from mmc.registry import Registry
+from mmc.values import constant
 
 if TYPE_CHECKING:
     from onnx_ir import Node, Value
@@ -42,8 +43,6 @@ class Call:
 
     def constant(self, index: int) -> Array:
         """Return the array of an input that must be constant."""
-        from mmc.values import constant
-
         array = constant(self.need(index))
         if array is None:
             raise NotExpandable(f"input {index} is computed, not constant")
@@ -76,7 +75,7 @@ class Call:
 
 
 Expansion = Callable[[Any, Call], Any]
-EXPANSIONS: dict[str, Expansion] = {}
+EXPANSIONS: Registry[Expansion] = Registry("expansion", "mmc.frontend.contrib")
 
 
 def expands(*op_types: str) -> Callable[[Expansion], Expansion]:
@@ -84,18 +83,7 @@ def expands(*op_types: str) -> Callable[[Expansion], Expansion]:
 
     def decorate(function: Expansion) -> Expansion:
         for op_type in op_types:
-            if EXPANSIONS.setdefault(op_type, function) is not function:
-                raise ValueError(f"{op_type} is expanded twice")
+            EXPANSIONS.add(op_type, function)
         return function
 
     return decorate
-
-
-def known(op_type: str) -> bool:
-    """Say whether a contrib operator has an expansion."""
-    if not EXPANSIONS:
-        import mmc.contrib as package
-
-        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-            import_module(module.name)
-    return op_type in EXPANSIONS

@@ -17,14 +17,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mmc.casting import Array
+from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError, MmcError, Severity, VerifyError
-from mmc.evaluate import FLOAT_KINDS, Comparison, compare
-from mmc.inputs import draw_inputs
 from mmc.ir import load, save
-from mmc.survivors import compare_inner
-from mmc.trial import Subject, Trial, try_all
-from mmc.verify_result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
+from mmc.verification.casting import Array
+from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
+from mmc.verification.inputs import draw_inputs
+from mmc.verification.result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
+from mmc.verification.survivors import compare_inner
+from mmc.verification.trial import Subject, Trial, try_all
 
 FLOAT_DB = 80.0
 """Least SQNR of outputs computed in float32."""
@@ -210,9 +211,9 @@ def report(result: VerifyResult, code: str, found: Comparison, least: float, why
 
 def judge_inner(trial: Trial, target: float, result: VerifyResult) -> None:
     """Compare the tensors upstream of where rounding is amplified; add the first wrong one."""
-    from mmc.backends.tflite.reader import read
-
-    names = [t.name for t in read(trial.subject.artifact).tensors if t.data is None]
+    backend = backend_of(trial.subject.artifact)
+    assert backend is not None
+    names = backend.inner_values(backend.read(trial.subject.artifact))
     compared = [i for i in compare_inner(trial, names) if i.floor_db >= target]
     result.inner = len(compared)
     wrong = [i for i in compared if not i.found.passes(min(target, i.floor_db - FLOOR_SLACK_DB))]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import onnx
 
-from mmc.casting import Array
-from mmc.evaluate import FLOAT_KINDS, Comparison, compare
-from mmc.trial import Trial, to_first
+from mmc.verification.casting import Array
+from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
+from mmc.verification.trial import Trial, to_first
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,91 @@
+"""What a backend is, and which one a target or an artifact has.
+
+A backend is one folder: its `__init__` names the artifact's SUFFIX, its `backend` module holds the
+class as BACKEND. Nothing else lists it.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mmc.diagnostics import Diagnostic
+    from mmc.ir import Model
+    from mmc.options import CompileOptions
+    from mmc.pass_manager import Phase
+    from mmc.target import Target
+
+PACKAGE = "mmc.backends"
+
+
+class Backend(Protocol):
+    """The steps from a loaded model to an artifact; a Program is the backend's own data."""
+
+    job: ClassVar[str]
+    """The "module:function" that runs an artifact in a child process, as verification wants it."""
+
+    def __init__(self, target: Target, options: CompileOptions) -> None: ...
+
+    def phases(self) -> list[Phase]:
+        """Return the way from a loaded model to one that lowers op by op."""
+
+    def lower(self, model: Model) -> Any:
+        """Return the program; raises LegalityError with every node that cannot be lowered."""
+
+    def count(self, program: Any) -> dict[str, int]:
+        """Count the emitted operators by kind, most frequent first."""
+
+    def check(self, program: Any) -> list[Diagnostic]:
+        """Return everything that the target cannot take, or takes slowly."""
+
+    def write(self, program: Any, path: Path) -> None:
+        """Write the artifact (to a temporary name, then renamed)."""
+
+    @staticmethod
+    def read(path: Path) -> Any:
+        """Return the program in an artifact of any origin; raises ModelError."""
+
+    @staticmethod
+    def lines(program: Any) -> Iterator[str]:
+        """Yield the program as text, one line an operator."""
+
+    @staticmethod
+    def stats(program: Any) -> Mapping[str, object]:
+        """Return counts and sizes as JSON-ready data (mmc.stats/1)."""
+
+    @staticmethod
+    def inner_values(program: Any) -> list[str]:
+        """Return the names of the computed tensors, in order of computation."""
+
+
+@cache
+def suffixes() -> dict[str, str]:
+    """Return artifact suffix -> backend name."""
+    package = import_module(PACKAGE)
+    names = [m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg]
+    found = {name: getattr(import_module(f"{PACKAGE}.{name}"), "SUFFIX", "") for name in names}
+    return {suffix: name for name, suffix in found.items() if suffix}
+
+
+def suffix_of(name: str) -> str:
+    """Return the artifact suffix of the backend called `name`."""
+    return next(suffix for suffix, backend in suffixes().items() if backend == name)
+
+
+def load_backend(name: str) -> type[Backend]:
+    """Return the backend called `name`, as a target's table names it."""
+    found: type[Backend] = import_module(f"{PACKAGE}.{name}.backend").BACKEND
+    return found
+
+
+def backend_of(path: str | Path) -> type[Backend] | None:
+    """Return the backend whose artifact `path` is by its suffix; None for other files."""
+    name = suffixes().get(Path(path).suffix)
+    return load_backend(name) if name else None

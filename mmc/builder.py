@@ -1,0 +1,71 @@
+"""Record new nodes, as rules, passes and expansions write them: `out.Gemm(x, w, b, transB=1)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir import Node, Value
+
+from mmc import opset
+
+
+class Builder:
+    """Records new nodes: `out.Gemm(x, w, b, transB=1)`, `out.mmc.Linear(x, w, b)`.
+
+    Inputs are values, None, or anything numpy takes, which becomes a constant (a Python float is
+    float32, an int is int64). `outputs=n` returns n values.
+    """
+
+    def __init__(self, domain: str = "", tape: ir.tape.Tape | None = None) -> None:
+        self.domain = domain
+        self.tape = ir.tape.Tape() if tape is None else tape
+
+    @property
+    def mmc(self) -> Builder:
+        """The same recorder for operators of the mmc domain."""
+        return Builder(opset.DOMAIN, self.tape)
+
+    def __getattr__(self, op_type: str) -> Callable[..., Value]:
+        if op_type.startswith("_"):
+            raise AttributeError(op_type)
+        return lambda *inputs, **attributes: self.node(op_type, inputs, **attributes)
+
+    @overload
+    def node(
+        self, op_type: str, inputs: Sequence[Any], *, outputs: Literal[1] = 1, **attributes: Any
+    ) -> Value: ...
+
+    @overload
+    def node(
+        self, op_type: str, inputs: Sequence[Any], *, outputs: int, **attributes: Any
+    ) -> Any: ...
+
+    def node(
+        self, op_type: str, inputs: Sequence[Any], *, outputs: int = 1, **attributes: Any
+    ) -> Any:
+        """Record one node; attributes that are None are left out."""
+        lifted = [self.lift(x) for x in inputs]
+        kept = {k: v for k, v in attributes.items() if v is not None}
+        values = self.tape.op_multi_out(
+            op_type, lifted, kept, num_outputs=outputs, domain=self.domain
+        )
+        return values[0] if outputs == 1 else tuple(values)
+
+    def lift(self, value: Any) -> Value | None:
+        """Return a value for `value`: itself, or a new constant."""
+        if value is None or isinstance(value, Value):
+            return value
+        if isinstance(value, float):
+            value = np.float32(value)
+        array = np.asarray(value)
+        return self.tape.initializer(ir.tensor(array), name=f"new_{len(self.tape.initializers)}")
+
+
+def detach(nodes: Iterable[Node]) -> None:
+    """Let go of what abandoned nodes read: else it would seem to have further uses."""
+    for node in nodes:
+        for position in range(len(node.inputs)):
+            node.replace_input_with(position, None)

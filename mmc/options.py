@@ -1,0 +1,25 @@
+"""What a compile may be asked for, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mmc.values import Array
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """What a compile may be asked for; the words are the command line's."""
+
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    dims: Mapping[str, int] = field(default_factory=dict)
+    constants: Mapping[str, Array] = field(default_factory=dict)
+    io_layout: str = "keep"
+    keep_int64: bool = False
+    weights: str = "float32"
+    optimize: str = "latency"
+    require_npu: bool = False
+    inputs: Mapping[str, Array] | None = None
+    verify: bool = True
+    seed: int = 0

@@ -1,0 +1,1 @@
+"""Execute models in child processes and compare them: what makes an artifact *proved*."""
