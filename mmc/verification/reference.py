@@ -12,6 +12,7 @@ import onnxruntime as ort
 
 from mmc.diagnostics import EmitError
 from mmc.verification.casting import Array, cast_exactly, check_names
+from mmc.verification.unsigned import has_products, make_unsigned
 
 JOB = "mmc.verification.reference:run"
 
@@ -58,7 +59,7 @@ def run(
 def open_session(
     path: str | os.PathLike[str], optimized: bool, values: Sequence[str], threads: int
 ) -> Any:
-    """Return a session on the file; only for inner values does the model pass through memory."""
+    """Return a session on the file; it passes through memory only where it must be rewritten."""
     options = ort.SessionOptions()
     level = ort.GraphOptimizationLevel
     options.graph_optimization_level = level.ORT_ENABLE_ALL if optimized else level.ORT_DISABLE_ALL
@@ -68,17 +69,21 @@ def open_session(
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     source: str | bytes = os.fspath(path)
-    if values:
-        source = expose(path, values)
+    if values or has_products(path):
+        source = rewritten(path, values)
         options.add_session_config_entry(FOLDER_OF_WEIGHTS, str(Path(path).resolve().parent))
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def expose(path: str | os.PathLike[str], values: Sequence[str]) -> bytes:
-    """Return the model with the named values among its outputs; external data stays outside."""
+def rewritten(path: str | os.PathLike[str], values: Sequence[str]) -> bytes:
+    """Return the model with the named values among its outputs, and products that do not saturate.
+
+    External data stays outside.
+    """
     import onnx
 
     proto = onnx.load(path, load_external_data=False)
+    make_unsigned(proto)
     known = {name for node in proto.graph.node for name in node.output}
     known -= {output.name for output in proto.graph.output}
     proto.graph.output.extend(onnx.ValueInfoProto(name=v) for v in values if v in known)
