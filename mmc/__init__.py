@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mmc.deferred import defer
+
+defer()
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-import networkx as nx
-
 from mmc.ir import Node, Value, constant, shape_of
 from mmc.layout.carriers import transposed_by
 from mmc.layout.field import Field
+from mmc.layout.flow import minimum_cut
 from mmc.layout.permutation import Perm, between, compose, cost, identity
 
 SOURCE, SINK = "adopted", "kept"
@@ -49,16 +48,7 @@ class _Network:
 
     def solve(self) -> tuple[float, set[Vertex]]:
         """Return the cost of the best choice and the vertices that adopt."""
-        graph = nx.DiGraph()
-        graph.add_nodes_from((SOURCE, SINK))
-        for (tail, head), capacity in self.capacity.items():
-            if capacity != float("inf"):
-                graph.add_edge(tail, head, capacity=capacity)
-            else:
-                graph.add_edge(tail, head)
-        value, (adopted, _) = nx.minimum_cut(
-            graph, SOURCE, SINK, flow_func=nx.algorithms.flow.boykov_kolmogorov
-        )
+        value, adopted = minimum_cut(self.capacity, SOURCE, SINK)
         return value + self.offset, adopted
 
 
