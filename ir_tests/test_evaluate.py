@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from mmc.ir import Model, parse
 from mmc.verification.casting import Array
-from mmc.verification.evaluate import compare, differences, indices_agree, run_model, tolerance
+from mmc.verification.evaluate import (
+    allowance,
+    compare,
+    indices_agree,
+    near,
+    run_model,
+    sums,
+    tolerance,
+)
 from mmc.verification.inputs import draw_inputs
 
 
@@ -87,16 +95,17 @@ MATMUL = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[4,64] x) => (float[4,8] y) { y = MatMul(x, w) }"""
 
 
-def test_differences_tell_rounding_from_errors() -> None:
+def test_an_allowance_tells_rounding_from_errors() -> None:
     model, x = parse(MATMUL, w=normal(0, 64, 8)), normal(1, 4, 64)
-    reference = run_model(model, {"x": x})
-    w = normal(0, 64, 8)
-    reordered = {"y": (x[:, ::-1].astype(np.float32) @ w[::-1]).astype(np.float32)}
-    assert differences(reference, reference, model, exact=True) == []
-    assert differences(reference, reordered, model, exact=False) == []
-    assert differences(reference, {"y": reference["y"] * np.float32(1.001)}, model, exact=False)
-    assert differences(reference, {"z": reference["y"]}, model, exact=False)
-    assert differences(reference, {"y": reference["y"][:2]}, model, exact=False)
+    reference = run_model(model, {"x": x})["y"]
+    assert sums(model) == {"y": 64}
+    allowed = allowance(reference.dtype, 64, 0.0)
+    reordered = (x[:, ::-1].astype(np.float32) @ normal(0, 64, 8)[::-1]).astype(np.float32)
+    assert near(compare("y", reference, reference), 0.0)
+    assert near(compare("y", reference, reordered), allowed)
+    wrong = compare("y", reference, reference * np.float32(1.001))
+    assert not near(wrong, allowed)
+    assert near(wrong, allowance(reference.dtype, 64, wrong.relative / 3))
 
 
 def test_tolerance_grows_with_the_sum() -> None:

@@ -38,6 +38,7 @@ def compile(
     inputs: Mapping[str, Array] | PathName | None = None,
     verify: bool = True,
     check: bool = False,
+    check_layers: bool = False,
     dump_ir: PathName | None = None,
 ) -> CompileResult:
     """Compile an ONNX file; the artifact is executed and compared unless `verify` is False.
@@ -47,6 +48,7 @@ def compile(
         input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
         inputs: arrays by input name, or an .npz, to verify on; drawn by default.
         check: compare the model before and after every pass.
+        check_layers: the same for every tensor that keeps its name.
         dump_ir: a folder that gets the model after every pass that changed it.
     Raises:
         MmcError: with coded diagnostics in `.diagnostics`; no artifact is left then.
@@ -62,7 +64,8 @@ def compile(
         verify=verify,
     )
     out = None if output is None else Path(output)
-    watchers = looking(Path(dump_ir) if dump_ir else None, check, options)
+    dump = Path(dump_ir) if dump_ir else None
+    watchers = looking(dump, check, check_layers, options)
     return compile_model(str(model), target, out, options, watchers)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.diagnostics import MmcError, PassError
-from mmc.ir import Array, Model, print_ir, save
-from mmc.pass_manager import Contract, Instrument, Pass, PassRecord
+from mmc.ir import Model, print_ir, save
+from mmc.pass_manager import Instrument, Pass, PassRecord
 from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
@@ -137,52 +137,13 @@ class Reproducer(Instrument):
         ) from error
 
 
-@dataclass
-class Equivalence(Instrument):
-    """Run the model before and after every pass in ONNX Runtime and compare, as its contract says.
-
-    Without `feeds` they are drawn for the model as it comes, with `seed`.
-    """
-
-    feeds: Mapping[str, Array] | None = None
-    seed: int = 0
-    reference: dict[str, Array] = field(default_factory=dict)
-
-    def start(self, model: Model) -> None:
-        """Compute the outputs of the model as it came."""
-        from mmc.verification.inputs import draw_inputs
-
-        if self.feeds is None:
-            self.feeds = draw_inputs(model, self.seed)
-        self.reference = self._run(model)
-
-    def after(self, p: Pass, model: Model, record: PassRecord) -> None:
-        """Compare, and let the new outputs be the next reference; raises PassError (MMC194)."""
-        if not record.changes:
-            return
-        from mmc.verification.evaluate import differences
-
-        outputs = self._run(model)
-        if p.contract is not Contract.LOSSY:
-            exact = p.contract is Contract.EXACT
-            wrong = differences(self.reference, outputs, model, exact=exact)
-            if wrong:
-                raise PassError("MMC194", f"pass {p}", "changed the outputs", why="; ".join(wrong))
-        self.reference = outputs
-
-    def _run(self, model: Model) -> dict[str, Array]:
-        from mmc.verification.execute import execute
-        from mmc.verification.reference import JOB
-
-        with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-            path = Path(folder) / "model.onnx"
-            save(model, path)
-            return execute(JOB, path, self.feeds or {}).outputs
-
-
-def looking(dump_ir: Path | None, check: bool, options: CompileOptions) -> tuple[Instrument, ...]:
-    """Return the instruments that `--dump-ir` and `--check` ask for."""
+def looking(
+    dump_ir: Path | None, check: bool, layers: bool, options: CompileOptions
+) -> tuple[Instrument, ...]:
+    """Return the instruments that `--dump-ir`, `--check` and `--check-layers` ask for."""
     watchers: list[Instrument] = [Dump(dump_ir)] if dump_ir else []
-    if check:
-        watchers.append(Equivalence(options.inputs, options.seed))
+    if check or layers:
+        from mmc.verification.equivalence import Equivalence
+
+        watchers.append(Equivalence(options.inputs, options.seed, layers))
     return tuple(watchers)

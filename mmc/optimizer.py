@@ -40,6 +40,7 @@ def optimize(
     *,
     dump_ir: Path | None = None,
     check: bool = False,
+    check_layers: bool = False,
     explain: str | None = None,
 ) -> Optimized:
     """Run a pipeline over the model at `source` and write standard ONNX to `output`.
@@ -57,7 +58,7 @@ def optimize(
     phases = phases_of(text or ("tflite" if rule else "default"))
     model = load_fixed(source, options)
     before = model.graph.num_nodes()
-    watchers = looking(dump_ir, check, options)
+    watchers = looking(dump_ir, check, check_layers, options)
     told = Explain(rule) if rule else None
     told_of = [told] if told else []
     every = (*told_of, *watchers, *always(source, options))

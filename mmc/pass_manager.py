@@ -29,6 +29,8 @@ class Pass(ABC):
 
     name: ClassVar[str]
     contract: ClassVar[Contract] = Contract.EXACT
+    budget_db: ClassVar[float] = 40.0
+    """Least SQNR that a LOSSY pass promises, of every tensor against the model before it."""
 
     def __init_subclass__(cls) -> None:
         if cls.__module__.startswith(PASSES.package + "."):
@@ -53,7 +55,10 @@ PASSES: Registry[type[Pass]] = Registry("pass", "mmc.passes")
 
 @dataclass
 class PassRecord:
-    """What one run of one pass did."""
+    """What one run of one pass did.
+
+    `sqnr_db` is the lowest of the outputs against the model before; None: equal or not compared.
+    """
 
     name: str
     phase: str
@@ -61,6 +66,7 @@ class PassRecord:
     nodes: int
     seconds: float = 0.0
     peak_bytes: int = 0
+    sqnr_db: float | None = None
 
 
 class Instrument:

@@ -30,7 +30,6 @@ LATER = (
     ("--max-drop", 1),
     ("--budget", 1),
     ("--verify-on", 1),
-    ("--check-layers", 0),
     ("--vendor", 0),
     ("--vendor-arch", 1),
     ("--aot", 0),
@@ -57,6 +56,9 @@ def add_checking(parser: Parser) -> None:
     group.add_argument("--inputs", metavar="X.npz", help="verify on these inputs")
     group.add_argument("--no-verify", action="store_true", help="do not run the artifact")
     group.add_argument("--check", action="store_true", help="compare the model after every pass")
+    group.add_argument(
+        "--check-layers", action="store_true", help="the same for every tensor that keeps its name"
+    )
     group.add_argument("--dump-ir", metavar="DIR", help="write the model after every pass")
     group.add_argument("--time", action="store_true", help="print what every pass took")
     group.add_argument("--report", metavar="FILE.json", help="write the full report")
@@ -123,7 +125,11 @@ def compile_one(task: tuple[argparse.Namespace, str, Path, CompileOptions]) -> C
         dump /= Path(model).stem
     try:
         result = compile_model(
-            model, args.target, output, options, looking(dump, args.check, options)
+            model,
+            args.target,
+            output,
+            options,
+            looking(dump, args.check, args.check_layers, options),
         )
         return CompileReport.of(result, options)
     except MmcError as error:

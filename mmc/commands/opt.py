@@ -25,6 +25,9 @@ def configure(parser: Parser) -> None:
     group = parser.add_argument_group("checking and looking")
     group.add_argument("--inputs", metavar="X.npz", help="inputs of --check")
     group.add_argument("--check", action="store_true", help="compare the model after every pass")
+    group.add_argument(
+        "--check-layers", action="store_true", help="the same for every tensor that keeps its name"
+    )
     group.add_argument("--dump-ir", metavar="DIR", help="write the model after every pass")
     group.add_argument("--time", action="store_true", help="print what every pass took")
     group.add_argument("--explain", metavar="RULE", help="say why a rule did not match")
@@ -50,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         compile_options(args),
         dump_ir=Path(args.dump_ir) if args.dump_ir else None,
         check=args.check,
+        check_layers=args.check_layers,
         explain=args.explain,
     )
     for line in done.explanations:

@@ -84,7 +84,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class PassRun:
-    """One run of one pass."""
+    """One run of one pass; `sqnr_db` with --check, None for equal outputs."""
 
     name: str
     phase: str
@@ -92,6 +92,7 @@ class PassRun:
     nodes: int
     seconds: float
     peak_bytes: int
+    sqnr_db: float | None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""The tensors inside a model: their names, their values on given inputs, in memory-sized batches."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmc.ir import Model, Value, is_static, save, shape_of
+from mmc.naming import FRESH
+from mmc.verification.casting import Array
+from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
+
+BATCH_BYTES = 256 << 20
+"""How many bytes of inner tensors are asked for in one run, about."""
+
+
+def inner_values(model: Model) -> list[Value]:
+    """Return what the nodes of the main graph compute and somebody named, in order."""
+    return [value for node in model.graph for value in node.outputs if value.name]
+
+
+def inner_names(model: Model) -> list[str]:
+    """Return the names of the computed tensors, in order."""
+    return [str(value.name) for value in inner_values(model)]
+
+
+def is_users(name: str) -> bool:
+    """Say whether the name is the user's, not one that a rewrite made up."""
+    return FRESH not in name
+
+
+def base_name(name: str) -> str:
+    """Return the user's name behind one that a rewrite made."""
+    return name.partition(FRESH)[0]
+
+
+def batches(values: Iterable[Value], limit: int = BATCH_BYTES) -> Iterator[list[str]]:
+    """Yield the names of the values in groups whose elements fit in about `limit` bytes."""
+    names: list[str] = []
+    size = 0
+    for value in values:
+        names.append(str(value.name))
+        size += 8 * math.prod(shape_of(value)) if is_static(value) else 0
+        if size >= limit:
+            yield names
+            names, size = [], 0
+    if names:
+        yield names
+
+
+def run_inner(
+    model: Model,
+    feeds: Mapping[str, Array],
+    values: Sequence[str] = (),
+    *,
+    optimized: bool = False,
+) -> dict[str, Array]:
+    """Return the outputs and the named inner values, from ONNX Runtime in a child process.
+
+    Feeds and outputs are in the axis order that the model had when it was loaded, also after
+    a pass let images enter and leave channels last.
+    """
+    from mmc.verification.execute import execute
+    from mmc.verification.reference import JOB
+
+    moved = moved_axes(model)
+    given = {n: x.transpose(moved[n]) if n in moved else x for n, x in feeds.items()}
+    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+        path = Path(folder) / "model.onnx"
+        save(model, path)
+        made = execute(JOB, path, given, values=list(values), optimized=optimized).outputs
+    return {n: x.transpose(np.argsort(moved[n])) if n in moved else x for n, x in made.items()}
+
+
+def moved_axes(model: Model) -> dict[str, list[int]]:
+    """Return how a pass permuted inputs and outputs of the model, by name."""
+    from mmc.passes.to_nhwc import IO_LAYOUT
+
+    found: dict[str, list[int]] = json.loads(model.metadata_props.get(IO_LAYOUT, "{}"))
+    return found
+
+
+def rounding_floors(plain: Mapping[str, Array], optimized: Mapping[str, Array]) -> dict[str, float]:
+    """Return how far ONNX Runtime's optimizer moves each float tensor, relative to its RMS."""
+    floors = {}
+    for name in plain.keys() & optimized.keys():
+        same_shape = plain[name].shape == optimized[name].shape
+        if plain[name].dtype.kind in FLOAT_KINDS and same_shape:
+            found = compare(name, plain[name], optimized[name])
+            error = found.max_abs_error if found.zero_reference else found.relative
+            floors[name] = error if math.isfinite(error) else 0.0
+    return floors
+
+
+def compared(
+    reference: Mapping[str, Array], actual: Mapping[str, Array], order: Iterable[str]
+) -> Iterator[Comparison]:
+    """Yield the comparison of every tensor that both have in one shape, in `order`."""
+    for name in order:
+        if name in reference and name in actual and reference[name].shape == actual[name].shape:
+            yield compare(name, reference[name], actual[name])
