@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmc.ir import Model
     from mmc.options import CompileOptions
     from mmc.pass_manager import Phase
+    from mmc.structure import Structure
     from mmc.target import Target
 
 PACKAGE = "mmc.backends"
@@ -59,6 +60,10 @@ class Backend(Protocol):
     @staticmethod
     def stats(program: Any) -> Mapping[str, object]:
         """Return counts and sizes as JSON-ready data (mmc.stats/1)."""
+
+    @staticmethod
+    def structure(program: Any) -> Structure:
+        """Return the operators, what connects them and the user's nodes they came from."""
 
     @staticmethod
     def inner_values(program: Any) -> list[str]:

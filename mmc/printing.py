@@ -39,12 +39,12 @@ class _Printer:
     def _node(self, node: ir.Node) -> Iterator[str]:
         operands = ", ".join(self._use(v) for v in node.inputs)
         graphs = {n: a for n, a in sorted(node.attributes.items()) if _is_graph(a)}
-        plain = [f" {n}={_text(a)}" for n, a in sorted(node.attributes.items()) if n not in graphs]
+        plain = plain_attributes(node)
         results = ", ".join(self._declare(v) if v.name else "_" for v in node.outputs)
         domain = "" if node.domain in ("", "ai.onnx") else node.domain + "."
         origin = sources(node) if self.digests else ()
         comment = "  # " + ", ".join(origin) if origin else ""
-        yield f"{results} = {domain}{node.op_type}({operands}){''.join(plain)}{comment}"
+        yield f"{results} = {domain}{node.op_type}({operands}){plain}{comment}"
         for name, attribute in graphs.items():
             for graph in attribute.as_graphs() if _is_list(attribute) else [attribute.as_graph()]:
                 yield f"  {name}:"
@@ -57,18 +57,19 @@ class _Printer:
                 self.constants += 1
                 tensor = value.const_value if self.digests else None
                 content = "" if tensor is None else " " + tensor_digest(tensor)[:12]
-                yield f"{self.names[value]}: {_type(value)} = const{content}"
+                yield f"{self.names[value]}: {type_text(value)} = const{content}"
 
     def _declare(self, value: ir.Value) -> str:
         number = len(self.names) - self.constants
         self.names[value] = f"%{number}"
-        return f"%{number}: {_type(value)}"
+        return f"%{number}: {type_text(value)}"
 
     def _use(self, value: ir.Value | None) -> str:
         return "_" if value is None else self.names.get(value, f"<{value.name}>")
 
 
-def _type(value: ir.Value) -> str:
+def type_text(value: ir.Value) -> str:
+    """Return a value's type and shape: float[1,3,n]."""
     tensor = value.const_value
     dtype, shape = value.dtype, value.shape
     if tensor is not None and value.is_initializer():
@@ -79,6 +80,20 @@ def _type(value: ir.Value) -> str:
         return f"{dtype.name.lower()}[*]"
     dims = (str(d) if isinstance(d, int) else d.value or "?" for d in shape.dims)
     return f"{dtype.name.lower()}[{','.join(dims)}]"
+
+
+def plain_attributes(node: ir.Node) -> str:
+    """Return the attributes by name, each after a blank; graphs are left out."""
+    shown = (f" {n}={_text(a)}" for n, a in sorted(node.attributes.items()) if not _is_graph(a))
+    return "".join(shown)
+
+
+def attributes_text(node: ir.Node) -> str:
+    """Return every attribute by name; graphs as their text on one line."""
+    graphs = (a for _, a in sorted(node.attributes.items()) if _is_graph(a))
+    inner = (g for a in graphs for g in (a.as_graphs() if _is_list(a) else [a.as_graph()]))
+    bodies = (" {" + "; ".join(_Printer(True).graph(g, "input")) + "}" for g in inner)
+    return (plain_attributes(node) + "".join(bodies)).strip()
 
 
 def _is_list(attribute: ir.Attr) -> bool:

@@ -12,7 +12,7 @@ from mmc.layout.cut import choose
 from mmc.layout.field import grow
 from mmc.layout.permutation import Perm, inverse
 from mmc.opset import DOMAIN
-from mmc.pass_manager import Pass
+from mmc.pass_manager import Contract, Pass
 
 Seed = tuple[Value, Perm]
 
@@ -26,6 +26,7 @@ class AssignLayout(Pass):
     """
 
     name = "assign-layout"
+    contract = Contract.REASSOCIATES  # a reduction reads its operand in another order
     reach: int = 200
     """Largest number of nodes that a single transpose may be moved across."""
 

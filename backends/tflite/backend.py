@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmc.backends.tflite.describe import program_lines, program_stats
+from mmc.backends.tflite.describe import program_lines, program_stats, program_structure
 from mmc.backends.tflite.emitter import lower, lowered_ops
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
@@ -33,6 +33,7 @@ from mmc.target import Target
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
+    from mmc.structure import Structure
 
 CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
 RESOLVE = (FoldConstants(), UnrollLoops(), ResolveSequences(), EliminateDeadCode())
@@ -101,6 +102,11 @@ class TfliteBackend:
     def stats(program: Program) -> dict[str, object]:
         """Return counts and sizes."""
         return program_stats(program)
+
+    @staticmethod
+    def structure(program: Program) -> Structure:
+        """Return the operators and what connects them."""
+        return program_structure(program)
 
     @staticmethod
     def inner_values(program: Program) -> list[str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from .program import Program
+from mmc.structure import Op, Structure
+from mmc.values import digest
+
+from .program import Program, Tensor
 
 
 def program_lines(program: Program) -> Iterator[str]:
@@ -45,3 +48,44 @@ def program_stats(program: Program) -> dict[str, object]:
         "weights": len(constants),
         "weight_bytes": sum(c.nbytes for c in constants),
     }
+
+
+def program_structure(program: Program) -> Structure:
+    """Return the operators and what connects them."""
+    tensors = program.tensors
+    constants = {
+        i: f"{kind_of(t)} {digest(t.data)[:12]}"
+        for i, t in enumerate(tensors)
+        if t.data is not None
+    }
+    found = Structure(
+        inputs=[tensors[i].name for _, i in program.inputs],
+        outputs=[tensors[i].name for _, i in program.outputs],
+        types={t.name: kind_of(t) for t in tensors},
+        constants={tensors[i].name: text for i, text in constants.items()},
+    )
+    for op in program.operators:
+        found.ops.append(
+            Op(
+                op.code,
+                tensors[op.outputs[0]].name if op.outputs else op.code,
+                tuple(tensors[i].name if i >= 0 else "" for i in op.inputs),
+                tuple(tensors[i].name for i in op.outputs),
+                options_text(op.options),
+                op.sources,
+                tuple(constants[i] for i in op.inputs if i in constants),
+            )
+        )
+    return found
+
+
+def options_text(options: object | None) -> str:
+    """Return the options of an operator, by name."""
+    shown = sorted((name, value) for name, value in vars(options).items()) if options else ()
+    return " ".join(f"{name}={value}" for name, value in shown)
+
+
+def kind_of(tensor: Tensor) -> str:
+    """Return a tensor's type and shape."""
+    scales = "" if tensor.quantization is None else f" x{tensor.quantization.scale.size}"
+    return f"{tensor.dtype.lower()}[{','.join(map(str, tensor.shape))}]{scales}"

@@ -1,4 +1,4 @@
-"""The instrument behind `--check` and `--check-layers`: every pass is compared with its contract."""
+"""The instrument behind `--check` and `--check-layers`: does every pass keep its contract?"""
 
 from __future__ import annotations
 

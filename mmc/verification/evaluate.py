@@ -68,12 +68,24 @@ def compare(name: str, reference: Array, actual: Array) -> Comparison:
     """
     if reference.shape != actual.shape:
         raise ValueError(f"{name!r} has shape {actual.shape}, expected {reference.shape}")
+    if same_bits(reference, actual):
+        integer = reference.dtype.kind not in FLOAT_KINDS
+        zero = not np.asarray(reference, np.bool_).any()
+        return Comparison(name, integer, math.inf, 0.0, 0.0, 1.0, zero_reference=zero)
     if reference.dtype.kind not in FLOAT_KINDS and actual.dtype.kind not in FLOAT_KINDS:
         return compare_integers(name, reference, actual)
     ref, act = reference.astype(np.float64), actual.astype(np.float64)
     finite = np.isfinite(ref) & np.isfinite(act)
     same = np.array_equal(ref[~finite], act[~finite], equal_nan=True)
     return figures(name, ref[finite], act[finite], same)
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Say whether the arrays are equal to the last bit: cheap, and true of most inner tensors."""
+    if a.dtype != b.dtype or a.dtype.kind not in "biufV":
+        return False
+    bits = np.dtype(f"u{a.dtype.itemsize}")
+    return np.array_equal(a.view(bits), b.view(bits))
 
 
 def figures(name: str, ref: Array, act: Array, positions_match: bool) -> Comparison:

@@ -27,18 +27,21 @@ def run(
     optimized: bool = False,
     values: Sequence[str] = (),
     threads: int = 2,
+    packed: bool = True,
 ) -> dict[str, Array]:
     """Return the outputs of the ONNX model at `path`, and the named inner `values`.
 
     Args:
         feeds: every input; integers and floats are cast to the declared type if the values survive.
         optimized: let ONNX Runtime optimize, but not fuse quantized weights (that is not exact).
+        packed: let constant weights have kernels of their own. Without, a weight gives the same
+            bits whether it is a constant or computed, as comparing before and after a fold needs.
     Raises:
         EmitError: MMC403 if the feeds do not fit the inputs, MMC405 if ONNX Runtime does not load
             the model, MMC409 if it fails on these feeds.
     """
     try:
-        session = open_session(path, optimized, values, threads)
+        session = open_session(path, optimized, values, threads, packed)
     except Exception as error:  # the runtime raises a dozen unrelated types
         raise EmitError(
             "MMC405", str(path), "ONNX Runtime cannot load the model", why=str(error)
@@ -57,7 +60,11 @@ def run(
 
 
 def open_session(
-    path: str | os.PathLike[str], optimized: bool, values: Sequence[str], threads: int
+    path: str | os.PathLike[str],
+    optimized: bool,
+    values: Sequence[str],
+    threads: int,
+    packed: bool,
 ) -> Any:
     """Return a session on the file; it passes through memory only where it must be rewritten."""
     options = ort.SessionOptions()
@@ -68,6 +75,8 @@ def open_session(
     options.log_severity_level = 4
     options.enable_cpu_mem_arena = False
     options.add_session_config_entry("session.disable_quant_qdq", "1")
+    if not packed:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     source: str | bytes = os.fspath(path)
     if values or has_products(path):
         source = rewritten(path, values)

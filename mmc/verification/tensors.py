@@ -1,4 +1,4 @@
-"""The tensors inside a model: their names, their values on given inputs, in memory-sized batches."""
+"""The tensors inside a model: their names, and their values on given inputs."""
 
 from __future__ import annotations
 
@@ -65,16 +65,30 @@ def run_inner(
     Feeds and outputs are in the axis order that the model had when it was loaded, also after
     a pass let images enter and leave channels last.
     """
-    from mmc.verification.execute import execute
-    from mmc.verification.reference import JOB
-
-    moved = moved_axes(model)
-    given = {n: x.transpose(moved[n]) if n in moved else x for n, x in feeds.items()}
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         path = Path(folder) / "model.onnx"
         save(model, path)
-        made = execute(JOB, path, given, values=list(values), optimized=optimized).outputs
-    return {n: x.transpose(np.argsort(moved[n])) if n in moved else x for n, x in made.items()}
+        return run_file(path, feeds, values, moved_axes(model), optimized=optimized)
+
+
+def run_file(
+    path: Path,
+    feeds: Mapping[str, Array],
+    values: Sequence[str] = (),
+    moved: Mapping[str, list[int]] | None = None,
+    *,
+    optimized: bool = False,
+) -> dict[str, Array]:
+    """Return what `run_inner` does, for a model in a file whose inputs were `moved`."""
+    from mmc.verification.execute import execute
+    from mmc.verification.reference import JOB
+
+    moved = moved or {}
+    given = {n: x.transpose(moved[n]) if n in moved else x for n, x in feeds.items()}
+    run = execute(JOB, path, given, values=list(values), optimized=optimized, packed=False)
+    return {
+        n: x.transpose(np.argsort(moved[n])) if n in moved else x for n, x in run.outputs.items()
+    }
 
 
 def moved_axes(model: Model) -> dict[str, list[int]]:
