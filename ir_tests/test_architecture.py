@@ -62,6 +62,19 @@ def test_passes_know_no_backend() -> None:
             assert not wrong, f"{name} imports {wrong}"
 
 
+def test_quantization_is_mathematics() -> None:
+    """mmc.quant is numpy in, numpy out: neither graphs nor formats nor other parts of mmc."""
+    allowed = {"numpy", "__future__", *sys.stdlib_module_names}
+    for path in sorted((ROOT / "mmc" / "quant").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level <= 1:
+                names = [] if node.level else [node.module or ""]
+            else:
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+                assert not isinstance(node, ast.ImportFrom), f"{path.name} imports its parent"
+            assert {n.partition(".")[0] for n in names} <= allowed, f"{path.name} imports {names}"
+
+
 def test_no_circular_imports() -> None:
     graph = {name: imports(name) - {name, "mmc"} for name in MODULES}
     circles = [sorted(c) for c in nx.strongly_connected_components(nx.DiGraph(graph)) if len(c) > 1]

@@ -1,0 +1,1 @@
+"""Quantization as mathematics on arrays: imports numpy only, knows neither graphs nor formats."""

@@ -1,0 +1,74 @@
+"""What is remembered of activations while samples stream by: bounded memory, one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .grids import Array
+
+BINS = 2048
+
+
+@dataclass
+class Hessian:
+    """The sum of x xᵀ over rows x of K inputs, and how many there were."""
+
+    total: Array
+    count: int = 0
+
+    @classmethod
+    def of_width(cls, width: int) -> Hessian:
+        """Return the empty sum."""
+        return cls(np.zeros((width, width), np.float32))
+
+    def add(self, rows: Array) -> None:
+        """Add (N, K) inputs."""
+        rows = rows.astype(np.float32, copy=False)
+        self.total += rows.T @ rows
+        self.count += len(rows)
+
+
+@dataclass
+class Histogram:
+    """Counts of values between low and high in equal bins; the range doubles as it must.
+
+    Doubling merges neighbours, so the counts are those that a single look at all values gives.
+    """
+
+    low: float = 0.0
+    high: float = 0.0
+    least: float = np.inf
+    most: float = -np.inf
+    counts: Array = field(default_factory=lambda: np.zeros(BINS, np.int64))
+
+    def add(self, values: Array) -> None:
+        """Count values; those that are not finite are left out."""
+        flat = values.reshape(-1)
+        flat = flat if np.isfinite(flat).all() else flat[np.isfinite(flat)]
+        if not flat.size:
+            return
+        least, most = float(flat.min()), float(flat.max())
+        self.least, self.most = min(self.least, least), max(self.most, most)
+        if self.high == self.low:
+            self.low, self.high = least, max(most, least + 1e-12 * max(1.0, abs(least)))
+        while most > self.high:
+            self._double(up=True)
+        while least < self.low:
+            self._double(up=False)
+        self.counts += np.histogram(flat, BINS, (self.low, self.high))[0]
+
+    def _double(self, *, up: bool) -> None:
+        span, merged = self.high - self.low, self.counts.reshape(-1, 2).sum(axis=1)
+        rest = np.zeros_like(merged)
+        if up:
+            self.high, self.counts = self.high + span, np.concatenate([merged, rest])
+        else:
+            self.low, self.counts = self.low - span, np.concatenate([rest, merged])
+
+    @property
+    def centres(self) -> Array:
+        """The middle of every bin."""
+        edges = np.linspace(self.low, self.high, BINS + 1)
+        return (edges[1:] + edges[:-1]) / 2
