@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -121,3 +122,15 @@ def positive(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 4096:
         raise UsageError("MMC003", text, "is no count", fix="give a number from 1 to 4096")
     return int(text)
+
+
+def decibels(text: str) -> float:
+    """Read a level in dB, with or without the unit."""
+    number = text.lower().removesuffix("db").strip()
+    try:
+        level = float(number)
+    except ValueError:
+        level = math.nan
+    if not -1000 < level < 1000:
+        raise UsageError("MMC003", text, "is no level in dB", fix="give a number such as 60")
+    return level

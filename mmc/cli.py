@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from mmc.arguments import Parser
-from mmc.commands import Command, check, compile, later, lists, opt, run, show
+from mmc.commands import Command, bisect, check, compile, later, lists, opt, run, show
 from mmc.diagnostics import MmcError
 from mmc.findings import finding_lines
 
@@ -20,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     opt.COMMAND,
     run.COMMAND,
     show.COMMAND,
+    bisect.COMMAND,
     *lists.COMMANDS,
     *later.COMMANDS,
 )
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 fine, 1 findings, 2 usage or failure."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        args = build_parser().parse_args(arguments)
+        own, check = split_check(arguments)
+        args = build_parser().parse_args(own, argparse.Namespace(check=check))
         code = int(args.run(args))
         sys.stdout.flush()
         return code
@@ -45,6 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:  # no user should ever see a traceback
         return explain(bug(error), as_json="--json" in arguments, full=True)
+
+
+def split_check(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Return what is before and behind `--`, where the command takes a check command there."""
+    takers = {command.name for command in COMMANDS if command.takes_check}
+    if not takers.intersection(arguments[:1]) or "--" not in arguments:
+        return arguments, []
+    place = arguments.index("--")
+    return arguments[:place], arguments[place + 1 :]
 
 
 def explain(error: MmcError, *, as_json: bool, full: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 
 import numpy as np
@@ -68,10 +69,10 @@ def lowered_ops() -> tuple[str, ...]:
     return tuple(sorted(op_type for domain, op_type in LOWERINGS if not domain))
 
 
+@cache
 def _load() -> None:
-    if not LOWERINGS:
-        for module in pkgutil.iter_modules(lowerings.__path__, lowerings.__name__ + "."):
-            import_module(module.name)
+    for module in pkgutil.iter_modules(lowerings.__path__, lowerings.__name__ + "."):
+        import_module(module.name)
 
 
 class Emitter:

@@ -14,10 +14,14 @@ from mmc.arguments import Parser
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand. `group` is the task under which --help lists it."""
+    """A subcommand. `group` is the task under which --help lists it.
+
+    With `takes_check`, what stands behind `--` is a command of the user's: `args.check`.
+    """
 
     name: str
     group: str
     help: str
     configure: Callable[[Parser], None]
     run: Callable[[argparse.Namespace], int]
+    takes_check: bool = False

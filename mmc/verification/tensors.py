@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmc.ir import Model, Value, is_static, save, shape_of
+from mmc.ir import Model, save
 from mmc.naming import FRESH
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
@@ -19,19 +19,9 @@ BATCH_BYTES = 256 << 20
 """How many bytes of inner tensors are asked for in one run, about."""
 
 
-def inner_values(model: Model) -> list[Value]:
-    """Return what the nodes of the main graph compute and somebody named, in order."""
-    return [value for node in model.graph for value in node.outputs if value.name]
-
-
 def inner_names(model: Model) -> list[str]:
-    """Return the names of the computed tensors, in order."""
-    return [str(value.name) for value in inner_values(model)]
-
-
-def is_users(name: str) -> bool:
-    """Say whether the name is the user's, not one that a rewrite made up."""
-    return FRESH not in name
+    """Return the names of what the nodes of the main graph compute, in order."""
+    return [value.name for node in model.graph for value in node.outputs if value.name]
 
 
 def base_name(name: str) -> str:
@@ -39,18 +29,20 @@ def base_name(name: str) -> str:
     return name.partition(FRESH)[0]
 
 
-def batches(values: Iterable[Value], limit: int = BATCH_BYTES) -> Iterator[list[str]]:
-    """Yield the names of the values in groups whose elements fit in about `limit` bytes."""
-    names: list[str] = []
-    size = 0
-    for value in values:
-        names.append(str(value.name))
-        size += 8 * math.prod(shape_of(value)) if is_static(value) else 0
-        if size >= limit:
-            yield names
-            names, size = [], 0
-    if names:
-        yield names
+def batches_of(
+    names: Iterable[str], sizes: Mapping[str, int], limit: int = BATCH_BYTES
+) -> Iterator[list[str]]:
+    """Yield the names in groups of about `limit` bytes, by the sizes that are known."""
+    batch: list[str] = []
+    total = 0
+    for name in names:
+        batch.append(name)
+        total += sizes.get(name, 0)
+        if total >= limit:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def run_inner(

@@ -1,0 +1,269 @@
+"""Find where numbers go wrong: the first pass, then the first tensor and node; or the emission."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from mmc.backends.base import Backend, load_backend, suffix_of
+from mmc.compiler import always, load_fixed
+from mmc.diagnostics import EmitError, LegalityError, UsageError
+from mmc.history import History, State, first_bad
+from mmc.ir import Model
+from mmc.options import CompileOptions
+from mmc.pass_manager import PassManager
+from mmc.suspects import Suspect, Trace, trace
+from mmc.target import load_target
+from mmc.verification import reference
+from mmc.verification.casting import Array
+from mmc.verification.evaluate import Comparison, compare
+from mmc.verification.execute import execute
+from mmc.verification.inputs import draw_inputs
+from mmc.verification.result import FLOOR_SLACK_DB, shortfall
+from mmc.verification.survivors import best
+from mmc.verification.tensors import batches_of, run_file
+from mmc.verification.verify import FLOAT_DB
+
+HOLE = "{}"
+"""What stands for the model's path in a check command."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One model that was tried."""
+
+    what: str
+    good: bool
+    detail: str
+
+
+@dataclass
+class Bisection:
+    """What was found. `guilty` is loading, pass, emission or nothing; `run` counts pass runs."""
+
+    guilty: str = "nothing"
+    run: int = 0
+    passed: str = ""
+    phase: str = ""
+    tensor: Comparison | None = None
+    shortfall: str = ""
+    nodes: list[Suspect] = field(default_factory=list)
+    states: int = 0
+    steps: list[Step] = field(default_factory=list)
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data (mmc.bisection/1)."""
+        data = asdict(self) | {"tensor": self.tensor and self.tensor.to_json()}
+        return {"schema": "mmc.bisection/1", **data}
+
+
+def bisect(
+    source: str | Path,
+    target: str,
+    options: CompileOptions | None = None,
+    *,
+    tolerance_db: float | None = None,
+    command: Sequence[str] = (),
+    seconds: float = 600.0,
+) -> Bisection:
+    """Find the first pass after which a model is wrong, and the tensor and nodes there.
+
+    Args:
+        tolerance_db: least SQNR of every tensor; None: 80 dB, or 10 dB below the rounding floor.
+        command: judges each model instead of numbers: exit code 0 is good, others are bad; `{}`
+            stands for the path of the model, as standard ONNX.
+        seconds: the longest that one call of the command may take.
+    Raises:
+        MmcError: when the model does not load, a pass fails, or `command` has no `{}` (MMC010).
+    """
+    options = options or CompileOptions()
+    if command and not any(HOLE in word for word in command):
+        fix = f"write {HOLE} where the path goes"
+        raise UsageError(
+            "MMC010", shlex.join(command), "does not say where the model goes", fix=fix
+        )
+    where = load_target(target)
+    backend = load_backend(where.backend)(where, options)
+    with tempfile.TemporaryDirectory(prefix="mmc-bisect-") as folder:
+        search = _Search(Path(source), backend, options, Path(folder), suffix_of(where.backend))
+        return search.run(tolerance_db, list(command), seconds)
+
+
+@dataclass
+class _Search:
+    """One bisection and its files."""
+
+    source: Path
+    backend: Backend
+    options: CompileOptions
+    folder: Path
+    suffix: str
+    found: Bisection = field(default_factory=Bisection)
+    feeds: Mapping[str, Array] = field(default_factory=dict)
+    expected: dict[str, Array] = field(default_factory=dict)
+    least: dict[str, float] = field(default_factory=dict)
+
+    def run(self, tolerance_db: float | None, command: list[str], seconds: float) -> Bisection:
+        model, states = self.compile()
+        if not command:
+            self.measure(states[0], tolerance_db)
+        judge = self.numbers if not command else self.judge_by(command, seconds)
+        self.found.states = len(states)
+        bad = first_bad(states, self.tried(judge))
+        lowest = min([FLOAT_DB if tolerance_db is None else tolerance_db, *self.least.values()])
+        if bad is None:
+            if not command:
+                self.emission(model, states[-1], lowest)
+        elif bad == 0:
+            self.found.guilty = "loading"
+        else:
+            self.blame(states[bad], trace(states[bad - 1], states[bad], self.feeds, lowest), lowest)
+        return self.found
+
+    def compile(self) -> tuple[Model, list[State]]:
+        """Run every pass, keeping the states on disk; draw inputs unless some are given."""
+        history = History(self.folder)
+        model = load_fixed(self.source, self.options)
+        self.feeds = self.options.inputs or draw_inputs(model, self.options.seed)
+        watchers = (history, *always(self.source, self.options))
+        PassManager(self.backend.phases(), watchers).run(model)
+        return model, history.states
+
+    def measure(self, loaded: State, tolerance_db: float | None) -> None:
+        """Run the original (else the model as loaded), and see what rounding alone does."""
+        given = {**self.feeds, **self.options.constants}
+        try:
+            self.expected = execute(reference.JOB, self.source, given).outputs
+        except EmitError as error:
+            self.found.note = f"the original does not run ({error.diagnostics[0].what}): "
+            self.found.note += "the model as mmc loaded it is the reference"
+            self.expected = run_file(loaded.path, self.feeds)
+        moved = {}
+        if tolerance_db is None:
+            try:
+                moved = run_file(loaded.path, self.feeds, optimized=True)
+            except EmitError:  # then no floor is known
+                self.found.note += "; no rounding floor is known" if self.found.note else ""
+        for name, value in self.expected.items():
+            floor = compare(name, value, moved.get(name, value)).level_db - FLOOR_SLACK_DB
+            self.least[name] = FLOAT_DB if tolerance_db is None else tolerance_db
+            self.least[name] = min(self.least[name], floor) if isfinite(floor) else self.least[name]
+
+    def tried(self, judge: Callable[[State], str]) -> Callable[[State], bool]:
+        """Return the judge as a predicate that keeps a record; a state is judged once."""
+        known: dict[int, bool] = {}
+
+        def good(state: State) -> bool:
+            if state.run not in known:
+                detail = judge(state)
+                known[state.run] = not detail
+                self.found.steps.append(Step(f"after {state}", not detail, detail))
+            return known[state.run]
+
+        return good
+
+    def numbers(self, state: State) -> str:
+        """Return what is wrong with the outputs of a state; "" if nothing."""
+        try:
+            outputs = run_file(state.path, self.feeds, (), state.moved)
+        except EmitError as error:
+            return str(error.diagnostics[0].what)
+        return "; ".join(filter(None, (self.wrong(n, outputs.get(n)) for n in self.expected)))
+
+    def wrong(self, name: str, actual: Array | None) -> str:
+        if actual is None or actual.shape != self.expected[name].shape:
+            return f"output {name!r} is missing or has another shape"
+        found, least = compare(name, self.expected[name], actual), self.least[name]
+        return "" if found.passes(least) else f"output {name!r}: {shortfall(found, least)}"
+
+    def judge_by(self, command: list[str], seconds: float) -> Callable[[State], str]:
+        def judge(state: State) -> str:
+            path = standard(state.path)
+            words = [word.replace(HOLE, str(path)) for word in command]
+            return run_command(words, seconds)
+
+        return judge
+
+    def blame(self, state: State, found: Trace, least: float) -> None:
+        """Say which pass, tensor and nodes it was."""
+        self.found.guilty = "pass"
+        self.found.run, self.found.passed, self.found.phase = state.run, state.passed, state.phase
+        self.found.tensor, self.found.nodes = found.tensor, found.nodes
+        self.found.shortfall = shortfall(found.tensor, least) if found.tensor else ""
+
+    def emission(self, model: Model, final: State, least: float) -> None:
+        """Compare the artifact with the last state: its outputs, and then tensor by tensor."""
+        artifact = self.folder / f"artifact{self.suffix}"
+        try:
+            program = self.backend.lower(model)
+            self.backend.write(program, artifact)
+        except LegalityError as error:
+            self.found.note = f"no artifact: {error.diagnostics[0].where}: "
+            self.found.note += error.diagnostics[0].what
+            return
+        structure = self.backend.structure(program)
+        makers = {name: op for op in structure.ops for name in op.outputs}
+        inner = self.backend.inner_values(program)
+        for names in batches_of(inner, dict.fromkeys(inner, 1 << 20)):
+            wrong = self.first_wrong(artifact, final, names, least)
+            if wrong is not None:
+                op = makers.get(wrong.name)
+                self.found.guilty, self.found.tensor = "emission", wrong
+                self.found.shortfall = shortfall(wrong, least)
+                self.found.nodes = [Suspect(op.name, op.kind, "", op.sources)] if op else []
+                break
+        good = self.found.guilty == "nothing"
+        self.found.steps.append(Step("the artifact", good, self.found.shortfall))
+
+    def first_wrong(
+        self, artifact: Path, final: State, names: list[str], least: float
+    ) -> Comparison | None:
+        given = {
+            n: x.transpose(final.moved[n]) if n in final.moved else x for n, x in self.feeds.items()
+        }
+        actual = execute(self.backend.job, artifact, given, values=names).outputs
+        expected = execute(reference.JOB, final.path, given, values=names).outputs
+        order = [*names, *(n for n in self.expected if n not in names)]
+        for name in (n for n in order if n in actual and n in expected):
+            found = best(name, expected[name], actual[name])
+            if found is not None and not found.passes(least):
+                return found
+        return None
+
+
+def standard(path: Path) -> Path:
+    """Write a state without mmc's functions next to it, so that every tool can read it."""
+    import onnx
+    from onnx.inliner import inline_local_functions
+
+    proto = onnx.load(path, load_external_data=False)
+    target = path.with_name(f"{path.stem}-standard.onnx")
+    inlined = inline_local_functions(proto) if proto.functions else proto
+    target.write_bytes(inlined.SerializeToString(deterministic=True))
+    return target
+
+
+def run_command(words: list[str], seconds: float) -> str:
+    """Run a check; returns "" if it exits with 0, else what happened.
+
+    Raises:
+        UsageError: MMC010 if it cannot be started.
+    """
+    try:
+        done = subprocess.run(words, capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        return f"took longer than {seconds:g} s"
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError("MMC010", words[0], "cannot be started", why=why) from error
+    if not done.returncode:
+        return ""
+    last = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()[-1:]
+    return f"exit code {done.returncode}" + "".join(f": {line}" for line in last)
