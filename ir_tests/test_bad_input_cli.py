@@ -87,7 +87,7 @@ def test_options(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 COMMANDS = {
     "nothing": ("MMC003", ()),
     "unknown command": ("MMC003", ("compyle",)),
-    "later command": ("MMC002", ("bisect", "a", "--b")),
+    "later command": ("MMC002", ("distill", "a", "--b")),
     "later verify": ("MMC002", ("targets", "verify", "hexagon_v73")),
     "unknown target": ("MMC200", ("compile", str(PNET), "--target", "hexagon_v7")),
     "later target": ("MMC209", ("compile", str(PNET), "--target", "ane_ios18")),

@@ -87,6 +87,15 @@ def _save(
         raise EmitError("MMC401", str(target), "cannot be written", why=reason) from error
 
 
+def save_proto(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
+    """Write a protobuf as it is; raises EmitError (MMC401)."""
+    try:
+        with replacing(Path(path)) as file:
+            file.write(proto.SerializeToString(deterministic=True))
+    except (OSError, ValueError) as error:  # ValueError: beyond protobuf's 2 GB
+        raise EmitError("MMC401", str(path), "cannot be written", why=str(error)) from error
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the place of `path` when the block ends without an error."""

@@ -96,6 +96,19 @@ def _placeholder(name: str, array: Array) -> onnx.TensorProto:
     return proto
 
 
+def read_proto(path: str | os.PathLike[str]) -> onnx.ModelProto:
+    """Return the model as its file has it, weights in memory; checked, but not converted.
+
+    Raises:
+        ModelError: MMC101 to MMC112.
+    """
+    file = Path(path)
+    proto = _read(file)
+    checks.check_model(proto)
+    check_data(proto, file)
+    return onnx.load(file)
+
+
 def _read(path: Path) -> onnx.ModelProto:
     """Return the file's ModelProto without its large tensors (MMC101, MMC102, MMC103)."""
     checks.check_file(path)
