@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mmc.ir import Model
     from mmc.options import CompileOptions
     from mmc.pass_manager import Phase
+    from mmc.schedule import Schedule
     from mmc.structure import Structure
     from mmc.target import Target
 
@@ -39,6 +40,9 @@ class Backend(Protocol):
 
     def lower(self, model: Model) -> Any:
         """Return the program; raises LegalityError with every node that cannot be lowered."""
+
+    def schedule(self, program: Any) -> Schedule | None:
+        """Put the operators into the order that needs least memory; None if order has no effect."""
 
     def count(self, program: Any) -> dict[str, int]:
         """Count the emitted operators by kind, most frequent first."""

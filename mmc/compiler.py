@@ -24,6 +24,7 @@ from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
+    from mmc.schedule import Schedule
     from mmc.verification.result import VerifyResult
 
 
@@ -49,6 +50,7 @@ class CompileResult:
     stages: list[Stage] = field(default_factory=list)
     ops: dict[str, int] = field(default_factory=dict)
     nodes_before: int = 0
+    memory: Schedule | None = None
     verification: VerifyResult | None = None
 
     @contextmanager
@@ -154,6 +156,8 @@ def _to_program(
     with result.stage("lower"):
         program = backend.lower(model)
         result.ops = backend.count(program)
+    with result.stage("schedule"):
+        result.memory = backend.schedule(program)
     with result.stage("check"):
         result.diagnostics += backend.check(program)
     return model, program

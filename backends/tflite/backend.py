@@ -33,6 +33,7 @@ from mmc.target import Target
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
+    from mmc.schedule import Schedule
     from mmc.structure import Structure
 
 CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
@@ -69,6 +70,12 @@ class TfliteBackend:
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""
         return lower(model, keep_int64=self.options.keep_int64 or self.target.name == "cpu")
+
+    def schedule(self, program: Program) -> Schedule:
+        """Put the operators into the order that needs the least memory for activations."""
+        from mmc.backends.tflite.memory import reorder
+
+        return reorder(program)
 
     def count(self, program: Program) -> dict[str, int]:
         """Count the emitted operators by code, most frequent first."""

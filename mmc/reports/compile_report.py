@@ -12,6 +12,7 @@ from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
 if TYPE_CHECKING:
     from mmc.compiler import CompileResult
     from mmc.options import CompileOptions
+    from mmc.schedule import Schedule
     from mmc.verification.evaluate import Comparison
     from mmc.verification.result import VerifyResult
 
@@ -35,6 +36,24 @@ class Operators:
     kinds: dict[str, int]
     transposes: int
     on_npu: int | None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the activations need in the order of the artifact, and in that of the model.
+
+    `peak_bytes` are in use at once; they lie in a block of `arena_bytes`. With the same sharing of
+    memory (`in_place` operators overwrite an input, `aliases` show one) no order has a peak below
+    `lower_bound_bytes`.
+    """
+
+    peak_bytes: int
+    arena_bytes: int
+    lower_bound_bytes: int
+    peak_bytes_before: int
+    arena_bytes_before: int
+    in_place: int
+    aliases: int
 
 
 @dataclass(frozen=True)
@@ -124,6 +143,7 @@ class CompileReport:
     options: dict[str, Any]
     artifact: File | None
     operators: Operators
+    memory: Memory | None
     verification: Verification | None
     stages: list[Stage] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
@@ -148,6 +168,7 @@ class CompileReport:
             options=options_json(options),
             artifact=File(str(result.artifact), result.bytes) if made else None,
             operators=operators(result),
+            memory=memory(result.memory) if result.memory else None,
             verification=verification(result.verification) if result.verification else None,
             stages=[Stage(**vars(s)) for s in result.stages],
             passes=[PassRun(**vars(p)) for p in result.passes],
@@ -176,6 +197,20 @@ def operators(result: CompileResult) -> Operators:
     on_npu = total - off if result.target.runs_on == "npu" and total else None
     transposes = result.ops.get("TRANSPOSE", 0)
     return Operators(result.nodes_before, total, dict(result.ops), transposes, on_npu)
+
+
+def memory(found: Schedule) -> Memory:
+    """Return what the activations need."""
+    before, after = found.before, found.after
+    return Memory(
+        after.peak_bytes,
+        after.arena_bytes,
+        after.lower_bound,
+        before.peak_bytes,
+        before.arena_bytes,
+        after.in_place,
+        after.aliases,
+    )
 
 
 def verification(found: VerifyResult) -> Verification:

@@ -16,7 +16,7 @@ from mmc.findings import finding_lines, printable
 
 if TYPE_CHECKING:
     from mmc.pass_manager import PassRecord
-    from mmc.reports.compile_report import CompileReport, Difference, PassRun, Verification
+    from mmc.reports.compile_report import CompileReport, Difference, Memory, PassRun, Verification
 
 KINDS_SHOWN = 5
 OUTPUTS_SHOWN = 6
@@ -59,11 +59,25 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     if operators.on_npu is not None:
         share = 100 * operators.on_npu / operators.after
         yield "on the NPU", f"{operators.on_npu} of {operators.after} operators ({share:.0f} %)"
+    if report.memory:
+        yield from memory_rows(report.memory)
     if report.verification:
         yield from verification_rows(report.verification)
     else:
         yield "verified", "no (--no-verify)"
     yield from cost_rows(report)
+
+
+def memory_rows(found: Memory) -> Iterable[tuple[str, str]]:
+    """Yield what the activations need, and what another order saved."""
+    peak, bound = found.peak_bytes, found.lower_bound_bytes
+    least = "the least possible" if peak == bound else f"at least {megabytes(bound)}"
+    saved = ""
+    if peak < found.peak_bytes_before:
+        saved = f"; {megabytes(found.peak_bytes_before)} before scheduling"
+    yield "activations", f"{megabytes(peak)} at once ({least}{saved})"
+    shared = f"{found.in_place} operators in place, {found.aliases} as views"
+    yield "", f"arena {megabytes(found.arena_bytes)}, {shared}"
 
 
 def verification_rows(found: Verification) -> Iterable[tuple[str, str]]:
