@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from mmc.instruments import Verify
-from mmc.ir import Model, constant, parse, print_ir, shape_of
+from mmc.interpret import evaluate
+from mmc.ir import Array, Model, Node, constant, parse, print_ir, shape_of
 from mmc.pass_manager import PassManager
+from mmc.passes import fold_constants
 from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.fold_constants import FoldConstants
@@ -189,3 +192,24 @@ def test_cpu_time_per_node_does_not_grow_with_the_model() -> None:
 
     seconds(100)
     assert seconds(1600) < 16 * (seconds(200) + 0.01)  # 8 times the nodes; quadratic would be 64
+
+
+def test_large_results_are_computed_only_for_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain too large to write down costs nothing, unless what is small depends on it."""
+    computed: list[str] = []
+
+    def counting(node: Node, inputs: Sequence[Array | None]) -> tuple[Array, ...] | None:
+        computed.append(node.op_type)
+        return evaluate(node, inputs)
+
+    monkeypatch.setattr(fold_constants, "evaluate", counting)
+    text = """g (float[65536] x) => (float[65536] y%s) {
+        e = Expand(one, size)  n = Neg(e)  y = Add(x, n) %s }"""
+    weights = {"one": np.ones(1, np.float32), "size": [65536]}
+    assert fold(model_of(text % ("", ""), **weights)) == 0
+    assert computed == []
+    asked = text % (", float[1] z", "z = Slice(n, from, to)")
+    model = model_of(asked, **weights, **{"from": [7], "to": [8]})
+    assert fold(model) == 1
+    assert set(computed) == {"Slice", "Neg", "Expand"}
+    assert constant(model.graph.outputs[1].producer().inputs[0]) == -1

@@ -7,7 +7,7 @@ import pytest
 
 from mmc.ir import Array, Model, parse
 from mmc.passes.assign_layout import AssignLayout
-from mmc.passes.rules.integer_weights import cast_of_integer_weight
+from mmc.passes.rules.integer_weights import cast_of_integer_weight, scaled_integer_weight
 from mmc.passes.rules.keys import keep_last_axis_of_keys
 from mmc.pattern import apply_rules
 from mmc.shapes import infer
@@ -52,4 +52,21 @@ def test_integer_weights_become_float(dtype: str, to: int, expected: int) -> Non
     feeds = {"x": np.arange(3).astype({"float": "float32"}.get(kind, kind))}
     before = run_model(model, feeds)["y"]
     assert apply_rules(model, [cast_of_integer_weight]) == expected
+    assert np.array_equal(run_model(model, feeds)["y"], before)
+
+
+@pytest.mark.parametrize(("scale", "expected"), [((1, 3), 1), ((), 1), ((2, 2, 3), 0)])
+def test_scaled_integer_weights_become_float_at_once(scale: tuple[int, ...], expected: int) -> None:
+    rank = "2,2,3" if len(scale) == 3 else "2,3"
+    text = f" g (float[2,3] x) => (float[{rank}] y) {{ c = Cast <to = 1> (w)  m = Mul(c, s) "
+    rng = np.random.default_rng(0)
+    model = model_of(
+        text + " y = Add(x, m) }",
+        w=rng.integers(-127, 127, (2, 3)).astype(np.int8),
+        s=rng.random(scale, np.float32),
+    )
+    feeds = {"x": rng.random((2, 3), np.float32)}
+    before = run_model(model, feeds)["y"]
+    assert apply_rules(model, [cast_of_integer_weight]) == 0
+    assert apply_rules(model, [scaled_integer_weight]) == expected
     assert np.array_equal(run_model(model, feeds)["y"], before)

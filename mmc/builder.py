@@ -61,7 +61,7 @@ class Builder:
         if isinstance(value, float):
             value = np.float32(value)
         array = np.asarray(value)
-        return self.tape.initializer(ir.tensor(array), name=f"new_{len(self.tape.initializers)}")
+        return self.tape.initializer(ir.Tensor(array), name=f"new_{len(self.tape.initializers)}")
 
 
 def detach(nodes: Iterable[Node]) -> None:

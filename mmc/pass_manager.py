@@ -104,15 +104,26 @@ class PassManager:
         self.instruments = tuple(instruments)
 
     def run(self, model: Model) -> list[PassRecord]:
-        """Run every phase; returns one record per pass run."""
+        """Run every phase; returns one record per pass run.
+
+        A pass that found nothing to do is not asked again until another has changed the model.
+        """
         records: list[PassRecord] = []
+        settled: set[Pass] = set()
         for instrument in self.instruments:
             instrument.start(model)
         for phase in self.phases:
             for _ in range(phase.max_rounds):
-                round_records = [self._run_pass(p, phase, model) for p in phase.passes]
-                records += round_records
-                if not any(r.changes for r in round_records):
+                changed = False
+                for p in phase.passes:
+                    if p in settled:
+                        continue
+                    records.append(self._run_pass(p, phase, model))
+                    if records[-1].changes:
+                        changed, settled = True, set()
+                    else:
+                        settled.add(p)
+                if not changed:
                     break
         return records
 

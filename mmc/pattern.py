@@ -24,6 +24,7 @@ from mmc.matching import (
     const,
     either,
     match,
+    may_match,
     maybe,
     mmc_op,
     op,
@@ -112,6 +113,8 @@ class _Rewriter:
             if node.graph is not self.model.graph:  # removed, or inside a branch
                 continue
             for rule in self.rules.get((node.domain, node.op_type), ()):
+                if self.explain is None and not may_match(rule.pattern, node):
+                    continue
                 touched = self.try_rule(rule, node)
                 if touched is not None:
                     changes += 1

@@ -25,7 +25,9 @@ def constant(value: ir.Value | None) -> Array | None:
     """Return the array of a constant value (read-only when it lives in a file), else None."""
     if value is None:
         return None
-    tensor = ir.convenience.get_const_tensor(value)
+    tensor = value.const_value
+    if tensor is None and value.producer() is not None:
+        tensor = ir.convenience.get_const_tensor(value)  # of a Constant node
     return None if tensor is None else tensor.numpy()
 
 

@@ -61,7 +61,8 @@ def _operand(value: Value | None) -> tuple[Any, ...]:
 
 
 def _content(array: Array) -> tuple[Any, ...]:
-    return array.dtype.name, array.shape, digest(array)
+    data = array.tobytes() if array.nbytes <= SMALL and array.dtype != object else digest(array)
+    return array.dtype, array.shape, data
 
 
 def _merge(keep: Node, node: Node) -> bool:

@@ -27,6 +27,9 @@ from mmc.pass_manager import Pass
 from mmc.passes.inline_if import inline_branch
 from mmc.shapes import infer_node
 
+DEEPEST = 50
+"""More large results than these in a row are computed one by one, not when the last is asked."""
+
 
 @dataclass(frozen=True)
 class FoldConstants(Pass):
@@ -59,6 +62,8 @@ class _Sweep:
     changes: int = 0
     known: dict[Value, Array] = field(default_factory=dict)  # computed, too large to write down
     held: int = 0
+    later: dict[Value, tuple[Node, int]] = field(default_factory=dict)
+    """Too large to write down, computed when a small result asks; and how many more that takes."""
     changed: set[Value] = field(default_factory=set)
 
     def visit(self, node: Node) -> None:
@@ -92,7 +97,18 @@ class _Sweep:
         if value is None:
             return None
         found = self.known.get(value)
+        if found is None and value in self.later and self.held <= self.options.max_bytes:
+            node, _ = self.later[value]
+            results = self.evaluate(node)
+            if results is None:
+                return None
+            self.hold(zip(node.outputs, results, strict=True))
+            found = results[value.index() or 0]
         return constant(value) if found is None else found
+
+    def is_known(self, value: Value | None) -> bool:
+        """Say whether `value` has an answer, or would have; nothing is computed."""
+        return value in self.known or value in self.later or constant(value) is not None
 
     def compute(self, node: Node) -> tuple[Array, ...] | None:
         """Return the results of a node if they are known now and of bearable size."""
@@ -104,10 +120,22 @@ class _Sweep:
             return None
         if node.op_type == "Identity" and node.outputs[0].is_graph_output():
             return None
+        if not all(v is None or self.is_known(v) for v in node.inputs):
+            return None
+        size = sum(_bytes(v) for v in node.outputs)
+        if size > self.options.max_bytes:
+            return None
+        depth = 1 + max((self.later[v][1] for v in node.inputs if v in self.later), default=0)
+        large = size - sum(_freed(node)) > self.options.max_growth_bytes
+        if large and depth <= DEEPEST:
+            self.later.update((v, (node, depth)) for v in node.outputs)
+            return None
+        return self.evaluate(node)
+
+    def evaluate(self, node: Node) -> tuple[Array, ...] | None:
+        """Return the results of a node of known operands, None if ONNX does not allow them."""
         inputs = [self.value(v) for v in node.inputs]
         if any(x is None and v is not None for x, v in zip(inputs, node.inputs, strict=True)):
-            return None
-        if sum(_bytes(v) for v in node.outputs) > self.options.max_bytes:
             return None
         try:
             found = evaluate(node, inputs)
@@ -120,15 +148,28 @@ class _Sweep:
         used = [(v, x) for v, x in zip(node.outputs, results, strict=True) if _is_used(v)]
         grown = sum(x.nbytes for _, x in used) - sum(_freed(node))
         if grown > self.options.max_growth_bytes:
-            self.held += sum(x.nbytes for _, x in used)
-            if self.held <= self.options.max_bytes:
-                self.known.update(used)
+            self.hold(used)
             return
         for value, data in used:
             self.replace(node, value, data)
         if not any(_is_used(v) for v in node.outputs):
-            self.graph.remove(node, safe=True)
+            self.remove(node)
         self.changes += 1
+
+    def remove(self, node: Node) -> None:
+        """Remove the node, and at once the constants that only it read: they may be large."""
+        read = dict.fromkeys(v for v in node.inputs if v is not None and v.is_initializer())
+        self.graph.remove(node, safe=True)
+        for value in read:
+            if not _is_used(value) and value.name in self.graph.initializers:
+                del self.graph.initializers[value.name]
+
+    def hold(self, results: Iterable[tuple[Value, Array]]) -> None:
+        """Remember results that are not written down, while there is room."""
+        kept = [(v, x) for v, x in results if _is_used(v)]
+        self.held += sum(x.nbytes for _, x in kept)
+        if self.held <= self.options.max_bytes:
+            self.known.update(kept)
 
     def replace(self, node: Node, old: Value, data: Array) -> None:
         """Let a new initializer stand for `old`; an output of the model stays an Identity of it."""
@@ -163,7 +204,7 @@ def _shape(node: Node) -> tuple[Array, ...] | None:
 
 
 def _initializer(data: Array, name: str) -> Value:
-    tensor = ir.tensor(np.asarray(data), name=name)
+    tensor = ir.Tensor(np.asarray(data), name=name)
     return Value(
         name=name, shape=Shape(data.shape), type=TensorType(tensor.dtype), const_value=tensor
     )

@@ -147,7 +147,7 @@ class _Adoption:
             name=name,
             shape=ir.Shape(array.shape),
             type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
-            const_value=ir.tensor(array, name=name),
+            const_value=ir.Tensor(array, name=name),
         )
         self.graph.register_initializer(value)
         return value

@@ -119,7 +119,8 @@ def dequantized(n: Node, parts: list[Array | None]) -> Array:
     values = q.astype(np.float32)
     if zero is not None:
         values -= spreads[1].astype(np.float32)
-    return (values * spreads[0].astype(np.float32)).astype(dtype_of(n.outputs[0]))
+    values *= spreads[0].astype(np.float32)
+    return values.astype(dtype_of(n.outputs[0]), copy=False)
 
 
 def _spread_array(p: Array, q: Array, axis: int, block: int) -> Array:
