@@ -161,8 +161,8 @@ class _Sweep:
         read = dict.fromkeys(v for v in node.inputs if v is not None and v.is_initializer())
         self.graph.remove(node, safe=True)
         for value in read:
-            if not _is_used(value) and value.name in self.graph.initializers:
-                del self.graph.initializers[value.name]
+            if not _is_used(value):
+                self.graph.initializers.pop(value.name or "", None)
 
     def hold(self, results: Iterable[tuple[Value, Array]]) -> None:
         """Remember results that are not written down, while there is room."""
