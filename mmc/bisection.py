@@ -121,6 +121,8 @@ class _Search:
         if bad is None:
             if not command:
                 self.emission(model, states[-1], lowest)
+            if not command and self.found.guilty == "nothing":
+                self.hidden(states, FLOAT_DB if tolerance_db is None else tolerance_db)
         elif bad == 0:
             self.found.guilty = "loading"
         else:
@@ -190,6 +192,31 @@ class _Search:
             return run_command(words, seconds)
 
         return judge
+
+    def hidden(self, states: list[State], least: float) -> None:
+        """Look for an inner tensor that a pass broke although the outputs do not tell."""
+        last = trace(states[0], states[-1], self.feeds, least)
+        if last.tensor is None:
+            return
+        name = last.tensor.name
+        expected = run_file(states[0].path, self.feeds, [name])[name]
+        try:
+            moved = run_file(states[0].path, self.feeds, [name], optimized=True)[name]
+            least = min(least, compare(name, expected, moved).level_db - FLOOR_SLACK_DB)
+        except EmitError:  # then no floor is known
+            pass
+
+        def judge(state: State) -> str:
+            actual = run_file(state.path, self.feeds, [name], state.moved).get(name)
+            if actual is None or actual.shape != expected.shape:
+                return ""
+            found = compare(name, expected, actual)
+            return "" if found.passes(least) else f"tensor {name!r}: {shortfall(found, least)}"
+
+        bad = first_bad(states, self.tried(judge))
+        if bad:
+            self.found.note = "the outputs do not show it on these inputs"
+            self.blame(states[bad], trace(states[bad - 1], states[bad], self.feeds, least), least)
 
     def blame(self, state: State, found: Trace, least: float) -> None:
         """Say which pass, tensor and nodes it was."""

@@ -10,7 +10,19 @@ import traceback
 from collections.abc import Sequence
 
 from mmc.arguments import Parser
-from mmc.commands import Command, bisect, check, compile, extract, later, lists, opt, run, show
+from mmc.commands import (
+    Command,
+    bisect,
+    check,
+    compile,
+    diff,
+    extract,
+    later,
+    lists,
+    opt,
+    run,
+    show,
+)
 from mmc.diagnostics import MmcError
 from mmc.findings import finding_lines
 
@@ -21,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
     run.COMMAND,
     show.COMMAND,
     bisect.COMMAND,
+    diff.COMMAND,
     extract.COMMAND,
     *lists.COMMANDS,
     *later.COMMANDS,

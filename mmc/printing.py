@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from mmc.values import digest, sources, tensor_digest
+from mmc.values import digest, schema_of, sources, tensor_digest
 
 
 def print_ir(model: ir.Model, digests: bool = False) -> str:
@@ -94,6 +95,19 @@ def attributes_text(node: ir.Node) -> str:
     inner = (g for a in graphs for g in (a.as_graphs() if _is_list(a) else [a.as_graph()]))
     bodies = (" {" + "; ".join(_Printer(True).graph(g, "input")) + "}" for g in inner)
     return (plain_attributes(node) + "".join(bodies)).strip()
+
+
+@cache
+def default_texts(domain: str, op_type: str) -> dict[str, str]:
+    """Return the text of every attribute that has a default."""
+    schema = schema_of(domain, op_type)
+    given = schema.attributes.items() if schema else ()
+    defaults = (
+        (n, ir.serde.deserialize_attribute(a.default_value))
+        for n, a in given
+        if a.default_value.name
+    )
+    return {name: _text(attribute) for name, attribute in defaults}
 
 
 def _is_list(attribute: ir.Attr) -> bool:

@@ -101,12 +101,25 @@ def structure_of(model: Model) -> Structure:
                 node.name or "",
                 tuple("" if v is None else str(v.name) for v in node.inputs),
                 tuple(v.name or "" for v in node.outputs),
-                attributes_text(node),
+                significant(node.domain, node.op_type, attributes_text(node)),
                 sources(node),
                 tuple(constant(v) for v in node.inputs if v is not None and v.is_initializer()),
             )
         )
     return found
+
+
+ATTRIBUTE = re.compile(r'(\w+)=("[^"]*"|\S+)')
+
+
+def significant(domain: str, op_type: str, attributes: str) -> str:
+    """Return the attributes without those that only say what the operator's default is."""
+    from mmc.printing import default_texts
+
+    plain, brace, graphs = attributes.partition("{")
+    defaults = default_texts(domain, op_type)
+    kept = [f"{n}={v}" for n, v in ATTRIBUTE.findall(plain) if defaults.get(n) != v]
+    return " ".join(kept) + brace + graphs
 
 
 VALUE = re.compile(r"(%\d+): ([^ ]+)")
@@ -152,7 +165,8 @@ def _read_line(line: str, found: Structure) -> bool:
     inputs = tuple("" if name == "_" else name for name in call["inputs"].split(", ") if name)
     constants = tuple(found.constants[name] for name in inputs if name in found.constants)
     origin = tuple(call["from"].split(", ")) if call["from"] else ()
-    attributes = call["attributes"].strip()
+    domain, _, op_type = call["kind"].rpartition(".")
+    attributes = significant(domain, op_type, call["attributes"].strip())
     name = origin[0] if origin else results[0]
     found.ops.append(Op(call["kind"], name, inputs, tuple(results), attributes, origin, constants))
     return True

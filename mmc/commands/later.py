@@ -8,7 +8,7 @@ from mmc.arguments import Parser, not_yet
 from mmc.commands import Command
 
 NAMES = (
-    "cost diff reduce quantize sensitivity bench prune distill search deploy monitor doctor"
+    "cost reduce quantize sensitivity bench prune distill search deploy monitor doctor"
 ).split()
 
 
