@@ -82,13 +82,13 @@ def cut(graph: Graph) -> list[range]:
     return [range(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
 
 
-def windows(graph: Graph, most: int) -> list[range]:
-    """Return the ranges of `cut`, those of more than `most` operators cut in place."""
-    return [
-        range(start, min(start + most, ops.stop))
-        for ops in cut(graph)
-        for start in range(ops.start, ops.stop, most)
-    ]
+def windows(graph: Graph, most: int, window: int) -> list[range]:
+    """Return the ranges of `cut`, those of more than `most` operators cut into windows."""
+    found = []
+    for ops in cut(graph):
+        step = len(ops) if len(ops) <= most else window
+        found += [range(s, min(s + step, ops.stop)) for s in range(ops.start, ops.stop, step)]
+    return found
 
 
 def pieces(graph: Graph, storage: Storage, ranges: Iterable[range]) -> Iterator[Piece]:
