@@ -3,7 +3,9 @@
     python benchmarks/peers.py --peer /path/to/onnx2tf [--repeat 3] [--docs docs/peers.md] [NAME...]
 
 Each golden model is compiled by both in turns (A B A B); CPU seconds are those of the process and
-its children, medians over the turns. Both write float32 with channels-last inputs. Operators are
+its children, medians over the turns. Peak memory cannot show less than this driver itself holds
+when it starts a child (the system counts from there). Both write float32 with channels-last
+inputs. Operators are
 counted with our own reader; the error is against ONNX Runtime with its optimizer off on the golden
 sample, relative to the output's largest magnitude. Latency is CPU time on one thread (XNNPACK), of
 the artifact for the processor, both loaded at once and run in turns.
@@ -134,11 +136,18 @@ def compare(name: str, peer: str, repeat: int, folder: Path) -> str:
             side.error = error(artifact, side.program, sample, wanted)
     artifacts = [artifact for _, artifact in commands]
     runnable = all(np.isfinite(side.error) for side in sides)
-    ratio = f"{paired(artifacts[0], artifacts[1]).ratio:.2f}" if runnable else "-"
-    return line(name, sides, ratio)
+    return line(name, sides, latency(artifacts[0], artifacts[1]) if runnable else "-")
 
 
-def line(name: str, sides: tuple[Side, Side], latency: str) -> str:
+def latency(mine: Path, other: Path) -> str:
+    """Return how many times the peer's CPU time our artifact takes, or why that is not known."""
+    try:
+        return f"{paired(mine, other).ratio:.2f}"
+    except (RuntimeError, ValueError):
+        return "does not run"
+
+
+def line(name: str, sides: tuple[Side, Side], ratio: str) -> str:
     """Return one line of the table."""
     mmc, peer = sides
     size = golden_models.find(name).bytes
@@ -151,7 +160,7 @@ def line(name: str, sides: tuple[Side, Side], latency: str) -> str:
     cells += [s.count() for s in sides]
     cells += [s.count("TRANSPOSE") for s in sides]
     cells += [f"{s.error:.0e}" if np.isfinite(s.error) else "does not run" for s in sides]
-    return f"| {' | '.join(map(str, cells))} | {latency} |"
+    return f"| {' | '.join(map(str, cells))} | {ratio} |"
 
 
 def error(
