@@ -46,7 +46,7 @@ def best_order(graph: Graph, storage: Storage, runs: int = RUNS) -> Ordered:
     for index in ranking:
         if found[index].peak <= floor:
             break
-        cost = 1 + len(parts[index].ops) // 512
+        cost = 1 + len(parts[index].ops) // 1024
         exact, left = parts[index].ops in whole, max(runs // cost, 0)
         found[index], spent = improve(parts[index], found[index], floor, left, exact=exact)
         runs -= spent * cost
