@@ -18,6 +18,9 @@ from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpress
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
+from mmc.passes.fuse_attention import FuseAttention
+from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
 from mmc.passes.share_weights import ShareWeights
@@ -33,6 +36,9 @@ PASSES = (
     ShareWeights(),
     Recognize(),
     Fuse(),
+    FuseAttention(),
+    FuseQkv(),
+    MergeSlices(),
 )
 SETTINGS = settings(
     max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True

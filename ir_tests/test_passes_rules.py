@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from attention_cases import ATTENTION_CASES
 from rule_cases import CASES, Case
 
 from mmc.instruments import Verify
@@ -16,13 +17,14 @@ from mmc.passes.canonicalize import Canonicalize
 from mmc.pattern import Rule, apply_rules, rules_of
 
 GOLDEN = Path(__file__).parent / "golden"
-STAGES = ("canonicalize", "recognize", "fuse")
+STAGES = ("canonicalize", "recognize", "fuse", "attention")
 RULES = {rule.name: rule for stage in STAGES for rule in rules_of(stage)}
 ELSEWHERE = {"tanh-of-softplus", "cast-like", "eye-like", "scale-last", "conv-of-scaled"}
 """Rules that are tested with the decompositions or scales they belong to."""
 
-FIRES = [c for c in CASES if not c.why]
-REFUSES = [c for c in CASES if c.why]
+EVERY = (*CASES, *ATTENTION_CASES)
+FIRES = [c for c in EVERY if not c.why]
+REFUSES = [c for c in EVERY if c.why]
 
 
 def names(cases: list[Case]) -> list[str]:

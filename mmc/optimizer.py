@@ -16,10 +16,8 @@ from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, Pass, PassManager, PassRecord, Phase, parse_pipeline
 from mmc.pattern import RULES, Rule, apply_rules
 from mmc.pipelines import PIPELINES, pipeline
+from mmc.rule_pass import RulePass
 from mmc.saving import save_standard
-
-APPLIES = {"tflite": "legalize-tflite"}
-"""Which pass applies the rules of a stage, where the names differ."""
 
 
 @dataclass
@@ -106,7 +104,7 @@ class Explain(Instrument):
 
     def before(self, p: Pass, model: Model) -> None:
         """Apply the rule alone; its pass would apply it next anyway."""
-        if p.name == APPLIES.get(self.rule.stage, self.rule.stage):
+        if isinstance(p, RulePass) and p.stage == self.rule.stage:
             self.tried = True
             self.matches += apply_rules(model, [self.rule], self._hear)
 

@@ -12,6 +12,9 @@ from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpress
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
+from mmc.passes.fuse_attention import FuseAttention
+from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
 from mmc.passes.share_weights import ShareWeights
@@ -52,12 +55,30 @@ def fuse(max_growth_bytes: int = 65536) -> Phase:
     )
 
 
+def attend() -> Phase:
+    """Return the phase that makes attention one operator, fed by one wide projection."""
+    return Phase(
+        "attend",
+        (
+            FuseAttention(),
+            FuseQkv(),
+            MergeSlices(),
+            FoldConstants(),
+            NormalizeAttributes(),
+            Canonicalize(),
+            EliminateCommonSubexpressions(),
+            EliminateDeadCode(),
+        ),
+        ROUNDS,
+    )
+
+
 def share() -> Phase:
     """Return the phase that stores equal constants once."""
     return Phase("share", (ShareWeights(), EliminateDeadCode()))
 
 
-PIPELINES = {"default": (clean, fuse, share), "clean": (clean,)}
+PIPELINES = {"default": (clean, fuse, attend, share), "clean": (clean,)}
 
 
 def pipeline(name: str) -> list[Phase]:

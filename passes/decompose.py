@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmc.ir import Model
-from mmc.pass_manager import Contract, Pass
-from mmc.pattern import apply_rules, rules_of
+from mmc.pattern import Rule
+from mmc.rule_pass import RulePass
 
 
 @dataclass(frozen=True)
-class Decompose(Pass):
+class Decompose(RulePass):
     """Replace operators that a backend has no form of by simpler ones."""
 
     name = "decompose"
-    contract = Contract.REASSOCIATES
+    stage = "decompose"
     keep: tuple[str, ...] = ()
     """Op types that the backend lowers natively."""
 
-    def run(self, model: Model) -> int:
-        """Return the number of rewrites."""
-        rules = [r for r in rules_of("decompose") if not set(r.pattern.op_types) & set(self.keep)]
-        return apply_rules(model, rules)
+    def rules(self) -> list[Rule]:
+        """Return the rules of the stage, but for what the backend keeps."""
+        return [r for r in super().rules() if not set(r.pattern.op_types) & set(self.keep)]

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmc.ir import Model
-from mmc.pass_manager import Contract, Pass
-from mmc.pattern import apply_rules, rules_of
+from mmc.rule_pass import RulePass
 
 
 @dataclass(frozen=True)
-class LegalizeTflite(Pass):
+class LegalizeTflite(RulePass):
     """Bring operators to TFLite's forms: constant matmuls as Linear, fused activations."""
 
     name = "legalize-tflite"
-    contract = Contract.REASSOCIATES
-
-    def run(self, model: Model) -> int:
-        """Return the number of rewrites."""
-        return apply_rules(model, rules_of("tflite"))
+    stage = "tflite"

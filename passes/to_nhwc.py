@@ -9,16 +9,15 @@ import onnx_ir as ir
 
 from mmc.ir import Model, Value, shape_of
 from mmc.naming import fresh_name
-from mmc.pass_manager import Pass
 from mmc.passes.rules.channels_last import TO_FIRST, TO_LAST
-from mmc.pattern import apply_rules, rules_of
+from mmc.rule_pass import RulePass
 
 IO_LAYOUT = "mmc.io_layout"
 """Metadata of a model: which inputs and outputs have which axis order, as JSON {name: perm}."""
 
 
 @dataclass(frozen=True)
-class ToNhwc(Pass):
+class ToNhwc(RulePass):
     """Rewrite convolutions, pools and resizes to their channels-last forms between transposes.
 
     `assign-layout` then removes all transposes but those that the model's own inputs and outputs
@@ -26,11 +25,12 @@ class ToNhwc(Pass):
     """
 
     name = "to-nhwc"
+    stage = "nhwc"
     io_layout: str = "keep"
 
     def run(self, model: Model) -> int:
         """Return the number of operators and model inputs and outputs rewritten."""
-        changes = apply_rules(model, rules_of("nhwc"))
+        changes = super().run(model)
         if self.io_layout == "nhwc":
             changes += _boundary(model)
         return changes

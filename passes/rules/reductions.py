@@ -120,3 +120,22 @@ def sum_over_count(out: Builder, x: Value, c: Array, total: Node, n: Node) -> Va
     ):
         raise NoMatch("it does not divide by the number of summands")
     return out.ReduceMean(x, axes_of(total), keepdims=attrs(total)["keepdims"])
+
+
+ACROSS = {"ReduceMax": "Max", "ReduceMin": "Min", "ReduceSum": "Sum", "ReduceMean": "Mean"}
+
+
+@exact(op[tuple(ACROSS)]("x", const("axes")).named("n"))
+def reduce_of_stack(out: Builder, x: Value, n: Node) -> Value:
+    """reducemax(stack(a, b, ...))  ->  max(a, b, ...), over the axis that is stacked."""
+    stack, axes = x.producer(), axes_of(n)
+    if stack is None or stack.op_type != "Concat" or attrs(n)["keepdims"]:
+        raise NoMatch("it does not reduce a stack")
+    if axes != [attrs(stack)["axis"]] or len(x.uses()) > 1 or x.is_graph_output():
+        raise NoMatch("it reduces another axis, or the stack is used elsewhere")
+    parts = [v.producer() for v in stack.inputs if v is not None]
+    sources = [p.inputs[0] for p in parts if p is not None and p.op_type == "Reshape"]
+    shape = static(n.outputs[0])
+    if len(sources) != len(parts) or any(v is None or static(v) != shape for v in sources):
+        raise NoMatch("its parts are not stacked along a new axis")
+    return out.node(ACROSS[n.op_type], sources)

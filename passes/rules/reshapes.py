@@ -106,6 +106,57 @@ def transpose_reshape_transpose(
     return reshape(out, x, result)
 
 
+@exact(
+    op.Reshape(op.Transpose(op.Reshape("x", const("inner"))).named("turn"), const("outer")).named(
+        "result"
+    )
+)
+def transpose_between_reshapes(
+    out: Builder, x: Value, inner: Array, turn: Node, result: Node
+) -> Value:
+    """reshape(transpose(reshape(x)))  ->  transpose(reshape(x)), where no axis is regrouped."""
+    if len(static(result.outputs[0])) > inner.size:
+        raise NoMatch("the transpose would move more axes")
+    return transposed_once(out, x, inner, turn, result)
+
+
+def transposed_once(out: Builder, x: Value, inner: Array, turn: Node, result: Node) -> Value:
+    """Record transpose(reshape(x)) in the place of reshape(transpose(reshape(x)))."""
+    shape = static(result.outputs[0])
+    order = moved_axes(static(x), tuple(inner.tolist()), perm_of(turn), shape)
+    wanted = tuple(shape[order.index(i)] for i in range(len(order)))
+    source = x if wanted == static(x) else reshape(out, x, wanted)
+    return out.Transpose(source, perm=order)
+
+
+def moved_axes(
+    source: tuple[int, ...], inner: tuple[int, ...], perm: tuple[int, ...], result: tuple[int, ...]
+) -> list[int]:
+    """Return p such that transposing the axes of `result`, in the order of the data, by p gives it.
+
+    Read off the strides of a view: numpy makes one exactly where no moved axis is regrouped.
+    """
+    if 0 in source:
+        raise NoMatch("it is empty")
+    view = np.empty(source, np.int8).reshape(inner).transpose(perm)
+    try:
+        view = np.reshape(view, result, copy=False)
+    except ValueError:
+        raise NoMatch("a moved axis is regrouped") from None
+    moved = [i for i in range(len(result)) if result[i] != 1]
+    by_data = in_place(sorted(moved, key=lambda i: -view.strides[i]), len(result))
+    return [by_data.index(i) for i in range(len(result))]
+
+
+def in_place(order: list[int], rank: int) -> list[int]:
+    """Return the order of some axes with the others, which are of size 1, where they are."""
+    found = list(order)
+    for axis in range(rank):
+        if axis not in order:
+            found.insert(axis, axis)
+    return found
+
+
 def same_order(
     source: tuple[int, ...],
     inner: tuple[int, ...],
@@ -160,3 +211,32 @@ def perm_of(n: Node) -> tuple[int, ...]:
     if value is None or value.shape is None:
         raise NoMatch("the rank is not known")
     return tuple(reversed(range(len(value.shape))))
+
+
+ALIKE = ("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "Mean")
+
+
+@exact(op[ALIKE](op.Transpose("a").named("first"), "b").named("n"))
+def elementwise_of_transposed(out: Builder, a: Value, b: Value, first: Node, n: Node) -> Value:
+    """transpose(a) + transpose(b)  ->  transpose(a + b), for one permutation and one shape."""
+    return together(out, n)
+
+
+@exact(op[ALIKE]("a", "b", "c").named("n"))
+def elementwise_of_three_transposed(out: Builder, n: Node) -> Value:
+    """max(transpose(a), transpose(b), transpose(c))  ->  transpose(max(a, b, c))."""
+    return together(out, n)
+
+
+def together(out: Builder, n: Node) -> Value:
+    """Record the transpose after an operator of which every operand is transposed alike."""
+    made = [v.producer() for v in n.inputs if v is not None]
+    turns = [m for m in made if m is not None and m.op_type == "Transpose"]
+    if len(turns) != len(n.inputs) or len({perm_of(t) for t in turns}) > 1:
+        raise NoMatch("the operands are not all transposed alike")
+    if any(len(v.uses()) > 1 or v.is_graph_output() for v in n.inputs if v is not None):
+        raise NoMatch("a transposed operand is used elsewhere")
+    if len({static(t.outputs[0]) for t in turns}) > 1:
+        raise NoMatch("the operands are broadcast")
+    operands = [t.inputs[0] for t in turns]
+    return out.Transpose(out.node(n.op_type, operands), perm=perm_of(turns[0]))

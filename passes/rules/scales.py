@@ -19,3 +19,14 @@ def scale_last(out: Builder, a: Value, b: Value, c: Array) -> Value:
         raise NoMatch("a product of constants")
     product: Value = out.Mul(out.Mul(a, b), c.reshape(()))
     return product
+
+
+@rewrite(op.MatMul(op.Mul("a", const("c")), op.Mul("b", const("d"))))
+def scales_of_both_factors(out: Builder, a: Value, b: Value, c: Array, d: Array) -> Value:
+    """(a c) (b d)  ->  (a (c d)) b, for numbers c and d: attention scaled on both sides."""
+    _one_number(c)
+    _one_number(d)
+    if constant(a) is not None or constant(b) is not None:
+        raise NoMatch("a product of constants")
+    product: Value = out.MatMul(out.Mul(a, (c * d).reshape(())), b)
+    return product

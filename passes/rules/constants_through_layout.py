@@ -1,0 +1,59 @@
+"""Constants that combine with a transposed product, moved to where the product absorbs them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmc.ir import Array, Node, Value, constant, shape_of
+from mmc.pass_manager import Contract
+from mmc.passes.rules.reshapes import perm_of
+from mmc.pattern import Builder, NoMatch, const, op, rewrite
+
+PRODUCTS = ("MatMul", "Gemm", "Conv", "ConvTranspose")
+
+
+def absorbs(value: Value, *, number: bool) -> bool:
+    """Say whether a value is a product by constants, perhaps with a constant added.
+
+    One number may also pass a reshape that nothing else reads.
+    """
+    made = value.producer()
+    if number and made is not None and made.op_type == "Reshape" and len(value.uses()) == 1:
+        made = made.inputs[0].producer() if made.inputs[0] is not None else None
+    if made is not None and made.op_type == "Add" and constant(made.inputs[1]) is not None:
+        made = made.inputs[0].producer() if made.inputs[0] is not None else None
+    return (
+        made is not None
+        and made.op_type in PRODUCTS
+        and not made.domain
+        and constant(made.inputs[1]) is not None
+    )
+
+
+@rewrite(
+    op["Mul", "Add"](op.Transpose("x").named("turn"), const("c")).named("n"),
+    contract=Contract.EXACT,
+)
+def constant_before_transpose(out: Builder, x: Value, c: Array, turn: Node, n: Node) -> Value:
+    """transpose(x, p) * c  ->  transpose(x * c', p), with c' = c transposed back; + likewise."""
+    perm = perm_of(turn)
+    if not absorbs(x, number=c.size == 1) or c.ndim > len(perm):
+        raise NoMatch("no product would absorb the constant")
+    wide = c.reshape((1,) * (len(perm) - c.ndim) + c.shape)
+    moved = c if c.size == 1 else np.ascontiguousarray(wide.transpose(np.argsort(perm)))
+    return out.Transpose(out.node(n.op_type, [x, moved]), perm=perm)
+
+
+@rewrite(
+    op["Mul", "Add"](op.Reshape("x", const("shape")).named("regroup"), const("c")).named("n"),
+    contract=Contract.EXACT,
+)
+def number_before_reshape(
+    out: Builder, x: Value, shape: Array, c: Array, regroup: Node, n: Node
+) -> Value:
+    """reshape(x) * c  ->  reshape(x * c), for one number c; + likewise."""
+    if c.size != 1 or c.ndim > len(shape_of(x)):
+        raise NoMatch("the constant is not one number")
+    if not absorbs(x, number=False):
+        raise NoMatch("no product would absorb the constant")
+    return out.Reshape(out.node(n.op_type, [x, c.reshape(())]), shape)

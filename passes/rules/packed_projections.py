@@ -1,0 +1,86 @@
+"""Parts of packed queries, keys and values, taken where they can be had at once (`attention`)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mmc.ir import Array, Node, Value, attrs, shape_of
+from mmc.pass_manager import Contract
+from mmc.passes.rules.reshapes import in_place, perm_of, transposed_once
+from mmc.passes.rules.slices import ranges, slice_by
+from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+
+attend = partial(rewrite, stage="attention", contract=Contract.EXACT)
+
+
+def transposed(t: Value) -> tuple[Node, Value]:
+    """Return the Transpose that makes `t` and its operand, if nothing but its parts is used."""
+    made = t.producer()
+    if made is None or made.op_type != "Transpose" or made.inputs[0] is None:
+        raise NoMatch("it is no part of a transpose")
+    if t.is_graph_output() or any(u.node.op_type not in ("Slice", "Split") for u in t.uses()):
+        raise NoMatch("the whole transpose is used too")
+    return made, made.inputs[0]
+
+
+@attend(op.Slice("t", "starts", "ends", "axes", "steps").named("n"))
+def slice_of_transpose(out: Builder, t: Value, n: Node) -> Value:
+    """transpose(x, p)[part]  ->  transpose(x[part], p), for a transpose of which parts are used."""
+    made, x = transposed(t)
+    perm = list(perm_of(made))
+    spans = [(perm[axis], *rest) for axis, *rest in ranges(n)]
+    return out.Transpose(slice_by(out, x, sorted(spans)), perm=perm)  # type: ignore[arg-type]
+
+
+@attend(op.Split("t", maybe("sizes")).named("n"))
+def split_of_transpose(out: Builder, t: Value, n: Node) -> tuple[Value, ...]:
+    """split(transpose(x, p))  ->  transpose(part of x, p), for each part."""
+    made, x = transposed(t)
+    perm, axis = list(perm_of(made)), attrs(n)["axis"]
+    parts, start = [], 0
+    for value in n.outputs:
+        stop = start + shape_of(value)[axis]
+        parts.append(out.Transpose(slice_by(out, x, [(perm[axis], start, stop, 1)]), perm=perm))
+        start = stop
+    return tuple(parts)
+
+
+@attend(op.Split("r", maybe("sizes")).named("n"))
+def split_of_split_axis(out: Builder, r: Value, n: Node) -> tuple[Value, ...]:
+    """split(reshape(x, (..., A, rest...)), of A)  ->  reshape(part of x), for each part."""
+    made = r.producer()
+    if made is None or made.op_type != "Reshape" or made.inputs[0] is None:
+        raise NoMatch("it does not split a reshape")
+    x, shape, axis = made.inputs[0], shape_of(r), attrs(n)["axis"]
+    last = len(shape_of(x)) - 1
+    if axis != last or shape_of(x)[:last] != shape[:last] or len(shape) <= last + 1:
+        raise NoMatch("the reshape does not split the last axis")
+    rest, parts, start = shape_of(x)[last] // shape[last], [], 0
+    for value in n.outputs:
+        stop = start + shape_of(value)[axis]
+        part = slice_by(out, x, [(last, start * rest, stop * rest, 1)])
+        parts.append(out.Reshape(part, list(shape_of(value))))
+        start = stop
+    return tuple(parts)
+
+
+@attend(
+    op.Reshape(op.Transpose(op.Reshape("x", const("inner"))).named("turn"), const("outer")).named(
+        "result"
+    )
+)
+def heads_between_reshapes(out: Builder, x: Value, inner: Array, turn: Node, result: Node) -> Value:
+    """reshape(transpose(reshape(x)))  ->  transpose(reshape(x)) of four axes, where heads split."""
+    if len(shape_of(result.outputs[0])) != 4:
+        raise NoMatch("it does not make heads")
+    return transposed_once(out, x, inner, turn, result)
+
+
+@attend(op.Reshape(op.Transpose("x").named("turn"), const("shape")).named("result"))
+def unit_axes_stay(out: Builder, x: Value, turn: Node, result: Node) -> Value:
+    """reshape(transpose(x, p))  ->  the same with a p that leaves axes of size 1 in place."""
+    shape, perm = shape_of(x), perm_of(turn)
+    wanted = in_place([axis for axis in perm if shape[axis] != 1], len(perm))
+    if tuple(wanted) == perm:
+        raise NoMatch("they are in place")
+    return out.Reshape(out.Transpose(x, perm=wanted), list(shape_of(result.outputs[0])))

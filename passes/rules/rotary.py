@@ -1,0 +1,147 @@
+"""Rotary position embeddings (stage `attention`), in the ways that models write them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.passes.rules.slices import ranges
+from mmc.pattern import Builder, NoMatch, op, rewrite
+
+attend = partial(rewrite, stage="attention")
+Span = tuple[int, int, int]
+
+
+def part_of(value: Value) -> tuple[Value, Span]:
+    """Return what value is a part of, and which: (start, stop, step) of the last axis."""
+    made = value.producer()
+    source = made.inputs[0] if made is not None and made.inputs else None
+    if made is None or source is None:
+        raise NoMatch(f"{value.name!r} is no part of another value")
+    last = len(shape_of(source)) - 1
+    if made.op_type == "Slice":
+        spans = ranges(made)
+        if len(spans) == 1 and spans[0][0] == last:
+            return source, spans[0][1:]
+    if made.op_type == "Split" and attrs(made)["axis"] % (last + 1) == last:
+        sizes = [shape_of(v)[last] for v in made.outputs]
+        start = sum(sizes[: value.index() or 0])
+        return source, (start, start + sizes[value.index() or 0], 1)
+    raise NoMatch(f"{value.name!r} is no part of the last axis")
+
+
+def halves_of(low: Value, high: Value) -> tuple[Value, bool]:
+    """Return the value that both are halves of, and whether they alternate."""
+    (x, first), (other, second) = part_of(low), part_of(high)
+    size = shape_of(x)[-1]
+    if x is not other or size % 2:
+        raise NoMatch("they are parts of different values")
+    if (first, second) == ((0, size // 2, 1), (size // 2, size, 1)):
+        return x, False
+    if first[0] == 0 and second[0] == 1 and first[2] == second[2] == 2 and second[1] == size:
+        return x, True
+    raise NoMatch("they are not the halves")
+
+
+ROTATED = op.Concat(op.Neg("high"), "low").named("turned")
+
+
+@attend(op.Add(op.Mul("x", "cos"), op.Mul(ROTATED, "sin")))
+def rotary_embedding(
+    out: Builder, x: Value, cos: Value, sin: Value, low: Value, high: Value, turned: Node
+) -> Value:
+    """x cos + concat(-high(x), low(x)) sin  ->  rotary(x, cos, sin), for equal halves of both."""
+    source, alternate = halves_of(low, high)
+    if source is cos:
+        x, cos = cos, x
+    if source is not x or alternate or attrs(turned)["axis"] != len(shape_of(x)) - 1:
+        raise NoMatch("what is turned is not what is scaled")
+    half = shape_of(x)[-1] // 2
+    return rotated(out, x, first_half(cos, half), first_half(sin, half), interleaved=None)
+
+
+def first_half(value: Value, half: int) -> Array:
+    """Return the first half of a constant whose halves are equal."""
+    known = constant(value)
+    if known is None or known.shape[-1] != 2 * half:
+        raise NoMatch(f"{value.name!r} is not constant, or of another size")
+    if not np.array_equal(known[..., :half], known[..., half:]):
+        raise NoMatch(f"the halves of {value.name!r} differ")
+    return known[..., :half]
+
+
+@attend(
+    op.Concat(
+        op.Sub(op.Mul("low", "cos"), op.Mul("high", "sin")),
+        op.Add(op.Mul("high", "cos"), op.Mul("low", "sin")),
+    ).named("n")
+)
+def rotary_embedding_of_halves(
+    out: Builder, low: Value, high: Value, cos: Value, sin: Value, n: Node
+) -> Value:
+    """concat(low cos - high sin, high cos + low sin)  ->  rotary(x, cos, sin)."""
+    x, alternate = halves_of(low, high)
+    if alternate or attrs(n)["axis"] != len(shape_of(x)) - 1:
+        raise NoMatch("the results do not lie where the halves were")
+    return rotated(out, x, whole(cos), whole(sin), interleaved=None)
+
+
+@attend(
+    op.Reshape(
+        op.Concat(
+            op.Reshape(op.Sub(op.Mul("low", "cos"), op.Mul("high", "sin")), "s1"),
+            op.Reshape(op.Add(op.Mul("high", "cos"), op.Mul("low", "sin")), "s2"),
+        ).named("stack"),
+        "s3",
+    ).named("n")
+)
+def rotary_embedding_interleaved(
+    out: Builder, low: Value, high: Value, cos: Value, sin: Value, stack: Node, n: Node
+) -> Value:
+    """stack(even cos - odd sin, odd cos + even sin)  ->  rotary(x, cos, sin, interleaved)."""
+    x, alternate = halves_of(low, high)
+    shape = shape_of(x)
+    pairs = (*shape[:-1], shape[-1] // 2, 2)
+    if not alternate or shape_of(stack.outputs[0]) != pairs or shape_of(n.outputs[0]) != shape:
+        raise NoMatch("the results do not lie where the parts were")
+    return rotated(out, x, whole(cos), whole(sin), interleaved=1)
+
+
+def whole(value: Value) -> Array:
+    """Return a constant."""
+    known = constant(value)
+    if known is None:
+        raise NoMatch(f"{value.name!r} is not constant")
+    return known
+
+
+def rotated(out: Builder, x: Value, cos: Array, sin: Array, interleaved: int | None) -> Value:
+    """Record RotaryEmbedding of x (batch, heads, length, size), or (batch, length, heads, size)."""
+    shape = shape_of(x)
+    if len(shape) != 4 or dtype_of(x).kind != "f":
+        raise NoMatch("it is not float of four axes")
+    for place in (2, 1):
+        caches = [along(c, shape, place) for c in (cos, sin)]
+        if all(c is not None for c in caches):
+            break
+    else:
+        raise NoMatch("the angles do not depend on the place alone")
+    if place == 2:
+        return out.node("RotaryEmbedding", [x, *caches], interleaved=interleaved)
+    flat = out.Reshape(x, [shape[0], shape[1], shape[2] * shape[3]])
+    y = out.node("RotaryEmbedding", [flat, *caches], interleaved=interleaved, num_heads=shape[2])
+    return out.Reshape(y, list(shape))
+
+
+def along(c: Array, shape: tuple[int, ...], place: int) -> Array | None:
+    """Return c as (batch, length, half size), where the length is axis `place`; None if not so."""
+    if c.ndim > 4:
+        return None
+    dims = (1,) * (4 - c.ndim) + c.shape
+    heads = 3 - place
+    if dims[place] != shape[place] or dims[heads] != 1 or dims[3] != shape[3] // 2:
+        return None
+    flat = c.reshape(dims[0], dims[place], dims[3])
+    return np.ascontiguousarray(np.broadcast_to(flat, (shape[0], *flat.shape[1:])))
