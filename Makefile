@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 DEMO := golden_models/onnx/digits_vqa_vision.onnx
 
-.PHONY: demo test lint
+.PHONY: demo test lint mutate
 
 demo: $(VENV)/installed
 	$(BIN)/mmc compile $(DEMO) --target hexagon_v73 --input-shape image:1,1,28,56
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n $(JOBS)
+
+mutate: $(VENV)/installed
+	$(BIN)/python ir_tests/mutate.py -j $(JOBS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from attention_cases import ATTENTION_CASES
+from near_miss_cases import NEAR_MISSES
 from rule_cases import CASES, Case
 
 from mmc.instruments import Verify
@@ -22,7 +23,7 @@ RULES = {rule.name: rule for stage in STAGES for rule in rules_of(stage)}
 ELSEWHERE = {"tanh-of-softplus", "cast-like", "eye-like", "scale-last", "conv-of-scaled"}
 """Rules that are tested with the decompositions or scales they belong to."""
 
-EVERY = (*CASES, *ATTENTION_CASES)
+EVERY = (*CASES, *ATTENTION_CASES, *NEAR_MISSES)
 FIRES = [c for c in EVERY if not c.why]
 REFUSES = [c for c in EVERY if c.why]
 
