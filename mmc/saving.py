@@ -51,14 +51,14 @@ def save(
 
 
 def save_standard(model: ir.Model, path: str | os.PathLike[str]) -> None:
-    """Write `model` without functions of its own: each call of an mmc operator becomes its body.
+    """Write `model` without functions of its own, in the lowest opset that it fits (`portable`).
 
     Raises:
         EmitError: MMC401 when a file cannot be written.
     """
-    from onnx.inliner import inline_local_functions
+    from mmc.portable import portable
 
-    _save(model, Path(path), None, None, inline_local_functions if model.functions else None)
+    _save(model, Path(path), None, None, portable)
 
 
 def _save(
