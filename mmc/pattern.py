@@ -60,6 +60,7 @@ class Rule:
     stage: str
     contract: Contract
     parameters: tuple[str, ...]
+    loses_digits: bool = False
 
     @property
     def doc(self) -> str:
@@ -76,18 +77,20 @@ def rewrite(
     *,
     stage: str = "fuse",
     contract: Contract = Contract.REASSOCIATES,
+    loses_digits: bool = False,
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Make a rule of the decorated function, which gets a Builder and the bindings it names.
 
     It returns the value (or, for a root with several outputs, the values) that replaces the root's;
     it raises NoMatch to refuse. `stage` names the pass that applies it: canonicalize, fuse,
-    decompose, or a backend's own.
+    decompose, or a backend's own. `loses_digits` says that the replacement can round worse: sums
+    that nearly cancel, factors that are no power of two.
     """
 
     def decorate(build: Callable[..., Any]) -> Rule:
         parameters = tuple(inspect.signature(build).parameters)[1:]
         name = build.__name__.replace("_", "-")
-        rule = Rule(name, pattern, build, stage, contract, parameters)
+        rule = Rule(name, pattern, build, stage, contract, parameters, loses_digits)
         if build.__module__.startswith(RULES.package + "."):
             RULES.add(f"{stage}/{name}", rule)
         return rule
@@ -102,6 +105,7 @@ class _Rewriter:
     model: Model
     rules: dict[tuple[str, str], list[Rule]]
     explain: Callable[[Rule, Node, str], None] | None
+    max_growth_bytes: int | None = None
 
     def run(self) -> int:
         work = deque(self.model.graph)
@@ -134,6 +138,8 @@ class _Rewriter:
             values = [v if isinstance(v, Value) else out.lift(v) for v in values]
             self.check_replaceable(root, values)
             check_types(root, out, values)
+            if self.max_growth_bytes is not None:
+                check_growth(found, out, self.max_growth_bytes)
         except NoMatch as reason:
             if self.explain is not None:
                 self.explain(rule, root, str(reason))
@@ -174,6 +180,22 @@ def check_types(root: Node, out: Builder, values: list[Value]) -> None:
         known = old.shape is not None and new.shape is not None
         if known and is_static(old) and is_static(new) and old.shape != new.shape:
             raise NoMatch(f"the result would have shape {new.shape}, not {old.shape}")
+
+
+def check_growth(found: Match, out: Builder, most: int) -> None:
+    """Refuse a replacement whose constants take more than `most` bytes beyond what it frees."""
+    added = sum(bytes_of(v) for v in out.tape.initializers if v.uses())
+    read = {v for n in found.nodes for v in n.inputs if v is not None and v.is_initializer()}
+    gone = {*found.nodes}
+    freed = [v for v in read if all(use.node in gone for use in v.uses())]
+    grown = added - sum(map(bytes_of, freed))
+    if grown > most:
+        raise NoMatch(f"its constants would take {grown} bytes more")
+
+
+def bytes_of(value: Value) -> int:
+    """Return the size of a constant."""
+    return 0 if value.const_value is None else value.const_value.nbytes
 
 
 def adopt(
@@ -237,8 +259,13 @@ def apply_rules(
     model: Model,
     rules: Iterable[Rule],
     explain: Callable[[Rule, Node, str], None] | None = None,
+    *,
+    max_growth_bytes: int | None = None,
 ) -> int:
     """Apply `rules` until none fits; returns the number of rewrites.
+
+    With `max_growth_bytes`, a rewrite is refused whose constants take more than that beyond those
+    that it frees.
 
     Rules are indexed by the op at their root and driven by a worklist of the nodes that a rewrite
     touched, so the cost is linear in the nodes and rewrites, not their product.
@@ -247,7 +274,7 @@ def apply_rules(
     for rule in rules:
         for op_type in rule.pattern.op_types:
             index.setdefault((rule.pattern.domain, op_type), []).append(rule)
-    return _Rewriter(model, index, explain).run()
+    return _Rewriter(model, index, explain, max_growth_bytes).run()
 
 
 def rules_of(stage: str) -> list[Rule]:

@@ -16,11 +16,15 @@ class RulePass(Pass):
 
     contract = Contract.REASSOCIATES
     stage: ClassVar[str]
+    precise: bool = False
+    """Leave out the rules after which rounding errors can be larger."""
+    max_growth_bytes: int | None = None
+    """Refuse a rewrite whose new constants take this much more than those that it frees."""
 
     def rules(self) -> list[Rule]:
         """Return the rules that this pass applies."""
-        return rules_of(self.stage)
+        return [r for r in rules_of(self.stage) if not (self.precise and r.loses_digits)]
 
     def run(self, model: Model) -> int:
         """Return the number of rewrites."""
-        return apply_rules(model, self.rules())
+        return apply_rules(model, self.rules(), max_growth_bytes=self.max_growth_bytes)

@@ -42,6 +42,8 @@ class FoldConstants(Pass):
     name = "fold-constants"
     max_growth_bytes: int = 65536
     """A fold that adds more than this to the file is not written down."""
+    max_float_growth_bytes: int = 65536
+    """The same for results that are no integers; those never stay, as shapes hang on them."""
     max_bytes: int = 1 << 28
     """Results larger than this are not even computed."""
     keep_quantized: bool = True
@@ -126,11 +128,17 @@ class _Sweep:
         if size > self.options.max_bytes:
             return None
         depth = 1 + max((self.later[v][1] for v in node.inputs if v in self.later), default=0)
-        large = size - sum(_freed(node)) > self.options.max_growth_bytes
+        large = size - sum(_freed(node)) > self.most(node)
         if large and depth <= DEEPEST:
             self.later.update((v, (node, depth)) for v in node.outputs)
             return None
         return self.evaluate(node)
+
+    def most(self, node: Node) -> int:
+        """Return how many bytes the results of a node may add to the file."""
+        floats = all(v.dtype is not None and v.dtype.is_floating_point() for v in node.outputs)
+        most = self.options.max_growth_bytes
+        return min(most, self.options.max_float_growth_bytes) if floats else most
 
     def evaluate(self, node: Node) -> tuple[Array, ...] | None:
         """Return the results of a node of known operands, None if ONNX does not allow them."""
@@ -147,7 +155,7 @@ class _Sweep:
         """Write the results down as constants, unless they are large; then only remember them."""
         used = [(v, x) for v, x in zip(node.outputs, results, strict=True) if _is_used(v)]
         grown = sum(x.nbytes for _, x in used) - sum(_freed(node))
-        if grown > self.options.max_growth_bytes:
+        if grown > self.most(node):
             self.hold(used)
             return
         for value, data in used:

@@ -12,16 +12,14 @@ from mmc.backends.tflite.emitter import lower, lowered_ops
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
 from mmc.diagnostics import Diagnostic
+from mmc.goals import GOALS
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.canonicalize import Canonicalize
-from mmc.passes.decompose import Decompose
 from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
-from mmc.passes.fold_constants import FoldConstants
-from mmc.passes.fuse import Fuse
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.recognize import Recognize
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from mmc.schedule import Schedule
     from mmc.structure import Structure
 
-CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
-RESOLVE = (FoldConstants(), UnrollLoops(), ResolveSequences(), EliminateDeadCode())
-
 
 class TfliteBackend:
     """Compiles for the `hexagon_*` targets and for `cpu`."""
@@ -51,19 +46,22 @@ class TfliteBackend:
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""
-        tidy = (FoldConstants(), EliminateDeadCode())
+        goal = GOALS[self.options.optimize]
+        tidy = (goal.fold, EliminateDeadCode())
+        clean = (*tidy, Canonicalize(), EliminateCommonSubexpressions())
+        resolve = (goal.fold, UnrollLoops(), ResolveSequences(), EliminateDeadCode())
         halve = (HalveWeights(), EliminateDeadCode())
         to_nhwc = ToNhwc(io_layout=self.options.io_layout)
         expand = ExpandFunctions(keep=functions_among(lowered_ops()))
         return [
-            Phase("resolve", RESOLVE, max_rounds=5),
-            Phase("clean", CLEAN, max_rounds=5),
-            Phase("fuse", (Recognize(), Fuse(), *CLEAN), max_rounds=5),
-            Phase("decompose", (Decompose(), expand, Fuse(), *CLEAN), max_rounds=8),
+            Phase("resolve", resolve, max_rounds=5),
+            Phase("clean", clean, max_rounds=5),
+            Phase("fuse", (Recognize(), goal.fuse, *clean), max_rounds=5),
+            Phase("decompose", (goal.decomposing(), expand, goal.fuse, *clean), max_rounds=8),
             Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
             Phase("layout", (to_nhwc, *tidy)),
-            Phase("assign-layout", (AssignLayout(), to_nhwc, *CLEAN), max_rounds=4),
-            Phase("legalize", (LegalizeTflite(), *CLEAN), max_rounds=3),
+            Phase("assign-layout", (AssignLayout(), to_nhwc, *clean), max_rounds=4),
+            Phase("legalize", (LegalizeTflite(), *clean), max_rounds=3),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
         ]
 

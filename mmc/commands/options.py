@@ -77,9 +77,9 @@ def add_form(parser: Parser) -> None:
     goals = parser.add_argument_group("goals")
     goals.add_argument(
         "--optimize",
-        type=one_of(("latency",), ("size", "accuracy"), "--optimize"),
+        type=one_of(("latency", "size", "accuracy"), (), "--optimize"),
         default="latency",
-        metavar="latency",
+        metavar="latency|size|accuracy",
         help="which of equivalent forms to prefer (default: latency)",
     )
     goals.add_argument(

@@ -33,6 +33,9 @@ INTEGER_DB = 40.0
 """Least SQNR of outputs where activations are integers."""
 FEEDS_FAULTS = ("MMC403", "MMC409")
 """Codes of a reference that loads, but does not run on the feeds."""
+FIXES = {
+    "MMC411": "--optimize accuracy leaves out merges that can round worse; mmc bisect finds the pass"
+}
 ATTEMPTS = 5
 """Seeds tried until the reference says something: finite and not constant."""
 
@@ -206,7 +209,8 @@ def report(result: VerifyResult, code: str, found: Comparison, least: float, why
     if not found.passes(least):
         code = code if found.positions_match else "MMC412"
         what = shortfall(found, least)
-        result.add(code, Severity.ERROR, f"output {found.name!r}", what, why=why)
+        where = f"output {found.name!r}"
+        result.add(code, Severity.ERROR, where, what, why=why, fix=FIXES.get(code, ""))
 
 
 def judge_inner(trial: Trial, target: float, result: VerifyResult) -> None:

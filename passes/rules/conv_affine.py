@@ -92,7 +92,7 @@ def conv_neg(out: Builder, conv: Node) -> Value:
     return affine(out, conv, -np.ones(channels(conv)), np.zeros(channels(conv)))
 
 
-@rewrite(op.Clip(CONV, 0, 1), stage="decompose")
+@rewrite(op.Clip(CONV, 0, 1), stage="decompose", loses_digits=True)
 def conv_unit_clip(out: Builder, conv: Node) -> Value:
     """clip(conv(x, w, b), 0, 1)  ->  clip(conv(x, 6 w, 6 b), 0, 6) / 6: Relu6 is free."""
     six, none = np.full(channels(conv), 6.0), np.zeros(channels(conv))
@@ -107,7 +107,10 @@ def mul_conv(
     return scaled_input(out, conv, x, per_channel(c, mul), np.zeros(channels(mul)))
 
 
-@rewrite(op.Conv(op.Add("x", const("c")).named("add"), const("w"), maybe(const("b"))).named("conv"))
+@rewrite(
+    op.Conv(op.Add("x", const("c")).named("add"), const("w"), maybe(const("b"))).named("conv"),
+    loses_digits=True,
+)
 def add_conv(
     out: Builder, x: Value, c: Array, w: Array, b: Array | None, add: Node, conv: Node
 ) -> Value:
@@ -118,7 +121,8 @@ def add_conv(
 @rewrite(
     op.Conv(
         op.Add(op.Mul("x", const("a")), const("c")).named("add"), const("w"), maybe(const("b"))
-    ).named("conv")
+    ).named("conv"),
+    loses_digits=True,
 )
 def affine_conv(
     out: Builder, x: Value, a: Array, c: Array, w: Array, b: Array | None, add: Node, conv: Node
@@ -139,7 +143,8 @@ def affine_conv(
         op.BatchNormalization("x", "scale", "bias", "mean", "variance").named("n"),
         const("w"),
         maybe(const("b")),
-    ).named("conv")
+    ).named("conv"),
+    loses_digits=True,
 )
 def bn_conv(out: Builder, x: Value, n: Node, conv: Node) -> Value:
     """conv(bn(x), w, b)  ->  conv(x, w * s, b + sum(w * t)), without pads."""

@@ -1,0 +1,89 @@
+"""`--optimize` chooses among equivalent forms, and keeps what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmc.compiler import compile_model
+from mmc.goals import GOALS
+from mmc.ir import Array, load, parse, save
+from mmc.options import CompileOptions
+from mmc.pattern import apply_rules, rules_of
+from mmc.verification.execute import execute
+
+RNG = np.random.default_rng(4)
+HEAD = '<ir_version: 13, opset_import: ["" : 25]>\n'
+
+
+def f(*shape: int) -> Array:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def shared_weight(tmp_path: Path) -> Path:
+    """A large weight that two scaled convolutions share, and a table that a Tile repeats."""
+    text = f"""{HEAD}g (float[1,8,16,16] x) => (float[1,32,16,16] y) {{
+        a = Conv(x, w)  b = Mul(a, s)  z = Sigmoid(x)  c = Conv(z, w)  d = Mul(c, t)
+        n = Tile(k, repeats)  e = Add(b, d)  y = Add(e, n) }}"""
+    text = text.replace(
+        "z = Sigmoid(x)  c = Conv(z, w)  d = Mul(c, t)",
+        "z = Sigmoid(x)  c = Conv(z, w)  d = Mul(c, t)",
+    )
+    path = tmp_path / "shared.onnx"
+    weights = {"w": f(32, 8, 1, 1), "s": f(1, 32, 1, 1), "t": f(1, 32, 1, 1), "k": f(1, 1, 16, 16)}
+    save(parse(text, **weights, repeats=np.array([1, 32, 1, 1])), path)
+    return path
+
+
+def offset_input(tmp_path: Path) -> Path:
+    """An input far from zero, normalized before a convolution: its bias would nearly cancel."""
+    text = f"""{HEAD}g (float[1,8,16,16] x) => (float[1,4,16,16] y) {{
+        b = BatchNormalization(x, gamma, beta, mean, variance)  y = Conv(b, w) }}"""
+    path = tmp_path / "offset.onnx"
+    ones = np.ones(8, np.float32)
+    weights = {"gamma": ones, "beta": 0 * ones, "mean": 300 * ones, "variance": ones}
+    save(parse(text, **weights, w=f(4, 8, 1, 1)), path)
+    return path
+
+
+def compiled(path: Path, goal: str, inputs: dict[str, Array] | None = None) -> Path:
+    options = CompileOptions(optimize=goal, inputs=inputs)
+    return compile_model(path, "cpu", path.with_suffix(f".{goal}.tflite"), options).artifact
+
+
+def test_size_stores_less(tmp_path: Path) -> None:
+    path = shared_weight(tmp_path)
+    sizes = {goal: compiled(path, goal).stat().st_size for goal in GOALS}
+    assert sizes["size"] < sizes["latency"] - 10_000
+    assert sizes["size"] <= sizes["accuracy"]
+
+
+def test_accuracy_rounds_less(tmp_path: Path) -> None:
+    path = offset_input(tmp_path)
+    x = f(1, 8, 16, 16).astype(np.float64) + 300
+    feeds = {"x": x.astype(np.float32)}
+    weight = load(path).graph.initializers["w"].const_value
+    assert weight is not None
+    w = weight.numpy().astype(np.float64)
+    centred = (feeds["x"].astype(np.float64) - 300) / np.sqrt(1 + 1e-5)
+    exact = np.einsum("oc,nchw->nohw", w[:, :, 0, 0], centred)
+    errors = {}
+    for goal in GOALS:
+        artifact = compiled(path, goal, feeds)
+        found = execute("mmc.backends.tflite.run:run", artifact, feeds).outputs["y"]
+        errors[goal] = np.abs(found - exact).max()
+    assert errors["accuracy"] < 0.7 * errors["latency"]
+    assert errors["accuracy"] <= errors["size"]
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_a_rewrite_that_grows_the_model_is_refused(tmp_path: Path, most: int) -> None:
+    model = load(shared_weight(tmp_path))
+    refused: list[str] = []
+    made = apply_rules(
+        model, rules_of("fuse"), lambda r, n, why: refused.append(why), max_growth_bytes=most
+    )
+    assert (made > 0) == (most > 0)
+    assert any("bytes more" in why for why in refused) == (most == 0)
