@@ -34,7 +34,7 @@ INTEGER_DB = 40.0
 FEEDS_FAULTS = ("MMC403", "MMC409")
 """Codes of a reference that loads, but does not run on the feeds."""
 FIXES = {
-    "MMC411": "--optimize accuracy leaves out merges that can round worse; mmc bisect finds the pass"
+    "MMC411": "--optimize accuracy avoids merges that can round worse; mmc bisect finds the pass"
 }
 ATTEMPTS = 5
 """Seeds tried until the reference says something: finite and not constant."""
