@@ -42,8 +42,8 @@ class FoldConstants(Pass):
     name = "fold-constants"
     max_growth_bytes: int = 65536
     """A fold that adds more than this to the file is not written down."""
-    max_float_growth_bytes: int = 65536
-    """The same for results that are no integers; those never stay, as shapes hang on them."""
+    max_float_growth_bytes: int | None = None
+    """The same for floats only, where less is wanted: shapes hang on integers."""
     max_bytes: int = 1 << 28
     """Results larger than this are not even computed."""
     keep_quantized: bool = True
@@ -137,8 +137,9 @@ class _Sweep:
     def most(self, node: Node) -> int:
         """Return how many bytes the results of a node may add to the file."""
         floats = all(v.dtype is not None and v.dtype.is_floating_point() for v in node.outputs)
+        less = self.options.max_float_growth_bytes
         most = self.options.max_growth_bytes
-        return min(most, self.options.max_float_growth_bytes) if floats else most
+        return min(most, less) if floats and less is not None else most
 
     def evaluate(self, node: Node) -> tuple[Array, ...] | None:
         """Return the results of a node of known operands, None if ONNX does not allow them."""
