@@ -6,7 +6,7 @@ neighbours; both close with folding and dead code. `default` is what `mmc opt` r
 
 from __future__ import annotations
 
-from mmc.pass_manager import Phase
+from mmc.pass_manager import Pass, Phase
 from mmc.passes.canonicalize import Canonicalize
 from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
@@ -22,55 +22,29 @@ from mmc.passes.share_weights import ShareWeights
 ROUNDS = 8
 """A phase ends when a round changes nothing; this only stops passes that undo each other."""
 
-
-def clean(max_growth_bytes: int = 65536) -> Phase:
-    """Return the clean-up phase; a compiler may allow folds to grow the model more."""
-    return Phase(
-        "clean",
-        (
-            FoldConstants(max_growth_bytes=max_growth_bytes),
-            NormalizeAttributes(),
-            Canonicalize(),
-            EliminateCommonSubexpressions(),
-            EliminateDeadCode(),
-        ),
-        ROUNDS,
-    )
+CLEAN: tuple[Pass, ...] = (
+    FoldConstants(),
+    EliminateDeadCode(),
+    NormalizeAttributes(),
+    Canonicalize(),
+    EliminateCommonSubexpressions(),
+)
+"""What closes every phase: one spelling of everything, nothing computed twice or in vain."""
 
 
-def fuse(max_growth_bytes: int = 65536) -> Phase:
+def clean() -> Phase:
+    """Return the clean-up phase."""
+    return Phase("clean", CLEAN, ROUNDS)
+
+
+def fuse() -> Phase:
     """Return the fusion phase: rules that see each other's results, on a clean model."""
-    return Phase(
-        "fuse",
-        (
-            Recognize(),
-            Fuse(),
-            FoldConstants(max_growth_bytes=max_growth_bytes),
-            NormalizeAttributes(),
-            Canonicalize(),
-            EliminateCommonSubexpressions(),
-            EliminateDeadCode(),
-        ),
-        ROUNDS,
-    )
+    return Phase("fuse", (Recognize(), Fuse(), *CLEAN), ROUNDS)
 
 
 def attend() -> Phase:
     """Return the phase that makes attention one operator, fed by one wide projection."""
-    return Phase(
-        "attend",
-        (
-            FuseAttention(),
-            FuseQkv(),
-            MergeSlices(),
-            FoldConstants(),
-            NormalizeAttributes(),
-            Canonicalize(),
-            EliminateCommonSubexpressions(),
-            EliminateDeadCode(),
-        ),
-        ROUNDS,
-    )
+    return Phase("attend", (FuseAttention(), FuseQkv(), MergeSlices(), *CLEAN), ROUNDS)
 
 
 def share() -> Phase:
