@@ -1,0 +1,1 @@
+"""Core ML: lowering to MIL, the .mlpackage writer, and its evaluation on the host."""

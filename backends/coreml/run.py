@@ -1,0 +1,91 @@
+"""Evaluate a package on this machine: the job that verification and `mmc run` call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmc.diagnostics import EmitError
+from mmc.verification.casting import cast_exactly, check_names
+
+from .evaluate import PRECISIONS, Evaluator
+from .mil import STORED, Array, Named
+from .package import Package, Picture, open_package
+
+JOB = "mmc.backends.coreml.run:run"
+
+
+def run(
+    path: str | os.PathLike[str],
+    feeds: Mapping[str, Array],
+    *,
+    precision: str = "float32",
+    values: Sequence[str] = (),
+) -> dict[str, Array]:
+    """Return the outputs by their ONNX names where the package knows them, else by its own.
+
+    Args:
+        feeds: every input by the same names. An image is (1, C, H, W), or (1, H, W, C) or
+            (H, W, C) with C last, of uint8 or float values 0 to 255.
+        precision: "float32", or "float16" to round every float16 result as the engine does.
+        values: inner values to return too, by their names in the program.
+    Raises:
+        EmitError: MMC403 if the feeds do not fit, MMC420 to MMC423 if the package cannot run.
+    """
+    if precision not in PRECISIONS:
+        raise EmitError("MMC423", "precision", f"is {precision!r}, not {' or '.join(PRECISIONS)}")
+    package = open_package(Path(path))
+    names = onnx_names(package, "inputs")
+    given = {names.get(v.name, v.name): v for v in package.function.inputs}
+    check_names(str(path), set(feeds), set(given))
+    fed = {v.name: fit(name, feeds[name], v, package) for name, v in given.items()}
+    evaluator = Evaluator(package.folder, package.function.opset, precision, frozenset(values))
+    found = evaluator.call(package.function, fed)
+    named = onnx_names(package, "outputs")
+    kept = {name: as_array(value) for name, value in evaluator.kept.items()}
+    return kept | {named.get(name, name): as_array(value) for name, value in found.items()}
+
+
+def onnx_names(package: Package, side: str) -> Mapping[str, str]:
+    """Return Core ML name -> ONNX name."""
+    found: Mapping[str, str] = package.signature.get(side, {})
+    return found
+
+
+def as_array(value: Any) -> Array:
+    """Return an output that a file can hold: strings and lists of them too."""
+    return np.asarray(value)
+
+
+def fit(name: str, value: Array, wanted: Named, package: Package) -> Array:
+    """Return a feed in the input's type and layout; raises EmitError MMC403."""
+    picture = package.pictures.get(wanted.name)
+    if picture is not None:
+        value = channels_first(value, picture)
+    shape, declared = wanted.type.shape, STORED[wanted.type.kind]
+    fits = len(shape) == value.ndim and all(
+        w in (-1, g) for w, g in zip(shape, value.shape, strict=False)
+    )
+    if shape == (1,) and value.ndim == 0:  # Core ML has no scalars as inputs
+        value, fits = value.reshape(1), True
+    if not fits:
+        raise EmitError("MMC403", f"input {name!r}", f"has shape {value.shape}, expected {shape}")
+    wide = np.dtype(np.float32) if declared.kind == "f" else declared
+    if value.dtype.kind == "b" and wide.kind in "iu":
+        value = value.astype(wide)
+    return cast_exactly(name, value, wide)
+
+
+def channels_first(value: Array, picture: Picture) -> Array:
+    """Return an image as (1, C, H, W) of floats; blue comes first in a BGR image."""
+    channels = 1 if picture.color.startswith("GRAYSCALE") else 3
+    if value.ndim == 3:
+        value = value[None]
+    first = value.shape[1:] == (channels, picture.height, picture.width)
+    if not first and value.ndim == 4 and value.shape[-1] == channels:
+        value = value.transpose(0, 3, 1, 2)
+    return value.astype(np.float32)
