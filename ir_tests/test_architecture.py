@@ -15,7 +15,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"mmc": ROOT / "mmc", "mmc.passes": ROOT / "passes", "mmc.backends": ROOT / "backends"}
-HEAVY = ("numpy", "onnx", "onnx_ir", "onnxruntime", "ai_edge_litert", "networkx", "rich")
+HEAVY = (
+    "numpy",
+    "onnx",
+    "onnx_ir",
+    "onnxruntime",
+    "ai_edge_litert",
+    "networkx",
+    "rich",
+    "coremltools",
+)
 
 
 def modules() -> Iterator[tuple[str, Path]]:

@@ -66,7 +66,7 @@ UNARY: dict[str, Operator] = {
     "exp": np.exp,
     "exp2": np.exp2,
     "floor": np.floor,
-    "identity": np.positive,
+    "identity": np.asarray,
     "logical_not": np.logical_not,
     "round": round_half_even,
     "sign": np.sign,
@@ -102,7 +102,7 @@ def unary(function: Operator) -> Operator:
     """Return an operator of one input from a numpy function."""
 
     def compute(x: Array) -> Array:
-        found: Array = function(x) if x.dtype.kind != "b" else function(x.astype(np.bool_))
+        found: Array = function(x)
         return found
 
     return compute
