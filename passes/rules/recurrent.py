@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 from .parts import need_float, reshape
@@ -39,7 +40,7 @@ def recurrent(out: Builder, n: Node, **parts: Value | None) -> tuple[Value, ...]
         x = out.Transpose(x, perm=[1, 0, 2])
     shape = shape_of(n.inputs[0])
     steps, batch = (shape[1], shape[0]) if batch_first else shape[:2]
-    check(n, steps, batch, parts["lengths"])
+    lengths = Lengths.of(out, n, steps, parts["lengths"])
     directions = shape_of(n.inputs[1])[0]
     if directions * steps * NODES_PER_STEP[n.op_type] > NODE_LIMIT:
         raise NoMatch(f"{steps} steps unrolled would be more than {NODE_LIMIT} operators")
@@ -47,32 +48,64 @@ def recurrent(out: Builder, n: Node, **parts: Value | None) -> tuple[Value, ...]
     for direction in range(directions):
         backward = given["direction"] == "reverse" or direction == 1
         cell = Cell(out, n, direction, given, functions_of(out, n, direction), parts)
-        series, states = run(cell, x, steps, batch, backward, batch_first)
+        series, states = run(cell, x, steps, batch, backward, batch_first, lengths)
         rows.append(series)
         last.append(states)
     return assemble(out, n, rows, last, batch_first)
 
 
-def check(n: Node, steps: int, batch: int, lengths: Value | None) -> None:
-    """Refuse sequences that end early."""
-    data = constant(lengths)
-    if lengths is not None and (data is None or (data != steps).any()):
-        raise NoMatch("the sequences have different lengths")
+@dataclass(frozen=True)
+class Lengths:
+    """How many steps each sequence of the batch has; None: all of them, `steps`."""
+
+    out: Builder
+    steps: int
+    given: Value | None
+    known: Array | None
+
+    @classmethod
+    def of(cls, out: Builder, n: Node, steps: int, given: Value | None) -> Lengths:
+        """Read the operand; what is constant saves the steps that no sequence has."""
+        known = constant(given)
+        if known is not None and (known < 1).any():
+            raise NoMatch("a sequence has no steps")
+        if known is not None and (known >= steps).all():
+            return cls(out, steps, None, None)
+        return cls(out, steps, given, known)
+
+    def select(self, t: int, new: Value, old: Any) -> Value:
+        """Return `new` for the sequences that have step t, `old` for those that ended before."""
+        if self.given is None or (self.known is not None and (self.known > t).all()):
+            return new
+        if self.known is not None:
+            return self.out.Where((self.known > t)[:, None], new, old)
+        runs = self.out.Greater(self.given, np.array(t, dtype_of(self.given)))
+        made: Value = self.out.Where(reshape(self.out, runs, (-1, 1)), new, old)
+        return made
 
 
 def run(
-    cell: Cell, x: Value, steps: int, batch: int, backward: bool, batch_first: bool
+    cell: Cell,
+    x: Value,
+    steps: int,
+    batch: int,
+    backward: bool,
+    batch_first: bool,
+    lengths: Lengths,
 ) -> tuple[list[Value], list[Value]]:
     """Unroll one direction; returns the state after every step, in time order, and the last."""
     kind = cell.node.op_type
     inputs = projected(cell, x, steps, batch)
     states = [start(cell, name, batch, batch_first) for name in ("h0", "c0")]
     step = {"RNN": rnn_step, "GRU": gru_step, "LSTM": lstm_step}[kind](cell)
+    zeros = np.zeros((1, 1), dtype_of(cell.node.inputs[0]))
     series: list[Value] = []
     order = range(steps - 1, -1, -1) if backward else range(steps)
     for t in order:
-        states = step(inputs[t], states)
-        series.append(states[0])
+        after = step(inputs[t], states)
+        # A sequence that has ended keeps its state; its results are zero from there on.
+        series.append(lengths.select(t, after[0], zeros))
+        states = [lengths.select(t, *pair) for pair in zip(after, states, strict=False)]
     return series[::-1] if backward else series, states
 
 

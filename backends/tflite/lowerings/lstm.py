@@ -10,7 +10,7 @@ from mmc.ir import Node
 def recurrent(e: Emitter, n: Node) -> None:
     """Refuse, and say what unrolling needs."""
     raise Unsupported(
-        f"{n.op_type} could not be unrolled: its sequences must have a fixed, full length, its"
-        " gates must not be coupled, and the steps must come to at most 10 000 operators",
-        fix="give the model a shorter --input-shape along time, and no sequence lengths",
+        f"{n.op_type} could not be unrolled: its gates must not be coupled, every sequence must"
+        " have a step, and the steps must come to at most 10 000 operators",
+        fix="give the model a shorter --input-shape along time, or cut it there (mmc extract)",
     )

@@ -1,0 +1,117 @@
+"""Sampling at computed places, by gathers of the pixels around them."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from mmc.ir import Node, Value, attrs, shape_of
+from mmc.pattern import Builder, NoMatch, op, rewrite
+
+from .parts import need_float, number, reshape
+
+Corner = tuple[Value, Value | None]
+"""The index of a pixel along one axis (float), and its weight; None is one."""
+
+
+@rewrite(op.GridSample("x", "grid").named("n"), stage="decompose")
+def grid_sample(out: Builder, x: Value, grid: Value, n: Node) -> Value:
+    """grid_sample(x (N, C, …), grid (N, …, d))  ->  Σ weight * gather(pixels of x, place).
+
+    Padding with zeros is a frame of one zero pixel, in which places further away end too.
+    """
+    need_float(x, grid)
+    given = attrs(n)
+    if given["mode"] == "cubic":
+        raise NoMatch("its interpolation is cubic")
+    shape, counted = shape_of(x), shape_of(grid)
+    frame = int(given["padding_mode"] == "zeros")
+    sizes = [size + 2 * frame for size in shape[2:]]
+    last = len(shape) - 1
+    pixels = out.Transpose(x, perm=[0, *range(2, last + 1), 1])
+    if frame:
+        pads = [0, *[1] * len(sizes), 0] * 2
+        pixels = out.Pad(pixels, np.array(pads, np.int64))
+    table = reshape(out, pixels, (shape[0] * prod(sizes), shape[1]))
+    corners = [
+        around(out, coordinate(out, grid, last - 2 - axis), size, frame, n)
+        for axis, size in enumerate(shape[2:])
+    ]
+    terms = [term(out, table, chosen, sizes, counted) for chosen in product(*corners)]
+    total = terms[0]
+    for other in terms[1:]:
+        total = out.Add(total, other)
+    return out.Transpose(total, perm=[0, last, *range(1, last)])
+
+
+def coordinate(out: Builder, grid: Value, index: int) -> Value:
+    """Return one coordinate of every place, (N, …)."""
+    made: Value = out.Gather(grid, np.array(index, np.int64), axis=-1)
+    return made
+
+
+def around(out: Builder, g: Value, size: int, frame: int, n: Node) -> list[Corner]:
+    """Return the pixels around the places g in [-1, 1] along an axis of `size` pixels."""
+    given, like = attrs(n), n.inputs[1]
+    assert like is not None
+    scale, shift = ((size - 1) / 2, (size - 1) / 2)
+    if not given["align_corners"]:
+        scale = size / 2
+    place = out.Add(out.Mul(g, number(like, scale)), number(like, shift))
+    nearest = given["mode"] == "nearest"
+    if nearest:
+        place = out.Round(place)
+    if given["padding_mode"] == "reflection":
+        place = reflected(out, place, size, bool(given["align_corners"]), like)
+    if frame:
+        place = out.Add(place, number(like, 1))
+    most = number(like, size - 1 + 2 * frame)
+    place = out.Clip(place, number(like, 0), most)
+    if nearest:
+        return [(place, None)]
+    low = out.Floor(place)
+    part = out.Sub(place, low)
+    high = out.Min(out.Add(low, number(like, 1)), most)
+    return [(low, out.Sub(number(like, 1), part)), (high, part)]
+
+
+def reflected(out: Builder, place: Value, size: int, corners: bool, like: Value) -> Value:
+    """Return places mirrored at the image's ends until they lie inside."""
+    low, span = (0.0, size - 1.0) if corners else (-0.5, float(size))
+    if span == 0:
+        return place
+    apart = out.Sub(place, number(like, low))
+    turns = out.Floor(out.Mul(apart, number(like, 1 / (2 * span))))
+    rest = out.Sub(apart, out.Mul(turns, number(like, 2 * span)))
+    away = out.Abs(out.Sub(rest, number(like, span)))
+    made: Value = out.Sub(number(like, low + span), away)
+    return made
+
+
+def term(
+    out: Builder,
+    table: Value,
+    chosen: tuple[Corner, ...],
+    sizes: list[int],
+    counted: tuple[int, ...],
+) -> Value:
+    """Return the pixels (N, …, C) of one corner, times its weight."""
+    batch = np.arange(counted[0]).reshape(-1, *[1] * (len(counted) - 2)) * prod(sizes)
+    flat: Value | None = None
+    for axis, (index, _) in enumerate(chosen):
+        whole, stride = out.Cast(index, to=6), prod(sizes[axis + 1 :])
+        step = out.Mul(whole, np.array(stride, np.int32)) if stride != 1 else whole
+        flat = step if flat is None else out.Add(flat, step)
+    if counted[0] > 1:
+        flat = out.Add(flat, batch.astype(np.int32))
+    read: Value = out.Gather(table, flat, axis=0)
+    weights = [weight for _, weight in chosen if weight is not None]
+    if not weights:
+        return read
+    weight = weights[0]
+    for other in weights[1:]:
+        weight = out.Mul(weight, other)
+    made: Value = out.Mul(read, reshape(out, weight, (*counted[:-1], 1)))
+    return made
