@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -97,4 +98,17 @@ def load_backend(name: str) -> type[Backend]:
 def backend_of(path: str | Path) -> type[Backend] | None:
     """Return the backend whose artifact `path` is by its suffix; None for other files."""
     name = suffixes().get(Path(path).suffix)
-    return load_backend(name) if name else None
+    return load_backend(name) if name and find_spec(f"{PACKAGE}.{name}.backend") else None
+
+
+def runner_of(path: str | Path) -> str | None:
+    """Return the "module:function" that runs the artifact `path`; None for other files."""
+    name = suffixes().get(Path(path).suffix)
+    return f"{PACKAGE}.{name}.run:run" if name else None
+
+
+def precisions_of(path: str | Path) -> tuple[str, ...]:
+    """Return the precisions that the artifact `path` can be run with: its run's PRECISIONS."""
+    name = suffixes().get(Path(path).suffix)
+    found: tuple[str, ...] = ("float32",)
+    return getattr(import_module(f"{PACKAGE}.{name}.run"), "PRECISIONS", found) if name else found

@@ -17,6 +17,7 @@ import golden_models as golden
 from golden_models import wheels
 from ir_tests.coreml_packages import builder, draw, save, tools
 from mmc.backends.coreml.run import run
+from mmc.cli import main
 from mmc.diagnostics import EmitError
 from mmc.ir import Array
 
@@ -379,3 +380,15 @@ def test_unknown_operators_are_named(tmp_path: Path) -> None:
     path = save(tmp_path, {"x": draw(2)}, body)
     with pytest.raises(EmitError, match=r"MMC422.*random_normal 'noise'"):
         run(path, {"x": draw(2)})
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = draw(4)
+    np.savez(tmp_path / "x.npz", x=x)
+    path, inputs, out = relu(tmp_path), str(tmp_path / "x.npz"), str(tmp_path / "y.npz")
+    words = ["run", str(path), "--inputs", inputs, "-o", out, "--precision", "float16"]
+    assert main(words) == 0
+    np.testing.assert_array_equal(np.load(out)["y"], run(path, {"x": x}, precision="float16")["y"])
+    onnx = ["run", "m.onnx", *words[2:]]
+    assert main(onnx) == 2
+    assert "MMC012" in capsys.readouterr().err

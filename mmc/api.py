@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from mmc.compiler import CompileResult, check_file, compile_model
-from mmc.diagnostics import Diagnostic
+from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
 from mmc.instruments import looking
 from mmc.options import CompileOptions
@@ -96,19 +96,28 @@ def check(
     return check_file(str(model), target, options)
 
 
-def run(artifact: PathName, inputs: Mapping[str, Array] | PathName) -> dict[str, Array]:
-    """Execute a .tflite or .onnx file in a child process; names are the ONNX names.
+def run(
+    artifact: PathName, inputs: Mapping[str, Array] | PathName, *, precision: str = "float32"
+) -> dict[str, Array]:
+    """Execute a .tflite, .mlpackage or .onnx in a child process; names are the ONNX names.
 
+    Args:
+        precision: "float16" rounds every half-precision result of a .mlpackage, as its engine does.
     Raises:
-        EmitError: MMC403 to MMC408 when the inputs do not fit or the run fails.
+        UsageError: MMC012 if the kind of artifact is not run in that precision.
+        EmitError: MMC403 to MMC423 when the inputs do not fit or the run fails.
     """
-    from mmc.backends.base import backend_of
+    from mmc.backends.base import precisions_of, runner_of
     from mmc.verification.execute import execute
     from mmc.verification.reference import JOB as REFERENCE
 
-    backend = backend_of(Path(artifact))
-    job = backend.job if backend else REFERENCE
-    return dict(execute(job, artifact, _feeds(inputs) or {}).outputs)
+    known = precisions_of(artifact_path := Path(artifact))
+    if precision not in known:
+        fix = f"leave it out, or choose one of: {', '.join(known)}"
+        raise UsageError("MMC012", f"--precision {precision}", f"is not for {artifact}", fix=fix)
+    chosen: dict[str, Any] = {} if precision == "float32" else {"precision": precision}
+    job = runner_of(artifact_path) or REFERENCE
+    return dict(execute(job, artifact, _feeds(inputs) or {}, **chosen).outputs)
 
 
 def _feeds(inputs: Mapping[str, Array] | PathName | None) -> Mapping[str, Array] | None:

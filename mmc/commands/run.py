@@ -12,7 +12,7 @@ from mmc.findings import printable
 
 def configure(parser: Parser) -> None:
     """Add the options."""
-    parser.add_argument("artifact", metavar="ARTIFACT", help=".tflite (or .onnx) file")
+    parser.add_argument("artifact", metavar="ARTIFACT", help=".tflite or .mlpackage (or .onnx)")
     parser.add_argument("--inputs", required=True, metavar="X.npz", help="arrays by input name")
     parser.add_argument("-o", "--output", required=True, metavar="Y.npz", help="where outputs go")
     parser.add_argument(
@@ -22,8 +22,14 @@ def configure(parser: Parser) -> None:
         metavar="host",
         help="where it runs",
     )
+    parser.add_argument(
+        "--precision",
+        type=one_of(("float32", "float16"), (), "--precision"),
+        default="float32",
+        metavar="float32|float16",
+        help="float16: round every result as the engine of a .mlpackage does",
+    )
     parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.later(("--precision", 1))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from mmc.files import check_output, read_npz, write_npz
 
     check_output(Path(args.output))
-    outputs = run(args.artifact, read_npz(args.inputs))
+    outputs = run(args.artifact, read_npz(args.inputs), precision=args.precision)
     write_npz(args.output, outputs)
     if not args.quiet:
         for name, value in outputs.items():
