@@ -1,0 +1,69 @@
+"""Quantized values of the IR, as TFLite has them: integer tensors with scales and zero points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmc.backends.tflite.program import Array, Quantization, Tensor
+from mmc.ir import Node, Value, attrs, constant, dtype_of
+
+TYPES = {"int8": "INT8", "int4": "INT4", "int2": "INT2", "int16": "INT16", "uint8": "UINT8"}
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The integers of a constant and what they stand for; a block is a row of its own."""
+
+    codes: Array
+    dtype: str
+    quantization: Quantization
+
+    def tensor(self, name: str) -> Tensor:
+        """Return the constant tensor."""
+        shape = tuple(self.codes.shape)
+        return Tensor(name, shape, self.dtype, self.codes, self.quantization)
+
+
+def dequantizer(value: Value | None) -> Node | None:
+    """Return the DequantizeLinear that makes a value, if one does."""
+    node = None if value is None else value.producer()
+    return node if node is not None and node.op_type == "DequantizeLinear" else None
+
+
+def is_weight(node: Node) -> bool:
+    """Say whether a DequantizeLinear reads a constant."""
+    return constant(node.inputs[0]) is not None
+
+
+def codes_of(node: Node) -> Codes:
+    """Return the constant that a DequantizeLinear reads; blocks of (O, K) as (O K / size, size)."""
+    codes, scale = constant(node.inputs[0]), constant(node.inputs[1])
+    assert codes is not None
+    assert scale is not None
+    given, kind = attrs(node), str(codes.dtype)
+    block, axis = given.get("block_size", 0), given["axis"] % max(codes.ndim, 1)
+    plain = codes if kind in ("int16", "uint8") else codes.astype(np.int8)
+    if block:
+        plain, axis = plain.reshape(-1, block), 0
+    flat = scale.reshape(-1).astype(np.float32)
+    quantization = Quantization(flat, zero_point(node, flat.size), axis if flat.size > 1 else 0)
+    return Codes(plain, TYPES[kind], quantization)
+
+
+def zero_point(node: Node, count: int) -> Array:
+    """Return the zero points of a Quantize- or DequantizeLinear, one a scale."""
+    zero = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    if zero is None:
+        return np.zeros(count, np.int64)
+    return zero.reshape(-1).astype(np.int64)
+
+
+def quantization_of(node: Node) -> tuple[str, Quantization]:
+    """Return TensorType and parameters of the codes that a QuantizeLinear makes."""
+    scale = constant(node.inputs[1])
+    assert scale is not None
+    flat = scale.reshape(-1).astype(np.float32)
+    kind = str(dtype_of(node.outputs[0]))
+    return TYPES[kind], Quantization(flat, zero_point(node, flat.size))

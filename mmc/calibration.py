@@ -1,0 +1,211 @@
+"""Run a model over data, once, in a child process, and keep statistics of its inner values."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmc.dataset import read_samples
+from mmc.ir import Array, Model, Node, attrs, save, shape_of
+from mmc.layers import base_of
+from mmc.quant.statistics import Hessian, Histogram
+from mmc.verification.casting import cast_exactly
+
+JOB = "mmc.calibration:job"
+WIDEST = 6144
+"""Layers with more inputs get no Hessian: it would be larger than 150 MB."""
+ROWS = 2048
+"""Most rows that one sample adds to a Hessian; images have many more, and they are alike."""
+HESSIAN_SAMPLES = 256
+"""Samples after which Hessians do not grow: more change nothing (measured)."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What to calibrate with: DATA of the command line, and how many samples of it."""
+
+    source: str
+    samples: int
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How the rows that a layer multiplies are taken from its input value.
+
+    kernel is empty for matrices; else rows are the windows of an image, channels last or first.
+    """
+
+    value: str
+    width: int
+    last: bool = True
+    kernel: tuple[int, ...] = ()
+    strides: tuple[int, ...] = (1, 1)
+    dilations: tuple[int, ...] = (1, 1)
+    pads: tuple[int, ...] = (0, 0, 0, 0)
+
+    def rows(self, x: Array) -> Array:
+        """Return at most ROWS rows of `width` entries, in the order of the weight's own."""
+        found = self._windows(x) if self.kernel else x.reshape(-1, self.width)
+        step = -(-len(found) // ROWS)
+        return found[::step]
+
+    def _windows(self, x: Array) -> Array:
+        x = x if self.last else x.transpose(0, 2, 3, 1)
+        top, left, bottom, right = self.pads
+        x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+        reach = tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
+        seen = np.lib.stride_tricks.sliding_window_view(x, reach, (1, 2))
+        rows, columns = self.strides
+        seen = seen[:, ::rows, ::columns, :, :: self.dilations[0], :: self.dilations[1]]
+        step = -(-seen.shape[0] * seen.shape[1] * seen.shape[2] // ROWS)
+        order = (0, 1, 2, 4, 5, 3) if self.last else range(6)
+        seen = seen.transpose(tuple(order)).reshape(-1, *(seen.shape[i] for i in tuple(order)[3:]))
+        return np.ascontiguousarray(seen[::step]).reshape(-1, self.width)
+
+
+def inputs_of(node: Node) -> Inputs | None:
+    """Return how a layer's inputs are read; None where GPTQ has nothing to say."""
+    op, given = base_of(node)[1], attrs(node)
+    source, weight = node.inputs[0], shape_of(node.inputs[1])
+    name = "" if source is None else source.name or ""
+    if op == "Linear" or (op == "MatMul" and len(weight) == 2):
+        return Inputs(name, weight[1] if op == "Linear" else weight[0])
+    if op == "Gemm" and not given["transA"]:
+        return Inputs(name, weight[1] if given["transB"] else weight[0])
+    plain = given.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and given.get("group", 1) == 1
+    if op not in ("Conv", "Conv2d") or len(weight) != 4 or not plain:
+        return None
+    return Inputs(
+        name,
+        int(np.prod(weight[1:])),
+        op == "Conv2d",
+        weight[1:3] if op == "Conv2d" else weight[2:],
+        tuple(given.get("strides") or (1, 1)),
+        tuple(given.get("dilations") or (1, 1)),
+        tuple(given.get("pads") or (0, 0, 0, 0)),
+    )
+
+
+@dataclass
+class Statistics:
+    """What was seen: Hessians by how they are read, histograms by value."""
+
+    hessians: dict[Inputs, Array] = field(default_factory=dict)
+    histograms: dict[str, Histogram] = field(default_factory=dict)
+    samples: int = 0
+
+
+def calibrate(
+    model: Model, data: Data, hessians: Sequence[Inputs] = (), ranges: Sequence[str] = ()
+) -> Statistics:
+    """Run the model as it is over the data and return statistics of the values asked for.
+
+    Raises:
+        MmcError: what is wrong with the data (MMC300 to MMC302), or the run.
+    """
+    from mmc.verification.execute import execute
+
+    wanted = list(dict.fromkeys(h for h in hessians if h.width <= WIDEST))
+    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+        path = Path(folder) / "model.onnx"
+        save(model, path)
+        found = execute(
+            JOB,
+            path,
+            {},
+            data=data.source,
+            samples=data.samples,
+            inputs=signature(model),
+            hessians=[asdict(h) for h in wanted],
+            ranges=list(ranges),
+        ).outputs
+    return Statistics(
+        {h: found[f"hessian {i}"] for i, h in enumerate(wanted)},
+        {name: unpack(found, name) for name in ranges},
+        int(found["samples"]),
+    )
+
+
+def signature(model: Model) -> list[list[Any]]:
+    """Return (name, shape as the data has it, type, permutation or None) of every input."""
+    import json
+
+    from mmc.passes.to_nhwc import IO_LAYOUT
+
+    perms = json.loads(model.metadata_props.get(IO_LAYOUT, "{}"))
+    found = []
+    for value in model.graph.inputs:
+        shape, perm = list(shape_of(value)), perms.get(value.name)
+        if perm:
+            shape = [shape[perm.index(axis)] for axis in range(len(shape))]
+        found.append([value.name, shape, str(value.dtype and value.dtype.numpy()), perm])
+    return found
+
+
+def job(
+    path: str | os.PathLike[str],
+    feeds: Mapping[str, Array],
+    *,
+    data: str,
+    samples: int,
+    inputs: list[list[Any]],
+    hessians: list[dict[str, Any]],
+    ranges: list[str],
+) -> dict[str, Array]:
+    """Be the child of `calibrate`."""
+    from mmc.verification.reference import open_session
+
+    readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in hessians]
+    sums = [Hessian.of_width(r.width) for r in readers]
+    seen = {name: Histogram() for name in ranges}
+    given = {name for name, *_ in inputs}
+    inner = sorted({*(r.value for r in readers), *ranges} - given)
+    session = open_session(path, False, inner, 2, True)
+    shapes = {name: tuple(shape) for name, shape, *_ in inputs}
+    outputs = {o.name for o in session.get_outputs()}
+    count = 0
+    for raw, _ in islice(read_samples(data, shapes, samples), samples):
+        fed = {name: prepared(name, raw[name], kind, perm) for name, _, kind, perm in inputs}
+        wanted = [name for name in inner if name in outputs]
+        values = fed | dict(zip(wanted, session.run(wanted, fed), strict=True))
+        if count < HESSIAN_SAMPLES:
+            for reader, total in zip(readers, sums, strict=True):
+                total.add(reader.rows(values[reader.value]))
+        for name, histogram in seen.items():
+            histogram.add(values[name])
+        count += 1
+    found = {f"hessian {i}": total.total for i, total in enumerate(sums)}
+    return found | packed(seen) | {"samples": np.array(count)}
+
+
+def to_tuple(value: Any) -> Any:
+    """Return JSON's lists as the tuples that they were."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def prepared(name: str, value: Array, kind: str, perm: list[int] | None) -> Array:
+    """Return an input in the model's type and axis order."""
+    cast = cast_exactly(name, value, np.dtype(kind))
+    return cast if perm is None else np.ascontiguousarray(cast.transpose(perm))
+
+
+def packed(seen: Mapping[str, Histogram]) -> dict[str, Array]:
+    """Return histograms as arrays."""
+    found: dict[str, Array] = {}
+    for name, h in seen.items():
+        found[f"counts {name}"] = h.counts
+        found[f"range {name}"] = np.array([h.low, h.high, h.least, h.most])
+    return found
+
+
+def unpack(found: Mapping[str, Array], name: str) -> Histogram:
+    """Return one histogram of the child's answer."""
+    low, high, least, most = (float(v) for v in found[f"range {name}"])
+    return Histogram(low, high, least, most, found[f"counts {name}"])

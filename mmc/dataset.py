@@ -1,0 +1,104 @@
+"""DATA of the command line: samples for calibration and evaluation, one at a time.
+
+An .npz (key = input name, axis 0 = sample, other keys are labels), a folder of such, or a
+`module:function` that yields (feeds, labels).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from mmc.diagnostics import RecipeError
+from mmc.files import read_npz
+from mmc.verification.casting import Array
+
+Sample = tuple[dict[str, Array], dict[str, Array]]
+"""The inputs of one run by name, and the labels that come with them."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def read_samples(data: str, shapes: Shapes, most: int) -> Iterator[Sample]:
+    """Yield at most `most` samples whose inputs have the given shapes (a batch of one is added).
+
+    Raises:
+        RecipeError: MMC300 if there is no such data or it raises, MMC301 if it lacks an input or an
+            input has another shape, MMC302 if there are no samples.
+        UsageError: MMC007 for a damaged .npz.
+    """
+    count = 0
+    for feeds, labels in islice(_raw(data, shapes), most):
+        count += 1
+        if missing := sorted(shapes.keys() - feeds.keys()):
+            has = f"it has: {', '.join(sorted(feeds)) or 'nothing'}"
+            raise RecipeError("MMC301", data, f"lacks the inputs {', '.join(missing)}", fix=has)
+        yield {name: _fit(data, name, feeds[name], shapes[name]) for name in shapes}, labels
+    if not count:
+        raise RecipeError("MMC302", data, "holds no samples")
+
+
+def _raw(data: str, shapes: Shapes) -> Iterator[Sample]:
+    path = Path(data)
+    if path.is_dir():
+        for file in sorted(path.glob("*.npz")):
+            yield from _rows(str(file), shapes)
+    elif path.suffix == ".npz" or path.exists():
+        yield from _rows(data, shapes)
+    elif re.fullmatch(r"[\w.]+:\w+", data):
+        yield from _called(data)
+    else:
+        fix = "give an .npz, a folder of them, or module:function"
+        raise RecipeError("MMC300", data, "there is no such data", fix=fix)
+
+
+def _rows(path: str, shapes: Shapes) -> Iterator[Sample]:
+    """Yield the rows of an .npz; arrays that are no inputs are labels."""
+    arrays = read_npz(path)
+    sizes = {len(a) if a.ndim else 0 for a in arrays.values()}
+    if len(sizes) > 1:
+        raise RecipeError("MMC301", path, f"its arrays have {sorted(sizes)} samples, not one count")
+    for index in range(max(sizes, default=0)):
+        row = {name: array[index] for name, array in arrays.items()}
+        yield row, {name: value for name, value in row.items() if name not in shapes}
+
+
+def _called(data: str) -> Iterator[Sample]:
+    """Yield what `module:function` yields; modules of the working directory are found."""
+    module, function = data.split(":")
+    sys.path.insert(0, os.getcwd())
+    try:
+        made: Iterable[Sample] = getattr(import_module(module), function)()
+        yield from made
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+        fix = "the function takes nothing and yields (feeds, labels), two dicts"
+        raise RecipeError("MMC300", data, "does not yield samples", why=why, fix=fix) from error
+    finally:
+        sys.path.remove(os.getcwd())
+
+
+def _fit(data: str, name: str, value: Array, shape: tuple[int, ...]) -> Array:
+    """Return the value in the input's shape: equal, or without its leading 1."""
+    value = np.asarray(value)
+    if value.shape not in (shape, shape[1:] if shape[:1] == (1,) else shape):
+        what = f"{name!r} has shape {list(value.shape)}, the model takes {list(shape)}"
+        raise RecipeError("MMC301", data, what)
+    return value.reshape(shape)
+
+
+def digests(samples: Iterable[Sample]) -> Iterator[str]:
+    """Yield a hash of the inputs of each sample: to tell whether two data sets overlap."""
+    for feeds, _ in samples:
+        state = blake2b(digest_size=16)
+        for name in sorted(feeds):
+            state.update(name.encode() + np.ascontiguousarray(feeds[name]).tobytes())
+        yield state.hexdigest()
