@@ -33,6 +33,8 @@ def compile(
     io_layout: str = "keep",
     keep_int64: bool = False,
     weights: str = "float32",
+    calibration: PathName = "",
+    calibration_samples: int = 1000,
     optimize: str = "latency",
     require_npu: bool = False,
     inputs: Mapping[str, Array] | PathName | None = None,
@@ -46,6 +48,7 @@ def compile(
     Args:
         output: the artifact; ./<stem>.<target>.tflite by default.
         input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
+        calibration: an .npz, a folder of such or "module:function", for integer weights.
         inputs: arrays by input name, or an .npz, to verify on; drawn by default.
         check: compare the model before and after every pass.
         check_layers: the same for every tensor that keeps its name.
@@ -58,6 +61,8 @@ def compile(
         io_layout=io_layout,
         keep_int64=keep_int64,
         weights=weights,
+        calibration=str(calibration),
+        calibration_samples=calibration_samples,
         optimize=optimize,
         require_npu=require_npu,
         inputs=_feeds(inputs),

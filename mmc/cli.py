@@ -20,6 +20,7 @@ from mmc.commands import (
     later,
     lists,
     opt,
+    quantize,
     run,
     show,
 )
@@ -30,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     compile.COMMAND,
     check.COMMAND,
     opt.COMMAND,
+    quantize.COMMAND,
     run.COMMAND,
     show.COMMAND,
     bisect.COMMAND,

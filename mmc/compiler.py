@@ -20,6 +20,7 @@ from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager, PassRecord
 from mmc.shapes import fix_shapes, infer
 from mmc.target import Target, load_target
+from mmc.values import ARRIVED_QUANTIZED
 from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def _to_program(
     with result.stage("load"):
         model = load_fixed(result.source, options)
         result.nodes_before = model.graph.num_nodes()
+        result.diagnostics += arrived_quantized(model, options)
     with result.stage("passes"):
         watchers = (*instruments, *always(result.source, options))
         result.passes = PassManager(backend.phases(), watchers).run(model)
@@ -161,6 +163,17 @@ def _to_program(
     with result.stage("check"):
         result.diagnostics += backend.check(program)
     return model, program
+
+
+def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]:
+    """Return a note when integer weights are asked for, but the model has its own already."""
+    node = model.metadata_props.get(ARRIVED_QUANTIZED)
+    if node is None or not options.weight_bits:
+        return []
+    what = f"is quantized already, so --weights {options.weights} changes nothing"
+    why = "rounding twice adds a second error; its integers are kept as the floats they stand for"
+    fix = "quantize the float model that it was made from"
+    return [Diagnostic("MMC304", Severity.NOTE, repr(node), what, why, fix)]
 
 
 def load_fixed(source: str | Path, options: CompileOptions) -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,11 +41,13 @@ def optimize(
     check: bool = False,
     check_layers: bool = False,
     explain: str | None = None,
+    then: Sequence[Pass] = (),
 ) -> Optimized:
     """Run a pipeline over the model at `source` and write standard ONNX to `output`.
 
     Args:
         text: a pipeline's name (`default`, `tflite`) or passes such as "fold-constants,fuse".
+        then: passes to run after the pipeline.
         explain: a rule; its refusals are reported. Its pass must be in the pipeline.
     Raises:
         MmcError: nothing is written then.
@@ -53,7 +56,7 @@ def optimize(
     if output:
         check_output(Path(output))
     rule = find_rule(explain) if explain else None
-    phases = phases_of(text or ("tflite" if rule else "default"))
+    phases = [*phases_of(text or ("tflite" if rule else "default")), *then]
     model = load_fixed(source, options)
     before = model.graph.num_nodes()
     watchers = looking(dump_ir, check, check_layers, options)

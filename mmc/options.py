@@ -18,8 +18,15 @@ class CompileOptions:
     io_layout: str = "keep"
     keep_int64: bool = False
     weights: str = "float32"
+    calibration: str = ""
+    calibration_samples: int = 1000
     optimize: str = "latency"
     require_npu: bool = False
     inputs: Mapping[str, Array] | None = None
     verify: bool = True
     seed: int = 0
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of integer weights; 0 where weights are floats."""
+        return {"int8": 8, "int4": 4, "int2": 2}.get(self.weights, 0)

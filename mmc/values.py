@@ -15,6 +15,9 @@ OPSET = 25
 """The opset of a model in working form."""
 
 DIGEST = "mmc.digest"
+ARRIVED_QUANTIZED = "mmc.arrived_quantized"
+"""Metadata key of a model that was quantized when it was loaded: which node says so."""
+
 SOURCES = "mmc.sources"
 """Metadata key of a node: the names of the user's nodes it came from, one per line."""
 

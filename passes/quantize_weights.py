@@ -20,6 +20,7 @@ from mmc.quant.grids import Grid, grid_of
 from mmc.quant.metrics import output_error
 from mmc.quant.rounding import gptq, nearest, spread, to_grid
 from mmc.quant.scales import max_scale, mse_scale, to_blocks
+from mmc.values import ARRIVED_QUANTIZED
 
 TYPES = {8: np.int8, 4: ml_dtypes.int4, 2: ml_dtypes.int2}
 QUANTIZED = "mmc.quantized"
@@ -36,7 +37,8 @@ class QuantizeWeights(Pass):
     """Store weights as integers: DequantizeLinear(codes, a scale a channel or block).
 
     At 8 bits the exact range is used; below, the range of least error, and with calibration data
-    GPTQ. First, last, depthwise and gate layers keep 8 bits, embeddings 4 (one scale a row).
+    GPTQ. First, last, depthwise and gate layers keep 8 bits, embeddings 4 (one scale a row). A
+    model that arrived quantized stays as it is.
     """
 
     name = "quantize-weights"
@@ -56,6 +58,8 @@ class QuantizeWeights(Pass):
 
     def run(self, model: Model) -> int:
         """Return the number of weights quantized."""
+        if ARRIVED_QUANTIZED in model.metadata_props:
+            return 0
         layers = [x for x in layers_of(model.graph) if not self.ops or x.op in self.ops.split("+")]
         groups = [group for group in shared(layers) if self.pays(group[0])]
         hessians = self.hessians(model, groups)

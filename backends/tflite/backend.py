@@ -11,7 +11,8 @@ from mmc.backends.tflite.describe import program_lines, program_stats, program_s
 from mmc.backends.tflite.emitter import lower, lowered_ops
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
-from mmc.diagnostics import Diagnostic
+from mmc.calibration import HESSIAN_SAMPLES
+from mmc.diagnostics import Diagnostic, UsageError
 from mmc.goals import GOALS
 from mmc.ir import Model
 from mmc.pass_manager import Phase
@@ -22,6 +23,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
+from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.resolve_sequences import ResolveSequences
@@ -63,7 +65,28 @@ class TfliteBackend:
             Phase("assign-layout", (AssignLayout(), to_nhwc, *clean), max_rounds=4),
             Phase("legalize", (LegalizeTflite(), *clean), max_rounds=3),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
+            *self._quantization(),
         ]
+
+    def _quantization(self) -> list[Phase]:
+        """Return the phase that makes weights integers, where the options ask for it."""
+        bits = self.options.weight_bits
+        if not bits:
+            return []
+        if self.target.runs_on == "npu":
+            raise UsageError(
+                "MMC303",
+                f"--weights {self.options.weights}",
+                f"{self.target.name} does not unpack integer weights for float activations",
+                why="its compiler refuses per-channel DEQUANTIZE (hexagon.toml, measured)",
+                fix="use --weights float16, or compile for --target cpu",
+            )
+        quantize = QuantizeWeights(
+            bits=bits,
+            calibration=self.options.calibration,
+            samples=min(HESSIAN_SAMPLES, self.options.calibration_samples),
+        )
+        return [Phase("quantize", (quantize, EliminateDeadCode()))]
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""

@@ -10,6 +10,7 @@ from importlib import import_module
 import numpy as np
 
 from mmc.backends.tflite import lowerings
+from mmc.backends.tflite.coded import Codes, codes_of, dequantizer, is_weight
 from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 from mmc.ir import Model, Node, Value, constant, dtype_of, is_static, shape_of, sources
@@ -81,6 +82,7 @@ class Emitter:
     def __init__(self) -> None:
         self.program = Program()
         self._tensors: dict[Value, int] = {}
+        self._codes: dict[Value, int] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._names: dict[str, int] = {}
         self._sources: tuple[str, ...] = ()
@@ -90,14 +92,30 @@ class Emitter:
         if value is None:
             return -1
         if value not in self._tensors:
-            array = constant(value)
+            array, node = constant(value), dequantizer(value)
             name = value.name or ""
             if array is not None:
                 self._tensors[value] = self.constant(array, name)
+            elif node is not None and is_weight(node):
+                self._tensors[value] = self._unpacked(value, codes_of(node))
             else:
                 dtype = str(dtype_of(value))
                 self._tensors[value] = self.new(shape_of(value), NARROW.get(dtype, dtype), name)
         return self._tensors[value]
+
+    def _unpacked(self, value: Value, codes: Codes) -> int:
+        """Return a quantized constant as floats; its rows may be the blocks of a larger matrix."""
+        packed = self.codes(value, codes)
+        rows = self.op("DEQUANTIZE", [packed], [self.new(self.shape(packed), "float32")])
+        if self.shape(rows) == shape_of(value):
+            return rows
+        return reshape_op(self, rows, self.new(shape_of(value), "float32"))
+
+    def codes(self, value: Value, codes: Codes) -> int:
+        """Return the integer tensor of a quantized constant; `value` are its floats."""
+        if value not in self._codes:
+            self._codes[value] = self._add(codes.tensor(value.name or ""))
+        return self._codes[value]
 
     def alias(self, value: Value, tensor: int) -> None:
         """Let `value` be an existing tensor: for nodes that move no data."""
@@ -267,7 +285,7 @@ def _outputs(e: Emitter, model: Model, keep_int64: bool) -> None:
         if wide:
             index = cast_op(e, index, e.new(shape_of(value), "int64", value.name or ""))
         elif index in used or e.program.tensors[index].data is not None:
-            index = identity_op(e, index, e.like(value))
+            index = reshape_op(e, index, e.like(value))
         used.add(index)
         e.program.outputs.append((value.name or "", index))
 
@@ -289,8 +307,8 @@ def cast_op(e: Emitter, source: int, target: int) -> int:
     return e.op("CAST", [source], [target], options)
 
 
-def identity_op(e: Emitter, source: int, target: int) -> int:
-    """Copy a tensor (a model output that is an input, a constant or another output)."""
+def reshape_op(e: Emitter, source: int, target: int) -> int:
+    """Emit RESHAPE between two tensors (a copy, where the shapes are equal)."""
     from ai_edge_litert import schema_py_generated as schema
 
     options = schema.ReshapeOptionsT()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser, positive
 from mmc.commands import Command
-from mmc.commands.options import add_form, add_output, add_shapes, compile_options
+from mmc.commands.options import add_calibration, add_form, add_output, add_shapes, compile_options
 from mmc.diagnostics import MmcError, UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ LATER = (
     ("--io-dtype", 1),
     ("--image-input", 1),
     ("--recipe", 1),
-    ("--calibration", 1),
-    ("--calibration-samples", 1),
     ("--evaluation", 1),
     ("--metric", 1),
     ("--outliers", 1),
@@ -45,6 +43,7 @@ def configure(parser: Parser) -> None:
     )
     add_shapes(parser)
     add_form(parser)
+    add_calibration(parser)
     add_checking(parser)
     add_output(parser)
     parser.later(*LATER)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from mmc.arguments import Parser, const, dim, input_shape, one_of
+from mmc.arguments import Parser, const, dim, input_shape, one_of, positive
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
 
-LATER_WEIGHTS = ("int8", "int4", "int2", "auto")
+WEIGHTS = ("float32", "float16", "int8", "int4", "int2")
 
 
 def add_shapes(parser: Parser) -> None:
@@ -62,9 +62,9 @@ def add_form(parser: Parser) -> None:
     )
     group.add_argument(
         "--weights",
-        type=one_of(("float32", "float16"), LATER_WEIGHTS, "--weights"),
+        type=one_of(WEIGHTS, ("auto",), "--weights"),
         default="float32",
-        metavar="float32|float16",
+        metavar="float32|float16|int8|int4|int2",
         help="type of the stored weights (default: float32)",
     )
     group.add_argument(
@@ -84,6 +84,24 @@ def add_form(parser: Parser) -> None:
     )
     goals.add_argument(
         "--require-npu", action="store_true", help="fail if any operator would not run on the NPU"
+    )
+
+
+def add_calibration(parser: Parser) -> None:
+    """Add the data that quantization looks at."""
+    group = parser.add_argument_group("calibration")
+    group.add_argument(
+        "--calibration",
+        default="",
+        metavar="DATA",
+        help=".npz (key = input, axis 0 = sample), a folder of such, or module:function",
+    )
+    group.add_argument(
+        "--calibration-samples",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="most samples to use (default: 1000)",
     )
 
 
@@ -108,6 +126,8 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         io_layout=getattr(args, "io_layout", "keep"),
         keep_int64=getattr(args, "keep_int64", False),
         weights=getattr(args, "weights", "float32"),
+        calibration=getattr(args, "calibration", ""),
+        calibration_samples=getattr(args, "calibration_samples", 1000),
         optimize=getattr(args, "optimize", "latency"),
         require_npu=getattr(args, "require_npu", False),
         inputs=read_npz(inputs) if inputs else None,

@@ -21,13 +21,21 @@ from mmc.frontend.protobuf import LIMIT, WireError, strip
 from mmc.frontend.protos import all_nodes
 from mmc.frontend.weights import check_data, check_finite, mapped
 from mmc.inference import infer
-from mmc.values import SOURCES, Array, is_static
+from mmc.values import ARRIVED_QUANTIZED, SOURCES, Array, is_static
 
 IR_VERSION = 13
 logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # what it warns of is checked here
 
 MEMORY = "\0memory"
 """Location of a `parse` constant while its model is converted: no file has this name."""
+
+
+INTEGER_OPS = frozenset(
+    "QuantizeLinear DequantizeLinear DynamicQuantizeLinear MatMulInteger ConvInteger QLinearConv"
+    " QLinearMatMul MatMulIntegerToFloat DynamicQuantizeMatMul DynamicQuantizeLSTM QAttention"
+    " QGemm MatMulNBits".split()
+)
+BYTES = (ir.DataType.INT8, ir.DataType.UINT8)
 
 
 def load(path: str | os.PathLike[str]) -> ir.Model:
@@ -46,6 +54,7 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         checks.check_model(proto)
         check_data(proto, file)
         model = _working_form(proto)
+        mark_quantized(model)
         _map_weights(model, file.parent)
         contrib.expand(model)
         if all(is_static(value) for value in model.graph.inputs):
@@ -59,6 +68,23 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         why = f"{type(error).__name__}: {str(error).strip()[:500]}"
         raise ModelError("MMC105", str(file), "is not a valid ONNX model", why=why) from error
     return model
+
+
+def mark_quantized(model: ir.Model) -> None:
+    """Remember in the metadata that a model arrived quantized: its weights are not ours to round.
+
+    That is one with integer arithmetic or quantized values, or with weights cast from bytes.
+    """
+    for node in model.graph:
+        if node.op_type in INTEGER_OPS or (node.op_type == "Cast" and is_stored(node.inputs[0])):
+            model.metadata_props[ARRIVED_QUANTIZED] = node.name or node.op_type
+            return
+
+
+def is_stored(value: ir.Value | None) -> bool:
+    """Say whether a value is a matrix of constant bytes: a weight that is cast where it is read."""
+    tensor = None if value is None else value.const_value
+    return tensor is not None and tensor.dtype in BYTES and len(tensor.shape.numpy()) > 1
 
 
 def parse(text: str, **constants: Array) -> ir.Model:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from mmc.backends.tflite.coded import Codes, codes_of, dequantizer, is_weight
 from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
-from mmc.backends.tflite.kernels import compute, convert
+from mmc.backends.tflite.kernels import compute, convert, reshape
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 
 NOT_NEGATIVE = frozenset({"ArgMax", "ArgMin", "TopK", "NonZero", "Abs", "Size", "Shape"})
@@ -24,6 +27,9 @@ def gather(e: Emitter, n: Node) -> None:
     negative, and the kernel stops with an error at one that is.
     """
     shape = shape_of(n.inputs[0])
+    if (rows := whole_rows(n)) is not None:
+        embedding_lookup(e, n, rows)
+        return
     options = schema.GatherOptionsT()
     options.axis = attrs(n)["axis"] % len(shape)
     if constant(n.inputs[0]) is not None and len(shape) == 2 and options.axis == 0:
@@ -32,6 +38,35 @@ def gather(e: Emitter, n: Node) -> None:
         limit = np.array(shape[options.axis])
     x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], limit, shape[options.axis])
     compute(e, "GATHER", [x, i], e.tensor(n.outputs[0]), options, data=(0,))
+
+
+def whole_rows(n: Node) -> Codes | None:
+    """Return the quantized table that a Gather reads rows of, if EMBEDDING_LOOKUP reads it right.
+
+    The kernel reads rows at whole bytes.
+    """
+    node = dequantizer(n.inputs[0])
+    if node is None or not is_weight(node) or attrs(n)["axis"] or 0 in shape_of(n.outputs[0]):
+        return None
+    codes = codes_of(node)
+    per_byte = {"INT4": 2, "INT2": 4}.get(codes.dtype, 1)
+    plain = codes.codes.shape == shape_of(n.inputs[0]) and codes.quantization.axis == 0
+    return (
+        codes if plain and codes.codes.ndim == 2 and codes.codes.shape[1] % per_byte == 0 else None
+    )
+
+
+def embedding_lookup(e: Emitter, n: Node, rows: Codes) -> None:
+    """y = scale[i] codes[i] -> EMBEDDING_LOOKUP, whose indices are one row."""
+    assert n.inputs[0] is not None
+    i = positions(e, n.inputs[1], None, rows.codes.shape[0])
+    flat = reshape(e, i, (math.prod(e.shape(i)),))
+    table, y = e.codes(n.inputs[0], rows), e.tensor(n.outputs[0])
+    shape = (*e.shape(flat), rows.codes.shape[1])
+    result = y if shape == e.shape(y) else e.new(shape, "float32")
+    e.op("EMBEDDING_LOOKUP", [flat, table], [result], version=3)
+    if result != y:
+        reshape(e, result, e.shape(y), y)
 
 
 @lowers("GatherND")

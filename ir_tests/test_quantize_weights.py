@@ -1,0 +1,298 @@
+"""Integer weights: every cell that is emitted is executed and compared with the QDQ model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import golden_models as golden
+import mmc
+from ir_tests.lowering import check_lowering, feeds_for, single
+from mmc.calibration import Data, Inputs, calibrate
+from mmc.cli import main
+from mmc.dataset import digests, read_samples
+from mmc.diagnostics import RecipeError, UsageError
+from mmc.ir import Array, Model, constant, load, parse, save, shape_of
+from mmc.layers import LayerClass, layers_of
+from mmc.opset import DOMAIN
+from mmc.passes.quantize_weights import QuantizeWeights
+from mmc.quant.grids import GRIDS
+from mmc.shapes import infer
+from mmc.verification.evaluate import compare, run_model
+
+VQA = Path(golden.__file__).parent
+
+
+def normal(*shape: int, seed: int = 0) -> Array:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+WINDOW = {"strides": [1, 1], "pads": [1, 1, 1, 1], "dilations": [1, 1], "group": 1}
+CELLS = {
+    "conv": lambda: single("Conv2d", (1, 6, 6, 32), normal(32, 3, 3, 32), domain=DOMAIN, **WINDOW),
+    "pointwise": lambda: single(
+        "Conv2d", (1, 4, 4, 64), normal(48, 1, 1, 64), normal(48), domain=DOMAIN, **WINDOW
+    ),
+    "depthwise": lambda: single(
+        "DepthwiseConv2d",
+        (1, 6, 6, 64),
+        normal(1, 5, 5, 64),
+        domain=DOMAIN,
+        **{**WINDOW, "group": 64},
+    ),
+    "transposed": lambda: single(
+        "ConvTranspose2d",
+        (1, 4, 4, 32),
+        normal(32, 2, 2, 32),
+        domain=DOMAIN,
+        strides=[2, 2],
+        pads=[0, 0, 0, 0],
+        group=1,
+        output_padding=[0, 0],
+    ),
+    "linear": lambda: single("Linear", (3, 7, 64), normal(48, 64), normal(48), domain=DOMAIN),
+    "embedding": lambda: single("Gather", normal(50, 64), ((2, 3), np.int64), axis=0),
+    "odd rows": lambda: single("Gather", normal(50, 63), ((2, 3), np.int64), axis=0),
+}
+
+
+@pytest.mark.parametrize("block", [0, 32])
+@pytest.mark.parametrize("bits", GRIDS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_is_executed(cell: str, bits: int, block: int) -> None:
+    model = CELLS[cell]()
+    feeds = feeds_for(model, high=50)
+    before = run_model(model, feeds)["y0"]
+    options = {"sensitive_bits": bits, "embedding_bits": bits, "block": block}
+    assert QuantizeWeights(bits=bits, **options).run(model) == 1
+    codes = next(constant(n.inputs[0]) for n in model.graph if n.op_type == "DequantizeLinear")
+    assert codes is not None
+    assert codes.astype(np.int8).min() >= GRIDS[bits].low
+    assert codes.astype(np.int8).max() <= GRIDS[bits].high
+    emitted = check_lowering(model, feeds)
+    expected = "EMBEDDING_LOOKUP" if cell == "embedding" or (cell, bits) == ("odd rows", 8) else ""
+    assert (expected or "DEQUANTIZE") in emitted
+    # uniform noise of a step s has a power of s²/12; of normal weights the peak is 3 to 5 sigma
+    least = {8: 37.0, 4: 12.0, 2: 4.0}[bits]
+    assert compare("y0", before, run_model(model, feeds)["y0"]).sqnr_db > least
+
+
+def test_layer_classes() -> None:
+    w = {"a": normal(8, 3, 3, 3), "d": normal(8, 1, 3, 3), "b": normal(8, 8, 1, 1)}
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[1,3,8,8] x, int64[2] i) => (float[1,4] y, float[2,16] e) {
+            p = Conv (x, a)
+            q = Conv <group = 8> (p, d)
+            m = GlobalAveragePool (q)
+            s = Conv (m, b)
+            t = Sigmoid (s)
+            u = Mul (q, t)
+            v = Conv (u, b2)
+            n = GlobalAveragePool (v)
+            f = Flatten (n)
+            z = MatMul (f, w)
+            y = Softmax (z)
+            e = Gather (table, i)
+        }""",
+        **w,
+        b2=normal(8, 8, 1, 1),
+        w=normal(8, 4),
+        table=normal(9, 16),
+    )
+    infer(model)
+    kinds = [layer.kind for layer in layers_of(model.graph)]
+    k = LayerClass
+    assert kinds == [k.FIRST, k.DEPTHWISE, k.GATE, k.BODY, k.HEAD, k.EMBEDDING]
+
+
+def test_small_and_integer_weights_stay() -> None:
+    model = single("Linear", (1, 4), normal(4, 4), domain=DOMAIN)
+    assert QuantizeWeights(bits=4).run(model) == 0
+
+
+def test_a_shared_weight_is_quantized_once() -> None:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[2,64] x) => (float[2,64] y) { t = MatMul (x, w)  y = MatMul (t, w) }""",
+        w=normal(64, 64) / 8,
+    )
+    infer(model)
+    assert QuantizeWeights(bits=8).run(model) == 1
+    assert [n.op_type for n in model.graph] == ["DequantizeLinear", "MatMul", "MatMul"]
+    assert QuantizeWeights(bits=8).run(model) == 0
+
+
+def patches(x: Array, w: tuple[int, ...]) -> Array:
+    """Return the windows of an image one by one: the slow and plain way."""
+    x = np.pad(x, ((0, 0), (1, 0), (0, 1), (0, 0)))
+    _, height, width, _ = x.shape
+    rows = range(0, height - w[1] + 1, 2)
+    return np.stack(
+        [
+            x[0, r : r + w[1], c : c + w[2]].reshape(-1)
+            for r in rows
+            for c in range(width - w[2] + 1)
+        ]
+    )
+
+
+def test_hessians_are_those_of_the_data(tmp_path: Path) -> None:
+    w = normal(4, 3, 2, 5)
+    options = {**WINDOW, "strides": [2, 1], "pads": [1, 0, 0, 1]}
+    model = single("Conv2d", (1, 9, 7, 5), w, domain=DOMAIN, **options)
+    x = normal(6, 9, 7, 5, seed=3)
+    np.savez(tmp_path / "d.npz", x0=x)
+    reader = Inputs("x0", 30, True, (3, 2), (2, 1), (1, 1), (1, 0, 0, 1))
+    seen = calibrate(model, Data(str(tmp_path / "d.npz"), 4), [reader], ["y0"])
+    rows = np.concatenate([patches(x[i : i + 1], w.shape) for i in range(4)])
+    np.testing.assert_allclose(seen.hessians[reader], rows.T @ rows, rtol=1e-4, atol=1e-3)
+    assert seen.samples == 4
+    outputs = np.stack([run_model(model, {"x0": x[i : i + 1]})["y0"] for i in range(4)])
+    histogram = seen.histograms["y0"]
+    assert (histogram.least, histogram.most) == (outputs.min(), outputs.max())
+    # the layer multiplies these very rows by the weight's own
+    np.testing.assert_allclose(
+        rows @ w.reshape(4, -1).T, outputs.reshape(-1, 4), rtol=1e-3, atol=1e-4
+    )
+
+
+def questions(which: str, count: int) -> dict[str, Array]:
+    with np.load(VQA / "data" / f"digits_vqa_{which}.npz") as data:
+        ids = data["question_ids"][:count]
+    return {"input_ids": ids, "attention_mask": (ids != 0).astype(np.int64)}
+
+
+@pytest.mark.slow
+def test_gptq_end_to_end_beats_rounding(tmp_path: Path) -> None:
+    """mmc compile --weights int2: smaller, and on other data nearer to the original with GPTQ."""
+    source, held = VQA / "onnx" / "digits_vqa_text.onnx", questions("eval", 32)
+    np.savez(tmp_path / "c.npz", **questions("calibration", 64))
+    shapes = ["--dim", "batch=1", "--dim", "qlen=10"]
+    errors, sizes = {}, {}
+    for name, weights, more in (
+        ("float", "float32", ()),
+        ("int8", "int8", ()),
+        ("nearest", "int2", ()),
+        ("gptq", "int2", ("--calibration", str(tmp_path / "c.npz"))),
+    ):
+        out = tmp_path / f"{name}.tflite"
+        given = ["--target", "cpu", "--weights", weights, *more, "-o", str(out), "--quiet"]
+        assert main(["compile", str(source), *shapes, *given]) == 0
+        sizes[name] = out.stat().st_size
+        parts = [mmc.run(out, {k: v[i : i + 1] for k, v in held.items()}) for i in range(4)]
+        errors[name] = np.concatenate([p["text_tokens"] for p in parts])
+    db = {k: compare(k, errors["float"], v).sqnr_db for k, v in errors.items()}
+    assert db["int8"] > 30
+    assert db["gptq"] > db["nearest"] + 1
+    assert sizes["int8"] < sizes["float"] / 2.5
+    assert sizes["gptq"] < sizes["float"] / 6
+
+
+def test_mmc_quantize_writes_standard_onnx(tmp_path: Path) -> None:
+    source, out = VQA / "onnx" / "digits_vqa_text.onnx", tmp_path / "q.onnx"
+    shapes = ["--dim", "batch=1", "--dim", "qlen=10"]
+    assert main(["quantize", str(source), *shapes, "--weights", "int4", "-o", str(out)]) == 0
+    proto = onnx.load(out)
+    onnx.checker.check_model(proto, full_check=True)
+    assert {i.domain for i in proto.opset_import} <= {"", "ai.onnx"}
+    assert any(t.data_type == onnx.TensorProto.INT4 for t in proto.graph.initializer)
+    feeds = {k: v[:1] for k, v in questions("eval", 1).items()}
+    (expected,) = mmc.run(source, feeds).values()
+    (found,) = mmc.run(out, feeds).values()
+    assert compare("y", expected, found).sqnr_db > 10
+    again = load(out)
+    assert QuantizeWeights(bits=2).run(again) == 0  # it arrived quantized
+
+
+def test_a_quantized_model_is_left_alone(tmp_path: Path) -> None:
+    model = three_layers()
+    QuantizeWeights(bits=8).run(model)
+    save(model, tmp_path / "q.onnx")
+    result = mmc.compile(
+        tmp_path / "q.onnx", target="cpu", output=tmp_path / "q.tflite", weights="int2"
+    )
+    assert [d.code for d in result.diagnostics if d.code.startswith("MMC3")] == ["MMC304"]
+
+
+def test_the_npu_refuses_integer_weights_under_floats(tmp_path: Path) -> None:
+    save(single("Linear", (3, 64), normal(48, 64), domain=DOMAIN), tmp_path / "m.onnx")
+    with pytest.raises(UsageError, match="MMC303"):
+        mmc.compile(
+            tmp_path / "m.onnx", target="hexagon_v73", output=tmp_path / "m.tflite", weights="int8"
+        )
+    assert not (tmp_path / "m.tflite").exists()
+
+
+def samples_of_a_function() -> list[tuple[dict[str, Array], dict[str, Array]]]:
+    return [({"x": np.full(3, i, np.float32)}, {"label": np.array(i)}) for i in range(5)]
+
+
+def test_data_in_three_forms(tmp_path: Path) -> None:
+    x = np.arange(15, dtype=np.float32).reshape(5, 3)
+    for i in range(2):
+        np.savez(tmp_path / f"{i}.npz", x=x, label=np.arange(5))
+    shapes = {"x": (1, 3)}
+    rows = list(read_samples(str(tmp_path / "0.npz"), shapes, 100))
+    assert [feeds["x"].shape for feeds, _ in rows] == [(1, 3)] * 5
+    assert [int(labels["label"]) for _, labels in rows] == [0, 1, 2, 3, 4]
+    assert len(list(read_samples(str(tmp_path), shapes, 7))) == 7
+    here = f"{__name__}:samples_of_a_function"
+    assert len(list(read_samples(here, shapes, 100))) == 5
+    assert len(set(digests(read_samples(str(tmp_path), shapes, 100)))) == 5
+
+
+BAD = {
+    "MMC300": ("nothing.here", {"x": (1, 3)}),
+    "MMC300 ": ("no.such.module:f", {"x": (1, 3)}),
+    "MMC301": ("d.npz", {"x": (1, 4)}),
+    "MMC301 ": ("d.npz", {"z": (1, 3)}),
+    "MMC302": ("empty.npz", {"x": (1, 3)}),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_data(case: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((2, 3), np.float32))
+    np.savez(tmp_path / "empty.npz", x=np.zeros((0, 3), np.float32))
+    name, shapes = BAD[case]
+    data = str(tmp_path / name) if name.endswith("npz") else name
+    with pytest.raises(RecipeError, match=case.strip()):
+        list(read_samples(data, shapes, 10))
+
+
+def three_layers() -> Model:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[2,64] x) => (float[2,64] y) {
+            a = MatMul (x, u)
+            b = MatMul (a, v)
+            y = MatMul (b, w)
+        }""",
+        **{name: normal(64, 64, seed=i) / 8 for i, name in enumerate("uvw")},
+    )
+    infer(model)
+    return model
+
+
+def test_bad_calibration_data_is_told_by_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(three_layers(), tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", other=np.zeros((2, 3), np.float32))
+    given = ["--weights", "int4", "--calibration", str(tmp_path / "d.npz")]
+    out = tmp_path / "m.tflite"
+    code = main(["compile", str(tmp_path / "m.onnx"), "--target", "cpu", "-o", str(out), *given])
+    assert code == 2
+    assert not out.exists()
+    captured = capsys.readouterr()
+    assert "MMC301" in captured.out + captured.err
+
+
+def test_shapes_stay(tmp_path: Path) -> None:
+    model: Model = single("Linear", (3, 64), normal(48, 64), domain=DOMAIN)
+    QuantizeWeights(bits=4, block=16, sensitive_bits=4).run(model)
+    assert [shape_of(n.outputs[0]) for n in model.graph] == [(48, 64), (3, 48)]

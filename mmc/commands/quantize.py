@@ -1,0 +1,50 @@
+"""`mmc quantize`: a model with integer weights, as standard ONNX."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmc.arguments import Parser, one_of
+from mmc.commands import Command
+from mmc.commands.options import add_calibration, add_shapes, compile_options
+
+
+def configure(parser: Parser) -> None:
+    """Add the options."""
+    parser.add_argument("model", metavar="MODEL", help="ONNX file")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT.onnx", help="where it goes")
+    add_shapes(parser)
+    parser.add_argument(
+        "--weights",
+        type=one_of(("int8", "int4", "int2"), ("auto",), "--weights"),
+        default="int8",
+        metavar="int8|int4|int2",
+        help="type of the stored weights (default: int8)",
+    )
+    add_calibration(parser)
+    parser.add_argument("--quiet", action="store_true", help="print errors only")
+    parser.later(("--activations", 1), ("--recipe", 1), ("--evaluation", 1), ("--metric", 1))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Clean, fuse, quantize and write."""
+    from mmc.calibration import HESSIAN_SAMPLES
+    from mmc.optimizer import optimize
+    from mmc.passes.eliminate_dead_code import EliminateDeadCode
+    from mmc.passes.quantize_weights import QuantizeWeights
+
+    options = compile_options(args)
+    quantize = QuantizeWeights(
+        bits=options.weight_bits,
+        calibration=options.calibration,
+        samples=min(HESSIAN_SAMPLES, options.calibration_samples),
+    )
+    then = (quantize, EliminateDeadCode())
+    done = optimize(args.model, args.output, options=options, then=then)
+    if not args.quiet:
+        made = sum(r.changes for r in done.passes if r.name.startswith(QuantizeWeights.name))
+        print(f"{args.output}: {made} weights as integers, {done.nodes} nodes")
+    return 0
+
+
+COMMAND = Command("quantize", "compile", "store weights as integers, ONNX to ONNX", configure, run)
