@@ -43,6 +43,9 @@ class QuantizeWeights(Pass):
 
     name = "quantize-weights"
     contract = Contract.LOSSY
+    budget_db = -6.0
+    """What 2 bits leave is the recipe's affair; an error of twice the signal would be a bug."""
+
     bits: int = 8
     block: int = 0
     """Inputs that share a scale; 0: all of an output channel."""
