@@ -174,7 +174,8 @@ def job(
     for raw, _ in islice(read_samples(data, shapes, samples), samples):
         fed = {name: prepared(name, raw[name], kind, perm) for name, _, kind, perm in inputs}
         wanted = [name for name in inner if name in outputs]
-        values = fed | dict(zip(wanted, session.run(wanted, fed), strict=True))
+        made = session.run(wanted, fed) if wanted else []
+        values = fed | dict(zip(wanted, made, strict=True))
         if count < HESSIAN_SAMPLES:
             for reader, total in zip(readers, sums, strict=True):
                 total.add(reader.rows(values[reader.value]))
