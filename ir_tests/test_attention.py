@@ -11,11 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_passes_rules import run
 
+import golden_models
+from mmc.compiler import compile_model
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, parse, print_ir
+from mmc.optimizer import optimize
+from mmc.options import CompileOptions
 from mmc.pass_manager import Pass, PassManager
+from mmc.passes.decompose import Decompose
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.merge_slices import MergeSlices
+from mmc.pattern import apply_rules, rules_of
 from mmc.pipelines import pipeline
 from mmc.shapes import infer
 
@@ -239,3 +245,49 @@ def test_slices_that_do_not_cover_an_axis_stay(other: str) -> None:
     used = {k: v for k, v in bounds.items() if k in body}
     rows = 2 if "i3" in other else 4
     assert MergeSlices().run(model_of(body, "float[1,5,8]", f"float[1,{rows},8]", **used)) == 0
+
+
+@pytest.mark.parametrize("heads", [(2, 2), (4, 2), (4, 1)])
+@pytest.mark.parametrize("mask", ["", "m", "is_causal"])
+def test_attention_of_three_axes_is_taken_apart(
+    heads: tuple[int, int], mask: str, tmp_path: Path
+) -> None:
+    query, kv = heads
+    weights = {"wk": weight(8 * query, 8 * kv), "wv": weight(8 * query, 8 * kv)}
+    if mask == "m":
+        weights["m"] = RNG.standard_normal((5, 5)).astype(np.float32)
+    options = f"q_num_heads = {query}, kv_num_heads = {kv}"
+    options += ", is_causal = 1" if mask == "is_causal" else ""
+    operands = "x, k, v" + (", m" if mask == "m" else "")
+    body = f"k = MatMul(x, wk) v = MatMul(x, wv) y = Attention<{options}>({operands})"
+    shape = f"float[2,5,{8 * query}]"
+    counts = optimized(model_of(body, shape, shape, **weights), tmp_path, Decompose())
+    assert counts["Softmax"] == 1
+    assert counts["Attention"] == 0
+
+
+REGROUPED = ("attention-of-three-axes", "attention-of-grouped-heads")
+
+
+def test_attention_of_equal_heads_is_not_regrouped() -> None:
+    body = "a = Reshape(x, s) y = Attention(a, a, a)"
+    model = model_of(body, "float[1,5,8]", "float[1,1,5,8]", s=np.array([1, 1, 5, 8]))
+    reasons: list[str] = []
+    rules = [r for r in rules_of("decompose") if r.name in REGROUPED]
+    apply_rules(model, rules, lambda rule, node, why: reasons.append(why))
+    assert {"its heads are an axis", "every query's head has a key of its own"} <= set(reasons)
+
+
+def test_what_mmc_wrote_is_read_again(tmp_path: Path) -> None:
+    """Names that mmc made are not made a second time: the optimized model compiles."""
+    reference = golden_models.sample("digits_vqa_text")
+    source, target = golden_models.path("digits_vqa_text"), tmp_path / "o.onnx"
+    shapes = {k: v.shape for k, v in reference.items()}
+    options = CompileOptions(input_shapes=shapes, inputs=reference)
+    optimize(source, target, options=options)
+    again = compile_model(target, "hexagon_v73", tmp_path / "o.tflite", options)
+    first = compile_model(source, "hexagon_v73", tmp_path / "m.tflite", options)
+    assert again.verification is not None
+    assert again.verification.passed
+    assert sum(again.ops.values()) <= sum(first.ops.values())
+    assert again.ops["TRANSPOSE"] <= first.ops["TRANSPOSE"]

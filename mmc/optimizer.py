@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,16 @@ from mmc.files import check_output
 from mmc.instruments import Verify, looking
 from mmc.ir import Model, Node, load
 from mmc.options import CompileOptions
-from mmc.pass_manager import Instrument, Pass, PassManager, PassRecord, Phase, parse_pipeline
+from mmc.pass_manager import (
+    PASSES,
+    Contract,
+    Instrument,
+    Pass,
+    PassManager,
+    PassRecord,
+    Phase,
+    parse_pipeline,
+)
 from mmc.pattern import RULES, Rule, apply_rules
 from mmc.pipelines import PIPELINES, pipeline
 from mmc.rule_pass import RulePass
@@ -59,7 +68,8 @@ def optimize(
     phases = [*phases_of(text or ("tflite" if rule else "default")), *then]
     model = load_fixed(source, options)
     before = model.graph.num_nodes()
-    watchers = looking(dump_ir, check, check_layers, options)
+    lossy = any(map(is_lossy, PassManager(phases).passes()))
+    watchers = looking(dump_ir, check or lossy, check_layers, options)
     told = Explain(rule) if rule else None
     told_of = [told] if told else []
     every = (*told_of, *watchers, *always(source, options))
@@ -67,6 +77,21 @@ def optimize(
     if output:
         save_standard(model, output)
     return Optimized(before, model.graph.num_nodes(), records, told.lines() if told else [])
+
+
+def is_lossy(p: Pass) -> bool:
+    """Say whether a pass changes the numbers by design."""
+    return p.contract is Contract.LOSSY
+
+
+def losses(records: list[PassRecord]) -> Iterator[str]:
+    """Yield a line for every run of a lossy pass: what it changed, and the error it made."""
+    for record in records:
+        kind = PASSES.get(record.name.partition("{")[0])
+        if kind is None or kind.contract is not Contract.LOSSY:
+            continue
+        error = "no error" if record.sqnr_db is None else f"SQNR {record.sqnr_db:.1f} dB"
+        yield f"{record.name}: {record.changes} changes, {error} on the outputs"
 
 
 def phases_of(text: str) -> list[Phase | Pass]:

@@ -103,6 +103,10 @@ class PassManager:
         self.phases = [p if isinstance(p, Phase) else Phase(p.name, (p,)) for p in phases]
         self.instruments = tuple(instruments)
 
+    def passes(self) -> list[Pass]:
+        """Return the passes of all phases, in order."""
+        return [p for phase in self.phases for p in phase.passes]
+
     def run(self, model: Model) -> list[PassRecord]:
         """Run every phase; returns one record per pass run.
 

@@ -37,7 +37,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the pipeline and write the model."""
-    from mmc.optimizer import optimize, reproduce
+    from mmc.optimizer import losses, optimize, reproduce
     from mmc.reports.text import print_passes
 
     if args.reproduce:
@@ -60,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
         print(line)
     if args.time:
         print_passes(done.passes)
+    if not args.quiet:
+        for line in losses(done.passes):
+            print(line)
     if args.output and not args.quiet:
         print(f"{args.output}: {done.nodes_before} -> {done.nodes} nodes")
     return 0

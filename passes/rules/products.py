@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 from .parts import need_float, number, reduce, reshape
+from .scores import leaves_a_key
 
 INTEGER_LIMIT = 1 << 20
 """Products of integers that may stand side by side before they are summed."""
@@ -97,22 +98,16 @@ def attention_of_heads(
         raise NoMatch("its standard definition serves: grouped heads, softcap or more results")
     if given["is_causal"] and (shape[2] != keys[2] or mask is not None):
         raise NoMatch("which keys are later depends on more than the places")
-    added = constant(mask)
-    if mask is not None and (added is None or added.dtype.kind == "b" or empty_rows(added)):
+    if mask is not None and (dtype_of(mask).kind == "b" or not leaves_a_key([mask])):
         raise NoMatch("a row of the mask may hide every key")
-    if added is not None and added.shape[-1] != keys[2]:
+    if mask is not None and shape_of(mask)[-1] != keys[2]:
         raise NoMatch("the mask is shorter than the keys")
     scale = given.get("scale") or 1 / math.sqrt(shape[3])
     scores = out.MatMul(out.Mul(q, number(q, scale)), out.Transpose(k, perm=[0, 1, 3, 2]))
     if given["is_causal"]:
         later = np.triu(np.full((shape[2], keys[2]), -np.inf, dtype_of(q)), 1)
         scores = out.Add(scores, later)
-    if added is not None:
-        scores = out.Add(scores, added)
+    if mask is not None:
+        scores = out.Add(scores, mask)
     made: Value = out.MatMul(out.Softmax(scores, axis=3), v)
     return made
-
-
-def empty_rows(mask: Array) -> bool:
-    """Say whether some row is -inf everywhere: the standard makes its result 0, not NaN."""
-    return bool(np.isneginf(mask).all(axis=-1).any())
