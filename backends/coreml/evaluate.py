@@ -23,6 +23,8 @@ from .mil import STORED, Array, Blob, Block, Function, Operation, Reference, Typ
 from .operator import OPERATORS, Context, Operator, UnsupportedError
 
 PRECISIONS = ("float32", "float16")
+SEVERAL = frozenset("values loop_vars ref_tensors begins ends end_masks".split())
+"""The parameters that take any number of values."""
 MOST_STEPS = 100_000
 """Rounds of a loop before it counts as endless."""
 
@@ -93,7 +95,7 @@ class Evaluator:
         found = {k: self.literal(v) for k, v in op.attributes.items() if k != "name"}
         for name, operands in op.inputs.items():
             given = tuple(self.operand(o, values) for o in operands)
-            found[name] = given if name in ("values", "loop_vars") else given[0]
+            found[name] = given if name in SEVERAL else given[0]
         return found
 
     def operand(self, operand: Any, values: Mapping[str, Any]) -> Any:
