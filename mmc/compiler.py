@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmc.backends.base import load_backend, suffix_of
 from mmc.diagnostics import Diagnostic, LegalityError, MmcError, Severity, VerifyError
-from mmc.files import check_output
+from mmc.files import check_output, remove, size_of
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.ir import Model, load, save
 from mmc.options import CompileOptions
@@ -70,7 +70,7 @@ class CompileResult:
         try:
             yield
         except BaseException as error:
-            self.artifact.unlink(missing_ok=True)
+            remove(self.artifact)
             if isinstance(error, MmcError):
                 error.result = self
             raise
@@ -78,7 +78,7 @@ class CompileResult:
     @property
     def bytes(self) -> int:
         """Size of the artifact."""
-        return self.artifact.stat().st_size if self.artifact.exists() else 0
+        return size_of(self.artifact)
 
 
 def cpu_seconds() -> float:

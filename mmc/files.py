@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,15 +69,36 @@ def read_constant(name: str, text: str) -> Array:
     return array
 
 
-def check_output(path: Path) -> None:
-    """Refuse an output path that cannot be written, before any work is done (MMC401)."""
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; 0 if there is none."""
     if path.is_dir():
+        return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+    return path.stat().st_size if path.exists() else 0
+
+
+def remove(path: Path) -> None:
+    """Remove an artifact, be it a file or a folder; nothing happens if there is none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def check_output(path: Path, *, folder: bool = False) -> None:
+    """Refuse an output path that cannot be written, before any work is done (MMC401).
+
+    Args:
+        folder: the output is a folder, which may replace one that holds an artifact.
+    """
+    if folder and path.exists() and not (path / "Manifest.json").is_file():
+        raise unwritable(path, "it exists and is no .mlpackage")
+    if not folder and path.is_dir():
         raise unwritable(path, "it is a folder")
-    folder = path.parent
-    if not folder.is_dir():
-        raise unwritable(path, f"there is no folder {str(folder)!r}")
-    if not os.access(folder, os.W_OK):
-        raise unwritable(path, f"the folder {str(folder)!r} is not writable")
+    parent = path.parent
+    if not parent.is_dir():
+        raise unwritable(path, f"there is no folder {str(parent)!r}")
+    if not os.access(parent, os.W_OK):
+        raise unwritable(path, f"the folder {str(parent)!r} is not writable")
 
 
 def unwritable(path: Path, why: str) -> EmitError:

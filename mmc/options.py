@@ -10,13 +10,17 @@ from mmc.values import Array
 
 @dataclass(frozen=True)
 class CompileOptions:
-    """What a compile may be asked for; the words are the command line's."""
+    """What a compile may be asked for; the words are the command line's.
+
+    An empty `precision` is the target's own.
+    """
 
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     dims: Mapping[str, int] = field(default_factory=dict)
     constants: Mapping[str, Array] = field(default_factory=dict)
     io_layout: str = "keep"
     keep_int64: bool = False
+    precision: str = ""
     weights: str = "float32"
     calibration: str = ""
     calibration_samples: int = 1000

@@ -11,6 +11,7 @@ A target is one architecture of a family; a family is one TOML file in mmc/backe
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Target:
         max_rank: the largest rank of any operand.
         ops: emitted operator -> entry -> support.
         fixes: "OP type", "OP feature", "* type" ... -> what the user can do about a refusal.
+        settings: what the backend wants to know: formats, versions, the usual precision.
+        table: the family's whole table, for what only its backend reads.
     """
 
     name: str
@@ -82,6 +85,13 @@ class Target:
     sources: Mapping[str, str]
     ops: Mapping[str, Mapping[str, Support]]
     fixes: Mapping[str, str]
+    settings: Mapping[str, Any]
+    table: Mapping[str, Any]
+
+    @property
+    def precision(self) -> str:
+        """The type that floats are computed in unless the user says: "float32" or "float16"."""
+        return str(self.settings.get("precision", "float32"))
 
     def allows(self, lowering: str) -> bool:
         """Say whether a family of lowerings ("lstm") may be used."""
@@ -126,14 +136,15 @@ def load_target(name: str) -> Target:
     """Return the target called `name`.
 
     Raises:
-        UsageError: MMC200 if there is none; MMC209 for targets that are announced only.
+        UsageError: MMC200 if there is none; MMC209 for iOS versions without ML Programs.
     """
-    if name.startswith("ane_"):
+    if re.fullmatch(r"ane_ios(\d|1[0-5])", name):
         raise UsageError(
             "MMC209",
             f"target {name!r}",
-            "is not there yet: Core ML artifacts are a later capability",
-            fix=f"available now: {', '.join(targets())}",
+            "cannot be served",
+            why="mmc writes ML Programs, which need iOS 15, in forms that need iOS 16",
+            fix="use --target ane_ios16 and ship the model to iOS 16 and later",
         )
     for family in families():
         data = read(family)
@@ -187,7 +198,15 @@ def build(name: str, architecture: str, data: Mapping[str, Any]) -> Target:
             for op, groups in data.get("ops", {}).items()
         },
         fixes=data.get("fixes", {}),
+        settings=settings_of(data.get("settings", {}), architecture),
+        table=data,
     )
+
+
+def settings_of(given: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """Return the settings of all architectures, and those of this one."""
+    common = {key: value for key, value in given.items() if not isinstance(value, Mapping)}
+    return common | dict(given.get(architecture, {}))
 
 
 def entries(

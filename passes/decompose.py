@@ -17,6 +17,13 @@ class Decompose(RulePass):
     keep: tuple[str, ...] = ()
     """Op types that the backend lowers natively."""
 
+    without: tuple[str, ...] = ()
+    """Rules that are left out, by name: the backend takes what they take apart."""
+
     def rules(self) -> list[Rule]:
         """Return the rules of the stage, but for what the backend keeps."""
-        return [r for r in super().rules() if not set(r.pattern.op_types) & set(self.keep)]
+        return [
+            r
+            for r in super().rules()
+            if not set(r.pattern.op_types) & set(self.keep) and r.name not in self.without
+        ]

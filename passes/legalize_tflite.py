@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mmc.pattern import Rule, rules_of
 from mmc.rule_pass import RulePass
 
 
@@ -13,3 +14,8 @@ class LegalizeTflite(RulePass):
 
     name = "legalize-tflite"
     stage = "tflite"
+
+    def rules(self) -> list[Rule]:
+        """Return the rules of stages `linear` and `tflite`."""
+        linear = [r for r in rules_of("linear") if not (self.precise and r.loses_digits)]
+        return [*linear, *super().rules()]

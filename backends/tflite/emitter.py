@@ -18,6 +18,8 @@ from mmc.opset import DOMAIN, split_activation
 
 Lowering = Callable[["Emitter", Node], None]
 LOWERINGS: dict[tuple[str, str], Lowering] = {}
+STAGES = ("decompose", "nhwc", "linear", "tflite")
+"""The rules that bring operators to forms that are lowered here."""
 
 # TFLite has no kernels worth the name for 64-bit types; values are checked when they are narrowed.
 NARROW = {"int64": "int32", "float64": "float32", "uint64": "uint32"}
@@ -244,10 +246,10 @@ def lower(model: Model, *, keep_int64: bool = False) -> Program:
 
 def _findings(model: Model, refused: dict[Node, Unsupported]) -> list[Diagnostic]:
     """Return a diagnostic a node; without a lowering, the rules say why they did not help."""
-    from mmc.backends.tflite.refusals import reasons
+    from mmc.backends.refusals import reasons
 
     missing = any(lowering_of(node) is None for node in refused)
-    hints = reasons(model) if missing else {}
+    hints = reasons(model, STAGES) if missing else {}
     found = []
     for node, reason in refused.items():
         where = f"{node.op_type} {', '.join(sources(node))!r}"

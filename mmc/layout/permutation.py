@@ -120,3 +120,21 @@ def _with_ones(dims: Dims, order: list[int]) -> Perm:
     for axis in order:
         result += [a for a in before[axis] if a not in leading] + [axis]
     return tuple(result + [a for a in waiting if a not in leading])
+
+
+def merged(shape: Sequence[int], perm: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Merge axes that stay neighbours: returns the sizes and the permutation of the groups.
+
+    Args:
+        perm: the axes that matter (size above 1), in their new order.
+    """
+    groups: list[list[int]] = []
+    rank = {axis: position for position, axis in enumerate(sorted(perm))}
+    for axis in perm:
+        if groups and rank[axis] == rank[groups[-1][-1]] + 1:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    ordered = sorted(groups)
+    sizes = tuple(prod(shape[axis] for axis in group) for group in ordered)
+    return sizes, tuple(ordered.index(group) for group in groups)

@@ -1,4 +1,4 @@
-"""What TFLite does with a constant matrix: a fully connected layer, mmc.Linear."""
+"""A constant matrix as a fully connected layer, mmc.Linear; products of transposed operands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def weight_rows(n: Node, by_rows: bool) -> Value | Array:
     return n.inputs[1] if by_rows else w.T  # a view: the weight is not held twice
 
 
-@rewrite(op.MatMul("x", const("w")).named("n"), stage="tflite")
+@rewrite(op.MatMul("x", const("w")).named("n"), stage="linear")
 def matmul_to_linear(out: Builder, x: Value, n: Node) -> Value:
     """x w  ->  linear(x, w^T).   Shapes: x (..., K), w (K, M)."""
     if len(shape_of(x)) < 2:
@@ -27,7 +27,7 @@ def matmul_to_linear(out: Builder, x: Value, n: Node) -> Value:
     return out.mmc.Linear(x, weight_rows(n, by_rows=False))
 
 
-@rewrite(op.MatMul("x", op.Transpose(const("w"), perm=(1, 0)).named("turned")), stage="tflite")
+@rewrite(op.MatMul("x", op.Transpose(const("w"), perm=(1, 0)).named("turned")), stage="linear")
 def matmul_transposed_to_linear(out: Builder, x: Value, w: Array, turned: Node) -> Value:
     """x w^T  ->  linear(x, w), for a constant w that others read as it is."""
     if len(shape_of(x)) < 2 or w.ndim != 2 or w.dtype != np.float32:
@@ -35,7 +35,7 @@ def matmul_transposed_to_linear(out: Builder, x: Value, w: Array, turned: Node) 
     return out.mmc.Linear(x, turned.inputs[0])
 
 
-@rewrite(op.Gemm("x", const("w"), maybe("b")).named("n"), stage="tflite")
+@rewrite(op.Gemm("x", const("w"), maybe("b")).named("n"), stage="linear")
 def gemm_to_linear(out: Builder, x: Value, b: Value | None, n: Node) -> Value:
     """gemm(x, w, b)  ->  linear(x, w, b)."""
     options = attrs(n)
@@ -49,7 +49,7 @@ def gemm_to_linear(out: Builder, x: Value, b: Value | None, n: Node) -> Value:
     return out.Add(out.mmc.Linear(x, weight), b)
 
 
-@rewrite(op.Add(mmc_op.Linear("x", "w").named("n"), const("b")), stage="tflite")
+@rewrite(op.Add(mmc_op.Linear("x", "w").named("n"), const("b")), stage="linear")
 def linear_bias(out: Builder, x: Value, w: Value, b: Array, n: Node) -> Value:
     """linear(x, w) + b  ->  linear(x, w, b)."""
     width = shape_of(w)[0]
@@ -64,7 +64,7 @@ def linear_bias(out: Builder, x: Value, w: Value, b: Array, n: Node) -> Value:
     op.Reshape(mmc_op.Linear(op.Reshape("x", "s"), "w", maybe("b")).named("n"), "t").named(
         "result"
     ),
-    stage="tflite",
+    stage="linear",
 )
 def linear_between_reshapes(
     out: Builder, x: Value, w: Value, b: Value | None, n: Node, result: Node
@@ -77,21 +77,21 @@ def linear_between_reshapes(
     return out.mmc.Linear(*[x, w, b][: 2 if b is None else 3])
 
 
-@rewrite(op.MatMul("a", op.Transpose("b").named("turn")), stage="tflite")
+@rewrite(op.MatMul("a", op.Transpose("b").named("turn")), stage="linear")
 def matmul_nt(out: Builder, a: Value, b: Value, turn: Node) -> Value:
     """a transpose(b)  ->  matmulnt(a, b), where the last two axes are swapped."""
     swaps_last_two(turn)
     return out.mmc.MatMulNT(a, b)
 
 
-@rewrite(op.MatMul(op.Transpose("a").named("turn"), "b"), stage="tflite")
+@rewrite(op.MatMul(op.Transpose("a").named("turn"), "b"), stage="linear")
 def matmul_tn(out: Builder, a: Value, b: Value, turn: Node) -> Value:
     """transpose(a) b  ->  matmultn(a, b), where the last two axes are swapped."""
     swaps_last_two(turn)
     return out.mmc.MatMulTN(a, b)
 
 
-@rewrite(mmc_op.MatMulNT(op.Transpose("a").named("turn"), "b"), stage="tflite")
+@rewrite(mmc_op.MatMulNT(op.Transpose("a").named("turn"), "b"), stage="linear")
 def matmul_tt(out: Builder, a: Value, b: Value, turn: Node) -> Value:
     """transpose(a) b^T  ->  matmultt(a, b), where the last two axes are swapped."""
     swaps_last_two(turn)

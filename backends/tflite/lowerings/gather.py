@@ -11,12 +11,7 @@ from mmc.backends.tflite.coded import Codes, codes_of, dequantizer, is_weight
 from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
 from mmc.backends.tflite.kernels import compute, convert, reshape
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
-
-NOT_NEGATIVE = frozenset({"ArgMax", "ArgMin", "TopK", "NonZero", "Abs", "Size", "Shape"})
-KEEPS_SIGN = frozenset(
-    {"Cast", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Transpose", "Slice"}
-    | {"Split", "Expand", "Tile", "Gather", "Concat"}
-)
+from mmc.signs import may_be_negative
 
 
 @lowers("Gather")
@@ -109,22 +104,3 @@ def from_front(e: Emitter, i: int, sizes: Array) -> int:
     moved = e.op("ADD", added, [e.new(shape, "int32")], schema.AddOptionsT())
     options = schema.SelectV2OptionsT()
     return e.op("SELECT_V2", [below, moved, i], [e.new(shape, "int32")], options)
-
-
-def may_be_negative(value: Value | None) -> bool:
-    """Say whether a value may be below 0, as far as the ops that made it tell."""
-    known = constant(value)
-    if known is not None:
-        return bool((known < 0).any())
-    if value is None or (value.dtype is not None and value.dtype.numpy().kind in "ub"):
-        return False
-    node = value.producer()
-    if node is None:
-        return True
-    if node.op_type in NOT_NEGATIVE:
-        return node.op_type == "TopK" and value.index() == 0
-    if node.op_type == "Max":
-        return all(may_be_negative(v) for v in node.inputs)
-    if node.op_type in ("Concat", "Where", "Add", "Mul", "Min"):
-        return any(may_be_negative(v) for v in node.inputs[node.op_type == "Where" :])
-    return node.op_type not in KEEPS_SIGN or may_be_negative(node.inputs[0])

@@ -7,8 +7,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
 from mmc.backends.tflite.kernels import TYPES, WIDER, compute, convert
-from mmc.backends.tflite.lowerings.gather import from_front, may_be_negative
+from mmc.backends.tflite.lowerings.gather import from_front
 from mmc.ir import Node, attrs, constant, shape_of
+from mmc.signs import may_be_negative
 
 
 @lowers("TopK")

@@ -10,6 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
 from mmc.backends.tflite.kernels import compute, reshape
 from mmc.ir import Node, attrs, shape_of
+from mmc.layout.permutation import merged
 
 NPU_RANK = 5
 MAX_RANK = 7
@@ -42,21 +43,3 @@ def emit(e: Emitter, x: int, perm: Sequence[int], y: int) -> int:
     """Emit TRANSPOSE."""
     order = e.constant(np.array(perm, np.int32))
     return compute(e, "TRANSPOSE", [x, order], y, schema.TransposeOptionsT(), data=(0,))
-
-
-def merged(shape: Sequence[int], perm: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Merge axes that stay neighbours: returns the sizes and the permutation of the groups.
-
-    Args:
-        perm: the axes that matter (size above 1), in their new order.
-    """
-    groups: list[list[int]] = []
-    rank = {axis: position for position, axis in enumerate(sorted(perm))}
-    for axis in perm:
-        if groups and rank[axis] == rank[groups[-1][-1]] + 1:
-            groups[-1].append(axis)
-        else:
-            groups.append([axis])
-    ordered = sorted(groups)
-    sizes = tuple(int(np.prod([shape[axis] for axis in group])) for group in ordered)
-    return sizes, tuple(ordered.index(group) for group in groups)

@@ -1,0 +1,123 @@
+"""The Core ML backend: which phases a model goes through, and the steps from IR to package."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmc.backends.coreml.describe import program_lines, program_stats
+from mmc.backends.coreml.emitter import lowered_ops
+from mmc.backends.coreml.lower import Form, lower
+from mmc.backends.coreml.program import Program
+from mmc.diagnostics import Diagnostic
+from mmc.ir import Model
+from mmc.pass_manager import Phase
+from mmc.passes.assign_layout import AssignLayout
+from mmc.passes.canonicalize import Canonicalize
+from mmc.passes.decompose import Decompose
+from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.expand_functions import ExpandFunctions, functions_among
+from mmc.passes.fold_constants import FoldConstants
+from mmc.passes.fuse import Fuse
+from mmc.passes.legalize_coreml import LegalizeCoreml
+from mmc.passes.recognize import Recognize
+from mmc.passes.require_static_shapes import RequireStaticShapes
+from mmc.passes.resolve_sequences import ResolveSequences
+from mmc.passes.unroll_loops import UnrollLoops
+from mmc.target import Target
+
+if TYPE_CHECKING:
+    from mmc.options import CompileOptions
+
+CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
+RESOLVE = (FoldConstants(), UnrollLoops(), ResolveSequences(), EliminateDeadCode())
+NATIVE = (
+    *("BatchNormalization", "InstanceNormalization", "LayerNormalization"),
+    *("DepthToSpace", "Elu", "Erf", "GatherElements", "GatherND", "HardSigmoid", "LogSoftmax"),
+    *("ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"),
+    *("Atanh", "Cosh", "Sinh", "Softmax", "Softplus", "Softsign", "Tan", "TopK"),
+)
+"""Operators that MIL has in every form, though rules could take them apart."""
+WHOLE = (
+    "one_dimension/conv_1d",
+    "one_dimension/pool_1d",
+    "conv_transpose/conv_3d_groups",
+    "conv_transpose/conv_transpose_dilated",
+    "conv_transpose/conv_transpose_groups",
+    "pools/expand_pool_3d",
+)
+"""Rules that take apart what MIL has: one and three spatial axes, groups, gaps in kernels."""
+
+
+class CoremlBackend:
+    """Compiles for the `ane_*` targets."""
+
+    job = "mmc.backends.coreml.run:run"
+
+    def __init__(self, target: Target, options: CompileOptions) -> None:
+        self.target = target
+        self.options = options
+        self.precision = options.precision or target.precision
+
+    def phases(self) -> list[Phase]:
+        """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
+        expand = ExpandFunctions(keep=functions_among(lowered_ops()))
+        decompose = Decompose(keep=NATIVE, without=WHOLE)
+        return [
+            Phase("resolve", RESOLVE, max_rounds=5),
+            Phase("clean", CLEAN, max_rounds=5),
+            Phase("fuse", (Recognize(), Fuse(), *CLEAN), max_rounds=5),
+            Phase("decompose", (decompose, expand, Fuse(), *CLEAN), max_rounds=8),
+            Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
+            Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=4),
+            Phase("legalize", (LegalizeCoreml(), *CLEAN), max_rounds=3),
+        ]
+
+    def lower(self, model: Model) -> Program:
+        """Lower the final IR; raises LegalityError with every node that cannot be."""
+        half = self.precision == "float16"
+        return lower(model, Form("fp16" if half else "fp32", self.target.settings["version"]))
+
+    def count(self, program: Program) -> dict[str, int]:
+        """Count the emitted operators by code, most frequent first."""
+        return dict(Counter(op.code for op in program.computing()).most_common())
+
+    def check(self, program: Program) -> list[Diagnostic]:
+        """Return everything that the target cannot take, or takes slowly."""
+        from mmc.backends.coreml.check import check
+
+        return check(program, self.target)
+
+    def write(self, program: Program, path: Path) -> None:
+        """Write the package (to a temporary name, then renamed)."""
+        from mmc.backends.coreml.writer import write
+
+        write(program, path)
+
+    @staticmethod
+    def read(path: Path) -> Program:
+        """Return the program in a package of any origin."""
+        from mmc.backends.coreml.reader import read
+
+        return read(path)
+
+    @staticmethod
+    def lines(program: Program) -> Iterator[str]:
+        """Yield the program as text."""
+        return program_lines(program)
+
+    @staticmethod
+    def stats(program: Program) -> dict[str, object]:
+        """Return counts and sizes."""
+        return program_stats(program)
+
+    @staticmethod
+    def inner_values(program: Program) -> list[str]:
+        """Return the names of the computed tensors, in order of computation."""
+        return [var.name for op in program.computing() for var in op.outputs]
+
+
+BACKEND = CoremlBackend

@@ -1,0 +1,133 @@
+"""The whole graph: inputs in, nodes one by one, outputs out, names last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmc.diagnostics import Diagnostic, LegalityError, Severity
+from mmc.ir import Model, Node, Value, dtype_of, shape_of, sources
+
+from .emitter import MAX_RANK, Emitter, Unsupported, lowering_of
+from .identifiers import Names
+from .program import Feature, Image, Program, Var
+
+STAGES = ("decompose", "linear", "coreml")
+"""The rules that bring operators to forms that are lowered here."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the program is to be: the float type, the specification version, pictures, labels."""
+
+    precision: str = "fp16"
+    version: int = 9
+    images: Mapping[str, Image] = field(default_factory=dict)
+
+
+def lower(model: Model, form: Form | None = None) -> Program:
+    """Lower the final IR to a finished program.
+
+    Raises:
+        LegalityError: every node that has no right lowering, never only the first (MMC201).
+    """
+    form = form or Form()
+    e = Emitter(form.precision, form.version)
+    names = Names()
+    refused: dict[Node, Unsupported] = {}
+    for value in model.graph.inputs:
+        add_input(e, value, names, form.images.get(value.name or ""))
+    for node in model.graph:
+        try:
+            e.node(node)
+        except Unsupported as reason:
+            refused[node] = reason
+    if refused:
+        raise LegalityError(findings(model, refused))
+    for value in model.graph.outputs:
+        add_output(e, value, names)
+    name_all(e.program, names)
+    return e.program
+
+
+def boundary_type(dtype: np.dtype[np.generic]) -> str:
+    """Return the MIL type of a feature: arrays hold float32, float16 or int32."""
+    if dtype.kind in "biu":
+        return "int32"
+    return "fp16" if dtype == np.float16 else "fp32"
+
+
+def add_input(e: Emitter, value: Value, names: Names, image: Image | None) -> None:
+    """Add an input feature, and its conversion to what is computed with."""
+    name = value.name or ""
+    try:
+        kind, shape = e.type_of(value), shape_of(value)
+        if len(shape) > MAX_RANK:
+            raise Unsupported(f"it has rank {len(shape)}: Core ML has at most {MAX_RANK} axes")
+    except Unsupported as reason:
+        where, what = f"input {name!r}", "cannot be part of the signature"
+        finding = Diagnostic("MMC201", Severity.ERROR, where, what, reason.why, reason.fix)
+        raise LegalityError([finding]) from reason
+    outer = Var(names.take(name), boundary_type(dtype_of(value)), shape or (1,))
+    e.program.inputs.append(Feature(outer, name, str(dtype_of(value)), shape, image))
+    inner = e.cast(outer, kind) if value.uses() else outer
+    if image is not None:
+        inner = picture(e, inner, image)
+    e.set(value, e.reshape(inner, shape))
+
+
+def picture(e: Emitter, x: Var, image: Image) -> Var:
+    """Return pixel * scale + bias."""
+    if image.scale != 1:
+        x = e.like("mul", x, y=np.float32(image.scale))
+    if any(image.bias):
+        bias = np.array(image.bias, np.float32).reshape(-1, 1, 1)
+        x = e.like("add", x, y=bias)
+    return x
+
+
+def add_output(e: Emitter, value: Value, names: Names) -> None:
+    """Add an output feature; one that is an input or a constant gets an operation of its own."""
+    shape, kind = shape_of(value), boundary_type(dtype_of(value))
+    e.origin(value.producer())
+    inner = e.reshape(e.flat(value), shape or (1,))
+    taken = {id(f.var) for f in (*e.program.inputs, *e.program.outputs)}
+    outer = e.cast(inner, kind)
+    if outer.is_constant or id(outer) in taken:
+        outer = e.like("identity", outer)
+    outer.name = names.take(value.name or "")
+    e.program.outputs.append(Feature(outer, value.name or "", str(dtype_of(value)), shape))
+
+
+def name_all(program: Program, names: Names) -> None:
+    """Give every variable a name of its own: the IR's if it has one, else the operation's."""
+    named = {id(f.var) for f in (*program.inputs, *program.outputs)}
+    for op in program.operations:
+        for var in op.outputs:
+            if id(var) not in named:
+                named.add(id(var))
+                var.name = names.take(var.name or op.code)
+        for parameter, group in op.inputs.items():
+            for var in group:
+                if var.is_constant and id(var) not in named:
+                    named.add(id(var))
+                    var.name = names.take(var.name or f"{op.output.name}_{parameter}")
+
+
+def findings(model: Model, refused: dict[Node, Unsupported]) -> list[Diagnostic]:
+    """Return a diagnostic a node; without a lowering, the rules say why they did not help."""
+    from mmc.backends.refusals import reasons
+
+    missing = any(lowering_of(node) is None for node in refused)
+    hints = reasons(model, STAGES) if missing else {}
+    found = []
+    for node, reason in refused.items():
+        where = f"{node.op_type} {', '.join(sources(node))!r}"
+        hint = hints.get(node) if lowering_of(node) is None else None
+        why = f"{reason.why} ({hint})" if hint else reason.why
+        found.append(
+            Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, reason.fix)
+        )
+    return found

@@ -1,0 +1,1 @@
+"""One module a family of operators; every module is found by being here."""

@@ -1,0 +1,149 @@
+"""Package -> program, as far as it can be looked at: weights stay in their file, mapped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmc.diagnostics import ModelError
+
+from . import protos
+from .program import NUMPY_TYPES, Feature, Image, Operation, Program, Var
+from .spec import MIL_TYPES, SIGNATURE, SOURCES
+from .writer import MODEL
+
+TYPES = {name: kind for kind, name in MIL_TYPES.items()}
+
+
+def read(path: Path) -> Program:
+    """Return the program in a package of any origin; constants in the weight file have no data.
+
+    Raises:
+        ModelError: MMC119 if it is no package with an ML Program of one function.
+    """
+    try:
+        spec = protos.model().Model.FromString(model_file(path).read_bytes())
+    except Exception as error:  # protobuf raises types of its own, the folder OSError and others
+        raise no_package(path, str(error) or type(error).__name__) from error
+    if spec.WhichOneof("Type") != "mlProgram" or "main" not in spec.mlProgram.functions:
+        raise no_package(path, "it holds no ML Program with a function main")
+    return Reader(spec).program()
+
+
+def model_file(path: Path) -> Path:
+    """Return the model of a package, as its manifest names it."""
+    manifest = json.loads((path / "Manifest.json").read_text())
+    item = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]
+    found: Path = path / "Data" / item.get("path", MODEL)
+    return found
+
+
+def no_package(path: Path, why: str) -> ModelError:
+    """Return the error for what cannot be read."""
+    fix = "give a folder NAME.mlpackage with an ML Program"
+    return ModelError("MMC119", str(path), "is no readable Core ML package", why=why, fix=fix)
+
+
+class Reader:
+    """Turns one spec into a program."""
+
+    def __init__(self, spec: Any) -> None:
+        self.spec = spec
+        self.vars: dict[str, Var] = {}
+        defined = spec.description.metadata.userDefined
+        self.signature: Mapping[str, Any] = json.loads(defined.get(SIGNATURE, "{}"))
+        self.sources: Mapping[str, str] = json.loads(defined.get(SOURCES, "{}"))
+
+    def program(self) -> Program:
+        """Return the program."""
+        function = self.spec.mlProgram.functions["main"]
+        block = function.block_specializations[function.opset]
+        program = Program(opset=function.opset, version=self.spec.specificationVersion)
+        program.metadata.update(self.spec.description.metadata.userDefined)
+        about = self.spec.description.metadata
+        program.about = {
+            "author": about.author,
+            "license": about.license,
+            "version": about.versionString,
+            "description": about.shortDescription,
+        }
+        for given in function.inputs:
+            self.vars[given.name] = self.variable(given)
+        for op in block.operations:
+            if op.type == "const":
+                self.constant(op)
+            else:
+                program.operations.append(self.operation(op))
+        program.inputs = [self.feature(f, "inputs") for f in self.spec.description.input]
+        program.outputs = [self.feature(f, "outputs") for f in self.spec.description.output]
+        return program
+
+    def variable(self, named: Any) -> Var:
+        """Return a variable for a named type; open dimensions are -1."""
+        tensor = named.type.tensorType
+        sizes = [
+            d.constant.size if d.WhichOneof("dimension") == "constant" else -1
+            for d in tensor.dimensions
+        ]
+        kind = protos.mil().DataType.Name(tensor.dataType)
+        return Var(named.name, TYPES.get(kind, kind.lower()), tuple(sizes))
+
+    def constant(self, op: Any) -> None:
+        """Remember a constant."""
+        var = self.variable(op.outputs[0])
+        var.data = self.data(var, op.attributes["val"])
+        self.vars[var.name] = var
+
+    def data(self, var: Var, value: Any) -> Any:
+        """Return a value's data: text, an array, or a placeholder for what lies in the file."""
+        tensor = value.immediateValue.tensor
+        if value.WhichOneof("value") == "blobFileValue":
+            return np.broadcast_to(np.zeros((), NUMPY_TYPES.get(var.dtype, "uint8")), var.shape)
+        field = tensor.WhichOneof("value")
+        if field == "strings":
+            return tensor.strings.values[0] if tensor.strings.values else ""
+        if field == "bytes":
+            kind = np.dtype(NUMPY_TYPES.get(var.dtype, "uint8"))
+            return np.frombuffer(tensor.bytes.values, kind)
+        kind = np.dtype(NUMPY_TYPES.get(var.dtype, "int64"))
+        return np.array(getattr(tensor, field).values, kind).reshape(var.shape)
+
+    def operation(self, op: Any) -> Operation:
+        """Return an operation; its operands are defined before it."""
+        inputs = {
+            name: [self.operand(name, binding) for binding in argument.arguments]
+            for name, argument in sorted(op.inputs.items())
+        }
+        if op.type.startswith("constexpr_"):
+            for name, value in sorted(op.attributes.items()):
+                if name != "name":
+                    inputs[name] = [self.literal(name, value)]
+        outputs = [self.variable(made) for made in op.outputs]
+        self.vars.update((var.name, var) for var in outputs)
+        origin = self.sources.get(outputs[0].name, "") if outputs else ""
+        return Operation(op.type, inputs, outputs, tuple(origin.split("\n")) if origin else ())
+
+    def operand(self, name: str, binding: Any) -> Var:
+        """Return the variable of a binding."""
+        if binding.WhichOneof("binding") == "value":
+            return self.literal(name, binding.value)
+        return self.vars[binding.name]
+
+    def literal(self, name: str, value: Any) -> Var:
+        """Return a variable for a value that is bound in place."""
+        var = self.variable(protos.mil().NamedValueType(name=name, type=value.type))
+        var.data = self.data(var, value) if value.type.WhichOneof("type") == "tensorType" else ""
+        return var
+
+    def feature(self, given: Any, side: str) -> Feature:
+        """Return an input or output under its ONNX name, if the package says that."""
+        name = self.signature.get(side, {}).get(given.name, given.name)
+        var = self.vars.get(given.name) or Var(given.name, "fp32", ())
+        shapes, dtypes = self.signature.get("shapes", {}), self.signature.get("dtypes", {})
+        image = Image("RGB") if given.type.WhichOneof("Type") == "imageType" else None
+        shape = tuple(shapes.get(name, var.shape))
+        return Feature(var, name, dtypes.get(name, var.dtype), shape, image)

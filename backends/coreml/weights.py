@@ -1,0 +1,83 @@
+"""The weight file: a header, then for every constant 64 bytes of metadata and its packed data.
+
+All is little-endian and aligned to 64 bytes. Types below 8 bits are a stream of bits, the lowest
+first, padded to whole bytes. Constants with equal bytes and type are stored once.
+"""
+
+from __future__ import annotations
+
+import struct
+from hashlib import blake2b
+from typing import IO
+
+import numpy as np
+
+from .program import Array
+
+ALIGNMENT = 64
+SENTINEL = 0xDEADBEEF
+VERSION = 2
+TYPE_CODES = {
+    "fp16": 1,
+    "fp32": 2,
+    "uint8": 3,
+    "int8": 4,
+    "int16": 6,
+    "uint16": 7,
+    "int4": 8,
+    "uint1": 9,
+    "uint2": 10,
+    "uint4": 11,
+    "uint3": 12,
+    "uint6": 13,
+    "int32": 14,
+    "uint32": 15,
+}
+BITS = {"int4": 4, "uint1": 1, "uint2": 2, "uint3": 3, "uint4": 4, "uint6": 6}
+
+
+class WeightFile:
+    """Appends constants to an open file; `close` writes the header."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self._offsets: dict[tuple[str, bytes], int] = {}
+        self._count = 0
+        self._end = file.write(struct.pack("<II", 0, VERSION).ljust(ALIGNMENT, b"\0"))
+
+    def add(self, dtype: str, data: Array) -> int:
+        """Store a constant; returns the offset of its metadata, which a blob value refers to."""
+        raw, spare = pack(dtype, data)
+        view = memoryview(np.ascontiguousarray(raw).reshape(-1)).cast("B")
+        key = dtype, blake2b(view, digest_size=16).digest()
+        if key not in self._offsets:
+            self._offsets[key] = self._append(dtype, view, spare)
+        return self._offsets[key]
+
+    def _append(self, dtype: str, view: memoryview, spare: int) -> int:
+        offset = self._align()
+        head = (SENTINEL, TYPE_CODES[dtype], view.nbytes, offset + ALIGNMENT, spare)
+        self._end += self.file.write(struct.pack("<IIQQQ", *head).ljust(ALIGNMENT, b"\0"))
+        self._end += self.file.write(view)
+        self._count += 1
+        return offset
+
+    def _align(self) -> int:
+        self._end += self.file.write(b"\0" * (-self._end % ALIGNMENT))
+        return self._end
+
+    def close(self) -> None:
+        """Write how many constants there are."""
+        self._align()
+        self.file.seek(0)
+        self.file.write(struct.pack("<II", self._count, VERSION))
+
+
+def pack(dtype: str, data: Array) -> tuple[Array, int]:
+    """Return the bytes of a constant and the number of unused bits in the last one."""
+    bits = BITS.get(dtype)
+    if bits is None:
+        return data, 0
+    codes = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+    places = (codes[:, None] >> np.arange(bits, dtype=np.uint8)) & 1
+    return np.packbits(places.reshape(-1), bitorder="little"), -codes.size * bits % 8
