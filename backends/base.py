@@ -1,7 +1,7 @@
 """What a backend is, and which one a target or an artifact has.
 
-A backend is one folder: its `__init__` names the artifact's SUFFIX, its `backend` module holds the
-class as BACKEND. Nothing else lists it.
+A backend is one folder: its `__init__` names the artifact's SUFFIX (and FOLDER, where that is one),
+its `backend` module holds the class as BACKEND. Nothing else lists it.
 """
 
 from __future__ import annotations
@@ -87,6 +87,11 @@ def suffixes() -> dict[str, str]:
 def suffix_of(name: str) -> str:
     """Return the artifact suffix of the backend called `name`."""
     return next(suffix for suffix, backend in suffixes().items() if backend == name)
+
+
+def makes_folder(name: str) -> bool:
+    """Say whether the artifacts of the backend called `name` are folders."""
+    return bool(getattr(import_module(f"{PACKAGE}.{name}"), "FOLDER", False))
 
 
 def load_backend(name: str) -> type[Backend]:

@@ -14,7 +14,7 @@ from mmc.compiler import CompileResult, check_file, compile_model
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
 from mmc.instruments import looking
-from mmc.options import CompileOptions
+from mmc.options import CompileOptions, Picture
 from mmc.verification.casting import Array
 
 PathName = str | PathLike[str]
@@ -32,11 +32,14 @@ def compile(
     const: Mapping[str, npt.ArrayLike] | None = None,
     io_layout: str = "keep",
     keep_int64: bool = False,
+    precision: str = "",
     weights: str = "float32",
     calibration: PathName = "",
     calibration_samples: int = 1000,
     optimize: str = "latency",
     require_npu: bool = False,
+    pictures: Mapping[str, Picture] | None = None,
+    about: Mapping[str, str] | None = None,
     inputs: Mapping[str, Array] | PathName | None = None,
     verify: bool = True,
     check: bool = False,
@@ -46,9 +49,13 @@ def compile(
     """Compile an ONNX file; the artifact is executed and compared unless `verify` is False.
 
     Args:
-        output: the artifact; ./<stem>.<target>.tflite by default.
+        output: the artifact; ./<stem>.<target> and the backend's suffix by default.
         input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
         calibration: an .npz, a folder of such or "module:function", for integer weights.
+        precision: "float32" or "float16"; the target's by default.
+        pictures: inputs that are taken as pictures (Core ML).
+        about: what a package says of itself (Core ML): author, license, version, description,
+            labels (a file with a class a line).
         inputs: arrays by input name, or an .npz, to verify on; drawn by default.
         check: compare the model before and after every pass.
         check_layers: the same for every tensor that keeps its name.
@@ -60,11 +67,14 @@ def compile(
         **_shapes(input_shape, dim, const),
         io_layout=io_layout,
         keep_int64=keep_int64,
+        precision=precision,
         weights=weights,
         calibration=str(calibration),
         calibration_samples=calibration_samples,
         optimize=optimize,
         require_npu=require_npu,
+        pictures=dict(pictures or {}),
+        about=dict(about or {}),
         inputs=_feeds(inputs),
         verify=verify,
     )
@@ -83,6 +93,7 @@ def check(
     const: Mapping[str, npt.ArrayLike] | None = None,
     io_layout: str = "keep",
     keep_int64: bool = False,
+    precision: str = "",
     weights: str = "float32",
     optimize: str = "latency",
 ) -> list[Diagnostic]:
@@ -95,6 +106,7 @@ def check(
         **_shapes(input_shape, dim, const),
         io_layout=io_layout,
         keep_int64=keep_int64,
+        precision=precision,
         weights=weights,
         optimize=optimize,
     )

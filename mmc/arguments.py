@@ -15,6 +15,10 @@ Option = tuple[str, int]
 """An option of a later capability: its spelling, and how many values it takes."""
 
 
+COLORS = ("RGB", "BGR", "G")
+ABOUT = ("author", "license", "version", "description", "labels")
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are coded, and which refuses options that do not exist yet."""
 
@@ -115,6 +119,43 @@ def const(text: str) -> tuple[str, str]:
             fix="write NAME=3, NAME=[1,2,3] or NAME=@file.npz",
         )
     return name, value
+
+
+def image_input(text: str) -> tuple[str, tuple[str, float, tuple[float, ...]]]:
+    """Read NAME:RGB,scale=1/127.5,bias=-1; a bias a channel is bias=-1;-0.9;-0.8."""
+    name, colon, form = text.rpartition(":")
+    color, *rest = form.split(",")
+    given = dict(part.partition("=")[::2] for part in rest)
+    scale, bias = _number(given.pop("scale", "1")), given.pop("bias", "0")
+    biases = tuple(_number(b) for b in bias.split(";"))
+    channels = 1 if color == "G" else 3
+    fits = len(biases) in (1, channels) and scale and None not in biases
+    if not colon or not name or color not in COLORS or given or not fits:
+        raise UsageError(
+            "MMC010",
+            f"--image-input {text}",
+            "is not NAME:COLOR,scale=NUMBER,bias=NUMBER",
+            fix="write image:RGB,scale=1/127.5,bias=-1 (or BGR, G; a bias a channel is a;b;c)",
+        )
+    return name, (color, scale or 1.0, tuple(b or 0.0 for b in biases))
+
+
+def _number(text: str) -> float | None:
+    """Return the value of "0.5", "-1" or "1/127.5"; None for other text."""
+    above, slash, below = text.partition("/")
+    try:
+        return float(above) / float(below) if slash else float(above)
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+def about(text: str) -> tuple[str, str]:
+    """Split KEY=TEXT, for the keys that a package can say of itself."""
+    key, equals, content = text.partition("=")
+    if not equals or key not in ABOUT or not content:
+        fix = f"write KEY=TEXT, KEY one of: {', '.join(ABOUT)}"
+        raise UsageError("MMC003", f"--about {text}", "is not KEY=TEXT", fix=fix)
+    return key, content
 
 
 def positive(text: str) -> int:

@@ -7,11 +7,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmc.backends.base import load_backend, suffix_of
+from mmc.backends.base import load_backend, makes_folder, suffix_of
 from mmc.diagnostics import Diagnostic, LegalityError, MmcError, Severity, VerifyError
 from mmc.files import check_output, remove, size_of
 from mmc.instruments import Reproducer, Time, Verify
@@ -98,11 +98,11 @@ def compile_model(
     Raises:
         MmcError: with coded diagnostics; no artifact is left behind then.
     """
-    options = options or CompileOptions()
     source, where = Path(path), load_target(target)
+    options = settled(options or CompileOptions(), where)
     backend = load_backend(where.backend)(where, options)
     artifact = Path(output) if output else artifact_path(source, where)
-    check_output(artifact)
+    check_output(artifact, folder=makes_folder(where.backend))
     result = CompileResult(source, artifact, where)
     with result.kept():
         model, program = _to_program(result, backend, options, instruments)
@@ -115,6 +115,11 @@ def compile_model(
     return result
 
 
+def settled(options: CompileOptions, target: Target) -> CompileOptions:
+    """Return the options with the target's precision where the user gave none."""
+    return replace(options, precision=options.precision or target.precision)
+
+
 def artifact_path(source: Path, target: Target) -> Path:
     """Return where an artifact goes unless the user says: ./<stem>.<target><suffix>."""
     return Path(f"{source.stem}.{target.name}{suffix_of(target.backend)}")
@@ -123,13 +128,13 @@ def artifact_path(source: Path, target: Target) -> Path:
 def check_file(
     path: str | Path, target: str, options: CompileOptions | None = None
 ) -> list[Diagnostic]:
-    """Return every finding on a model or a .tflite artifact; nothing is written.
+    """Return every finding on a model or an artifact; nothing is written.
 
     Raises:
         MmcError: when it cannot be read, or a pass fails.
     """
-    options = options or CompileOptions()
     source, where = Path(path), load_target(target)
+    options = settled(options or CompileOptions(), where)
     backend = load_backend(where.backend)(where, options)
     if source.suffix == suffix_of(where.backend):
         return backend.check(backend.read(source))

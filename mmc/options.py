@@ -9,6 +9,18 @@ from mmc.values import Array
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An input given as a picture: the model sees pixel * scale + bias, a bias a channel.
+
+    `color` is RGB, BGR or G (grayscale).
+    """
+
+    color: str
+    scale: float = 1.0
+    bias: tuple[float, ...] = (0.0,)
+
+
+@dataclass(frozen=True)
 class CompileOptions:
     """What a compile may be asked for; the words are the command line's.
 
@@ -26,6 +38,8 @@ class CompileOptions:
     calibration_samples: int = 1000
     optimize: str = "latency"
     require_npu: bool = False
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Array] | None = None
     verify: bool = True
     seed: int = 0

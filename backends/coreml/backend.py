@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mmc
 from mmc.backends.coreml.describe import program_lines, program_stats
 from mmc.backends.coreml.emitter import lowered_ops
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Program
-from mmc.diagnostics import Diagnostic
+from mmc.diagnostics import Diagnostic, UsageError
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
@@ -60,7 +63,14 @@ class CoremlBackend:
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target
         self.options = options
-        self.precision = options.precision or target.precision
+        if options.io_layout != "keep" or options.keep_int64:
+            raise UsageError(
+                "MMC011",
+                "--io-layout, --keep-int64",
+                "are not for Core ML",
+                why="images are channels first there, and integers have 32 bits",
+                fix="leave them out",
+            )
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
@@ -78,8 +88,26 @@ class CoremlBackend:
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""
-        half = self.precision == "float16"
-        return lower(model, Form("fp16" if half else "fp32", self.target.settings["version"]))
+        half = (self.options.precision or self.target.precision) == "float16"
+        version = self.target.settings["version"]
+        form = Form("fp16" if half else "fp32", version, self.options.pictures)
+        program = lower(model, form)
+        program.about = {k: v for k, v in self.options.about.items() if k != "labels"}
+        program.metadata = self.metadata(program)
+        return program
+
+    def metadata(self, program: Program) -> dict[str, str]:
+        """Return what a package says of its making, for `mmc show --deploy` and for people."""
+        text = "\n".join(program_lines(program))
+        made = {
+            "mmc.version": mmc.__version__,
+            "mmc.target": self.target.name,
+            "mmc.compute_units": str(self.target.settings["compute_units"]),
+            "mmc.digest": blake2b(text.encode(), digest_size=16).hexdigest(),
+        }
+        if labels := self.options.about.get("labels"):
+            made["classes"] = json.dumps(read_labels(Path(labels)))
+        return made
 
     def count(self, program: Program) -> dict[str, int]:
         """Count the emitted operators by code, most frequent first."""
@@ -118,6 +146,15 @@ class CoremlBackend:
     def inner_values(program: Program) -> list[str]:
         """Return the names of the computed tensors, in order of computation."""
         return [var.name for op in program.computing() for var in op.outputs]
+
+
+def read_labels(path: Path) -> list[str]:
+    """Return the lines of a file of class names; raises UsageError MMC007."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        what, fix = "is no readable text file", "give a file with the name of one class a line"
+        raise UsageError("MMC007", str(path), what, why=str(error), fix=fix) from error
 
 
 BACKEND = CoremlBackend

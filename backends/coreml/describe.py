@@ -35,7 +35,8 @@ def shown(var: Var) -> str:
         return f"%{var.name}"
     if isinstance(var.data, str):
         return repr(var.data)
-    value = str(np.asarray(var.data).tolist()) if np.size(var.data) <= LONGEST_VALUE // 2 else ""
+    data = np.asarray(var.data)
+    value = str(data.tolist()) if data.size <= LONGEST_VALUE // 2 else ""
     return value if value and len(value) <= LONGEST_VALUE else f"const {kind(var)}"
 
 

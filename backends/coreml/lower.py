@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mmc.diagnostics import Diagnostic, LegalityError, Severity
+from mmc.diagnostics import Diagnostic, LegalityError, Severity, UsageError
 from mmc.ir import Model, Node, Value, dtype_of, shape_of, sources
+from mmc.options import Picture
 
 from .emitter import MAX_RANK, Emitter, Unsupported, lowering_of
 from .identifiers import Names
-from .program import Feature, Image, Program, Var
+from .program import Feature, Program, Var
 
 STAGES = ("decompose", "linear", "coreml")
 """The rules that bring operators to forms that are lowered here."""
@@ -20,11 +21,11 @@ STAGES = ("decompose", "linear", "coreml")
 
 @dataclass(frozen=True)
 class Form:
-    """What the program is to be: the float type, the specification version, pictures, labels."""
+    """What the program is to be: the float type, the specification version, pictures."""
 
     precision: str = "fp16"
     version: int = 9
-    images: Mapping[str, Image] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
 
 
 def lower(model: Model, form: Form | None = None) -> Program:
@@ -34,11 +35,12 @@ def lower(model: Model, form: Form | None = None) -> Program:
         LegalityError: every node that has no right lowering, never only the first (MMC201).
     """
     form = form or Form()
+    check_pictures(model, form.pictures)
     e = Emitter(form.precision, form.version)
     names = Names()
     refused: dict[Node, Unsupported] = {}
     for value in model.graph.inputs:
-        add_input(e, value, names, form.images.get(value.name or ""))
+        add_input(e, value, names, form.pictures.get(value.name or ""))
     for node in model.graph:
         try:
             e.node(node)
@@ -52,6 +54,20 @@ def lower(model: Model, form: Form | None = None) -> Program:
     return e.program
 
 
+def check_pictures(model: Model, pictures: Mapping[str, Picture]) -> None:
+    """Refuse pictures of inputs that are none (MMC117, MMC116)."""
+    shapes = {v.name or "": shape_of(v) for v in model.graph.inputs}
+    for name, picture in pictures.items():
+        where, channels = f"--image-input {name}", 1 if picture.color == "G" else 3
+        if name not in shapes:
+            fix = f"the inputs are {', '.join(shapes)}"
+            raise UsageError("MMC117", where, "is no input of the model", fix=fix)
+        shape = shapes[name]
+        if len(shape) != 4 or shape[:2] != (1, channels):
+            what = f"the input has shape {list(shape)}, not [1, {channels}, height, width]"
+            raise UsageError("MMC116", where, what, fix="give it as an array")
+
+
 def boundary_type(dtype: np.dtype[np.generic]) -> str:
     """Return the MIL type of a feature: arrays hold float32, float16 or int32."""
     if dtype.kind in "biu":
@@ -59,7 +75,7 @@ def boundary_type(dtype: np.dtype[np.generic]) -> str:
     return "fp16" if dtype == np.float16 else "fp32"
 
 
-def add_input(e: Emitter, value: Value, names: Names, image: Image | None) -> None:
+def add_input(e: Emitter, value: Value, names: Names, picture: Picture | None) -> None:
     """Add an input feature, and its conversion to what is computed with."""
     name = value.name or ""
     try:
@@ -71,19 +87,19 @@ def add_input(e: Emitter, value: Value, names: Names, image: Image | None) -> No
         finding = Diagnostic("MMC201", Severity.ERROR, where, what, reason.why, reason.fix)
         raise LegalityError([finding]) from reason
     outer = Var(names.take(name), boundary_type(dtype_of(value)), shape or (1,))
-    e.program.inputs.append(Feature(outer, name, str(dtype_of(value)), shape, image))
+    e.program.inputs.append(Feature(outer, name, str(dtype_of(value)), shape, picture))
     inner = e.cast(outer, kind) if value.uses() else outer
-    if image is not None:
-        inner = picture(e, inner, image)
+    if picture is not None:
+        inner = pixels(e, inner, picture)
     e.set(value, e.reshape(inner, shape))
 
 
-def picture(e: Emitter, x: Var, image: Image) -> Var:
+def pixels(e: Emitter, x: Var, picture: Picture) -> Var:
     """Return pixel * scale + bias."""
-    if image.scale != 1:
-        x = e.like("mul", x, y=np.float32(image.scale))
-    if any(image.bias):
-        bias = np.array(image.bias, np.float32).reshape(-1, 1, 1)
+    if picture.scale != 1:
+        x = e.like("mul", x, y=np.float32(picture.scale))
+    if any(picture.bias):
+        bias = np.array(picture.bias, np.float32).reshape(-1, 1, 1)
         x = e.like("add", x, y=bias)
     return x
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from mmc.options import Picture
 
 Array = npt.NDArray[Any]
 
@@ -74,15 +77,6 @@ class Operation:
         return data if isinstance(data, str) else np.asarray(data).tolist()
 
 
-@dataclass(frozen=True)
-class Image:
-    """An input given as a picture: pixel * scale + bias (a channel each) is what the model sees."""
-
-    color: str
-    scale: float = 1.0
-    bias: tuple[float, ...] = (0.0,)
-
-
 @dataclass
 class Feature:
     """An input or output of the model: `onnx_name` is the user's, `dtype` the ONNX type."""
@@ -91,7 +85,7 @@ class Feature:
     onnx_name: str
     dtype: str
     shape: tuple[int, ...] = ()
-    image: Image | None = None
+    picture: Picture | None = None
 
 
 @dataclass
@@ -104,7 +98,6 @@ class Program:
     opset: str = "CoreML8"
     version: int = 9
     metadata: dict[str, str] = field(default_factory=dict)
-    labels: Sequence[str] = ()
     about: Mapping[str, str] = field(default_factory=dict)
 
     def computing(self) -> list[Operation]:

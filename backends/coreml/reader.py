@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mmc.diagnostics import ModelError
+from mmc.options import Picture
 
 from . import protos
-from .program import NUMPY_TYPES, Feature, Image, Operation, Program, Var
+from .program import NUMPY_TYPES, Feature, Operation, Program, Var
 from .spec import MIL_TYPES, SIGNATURE, SOURCES
 from .writer import MODEL
 
@@ -23,7 +24,7 @@ def read(path: Path) -> Program:
     """Return the program in a package of any origin; constants in the weight file have no data.
 
     Raises:
-        ModelError: MMC119 if it is no package with an ML Program of one function.
+        ModelError: MMC120 if it is no package with an ML Program of one function.
     """
     try:
         spec = protos.model().Model.FromString(model_file(path).read_bytes())
@@ -45,7 +46,7 @@ def model_file(path: Path) -> Path:
 def no_package(path: Path, why: str) -> ModelError:
     """Return the error for what cannot be read."""
     fix = "give a folder NAME.mlpackage with an ML Program"
-    return ModelError("MMC119", str(path), "is no readable Core ML package", why=why, fix=fix)
+    return ModelError("MMC120", str(path), "is no readable Core ML package", why=why, fix=fix)
 
 
 class Reader:
@@ -139,11 +140,21 @@ class Reader:
         var.data = self.data(var, value) if value.type.WhichOneof("type") == "tensorType" else ""
         return var
 
+    def picture(self, name: str, given: Any) -> Picture | None:
+        """Return how an input is a picture; what was done to its pixels is only in mmc's own."""
+        if given.type.WhichOneof("Type") != "imageType":
+            return None
+        form = self.signature.get("pictures", {}).get(name)
+        if form:
+            return Picture(form["color"], form["scale"], tuple(form["bias"]))
+        color = protos.features().ImageFeatureType.ColorSpace.Name(given.type.imageType.colorSpace)
+        return Picture({"GRAYSCALE": "G"}.get(color, color))
+
     def feature(self, given: Any, side: str) -> Feature:
         """Return an input or output under its ONNX name, if the package says that."""
         name = self.signature.get(side, {}).get(given.name, given.name)
         var = self.vars.get(given.name) or Var(given.name, "fp32", ())
         shapes, dtypes = self.signature.get("shapes", {}), self.signature.get("dtypes", {})
-        image = Image("RGB") if given.type.WhichOneof("Type") == "imageType" else None
+        picture = self.picture(name, given)
         shape = tuple(shapes.get(name, var.shape))
-        return Feature(var, name, dtypes.get(name, var.dtype), shape, image)
+        return Feature(var, name, dtypes.get(name, var.dtype), shape, picture)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -162,11 +163,11 @@ def interface(feature: Feature, made: Any) -> None:
     """Fill in one feature's type: a picture or an array."""
     made.shortDescription = feature.onnx_name
     shape = feature.var.shape or (1,)
-    if feature.image is not None:
+    if feature.picture is not None:
         picture = made.type.imageType
         picture.height, picture.width = shape[-2:]
         picture.colorSpace = protos.features().ImageFeatureType.ColorSpace.Value(
-            {"G": "GRAYSCALE"}.get(feature.image.color, feature.image.color)
+            {"G": "GRAYSCALE"}.get(feature.picture.color, feature.picture.color)
         )
         return
     array = made.type.multiArrayType
@@ -179,9 +180,11 @@ def interface(feature: Feature, made: Any) -> None:
 def signature(program: Program) -> dict[str, Any]:
     """Return the ONNX names, types and shapes behind the features, as the metadata has them."""
     both = [*program.inputs, *program.outputs]
+    pictures = {f.onnx_name: asdict(f.picture) for f in program.inputs if f.picture}
     return {
         "inputs": {f.var.name: f.onnx_name for f in program.inputs},
         "outputs": {f.var.name: f.onnx_name for f in program.outputs},
         "dtypes": {f.onnx_name: f.dtype for f in both},
         "shapes": {f.onnx_name: list(f.shape) for f in both},
+        **({"pictures": pictures} if pictures else {}),
     }

@@ -48,7 +48,7 @@ class WeightFile:
     def add(self, dtype: str, data: Array) -> int:
         """Store a constant; returns the offset of its metadata, which a blob value refers to."""
         raw, spare = pack(dtype, data)
-        view = memoryview(np.ascontiguousarray(raw).reshape(-1)).cast("B")
+        view = np.ascontiguousarray(raw).reshape(-1).view(np.uint8).data
         key = dtype, blake2b(view, digest_size=16).digest()
         if key not in self._offsets:
             self._offsets[key] = self._append(dtype, view, spare)

@@ -1,4 +1,4 @@
-"""Write an .mlpackage: a folder with a manifest, the model and its weights. Bytes are repeatable."""
+"""Write an .mlpackage: a folder of a manifest, the model and its weights, the same bytes always."""
 
 from __future__ import annotations
 

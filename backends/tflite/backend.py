@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmc.arguments import not_yet
 from mmc.backends.tflite.describe import program_lines, program_stats, program_structure
 from mmc.backends.tflite.emitter import lower, lowered_ops
 from mmc.backends.tflite.program import Program
@@ -45,6 +46,11 @@ class TfliteBackend:
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target
         self.options = options
+        if options.precision == "float16":
+            raise not_yet("--precision float16 for TFLite")
+        if options.pictures or options.about:
+            fix = "they are for --target ane_*"
+            raise UsageError("MMC011", "--image-input, --about", "are not for TFLite", fix=fix)
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 LATER = (
     ("--io-dtype", 1),
-    ("--image-input", 1),
     ("--recipe", 1),
     ("--evaluation", 1),
     ("--metric", 1),
@@ -90,13 +89,15 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     Raises:
         UsageError: MMC003 if two models would have the same artifact; MMC200, MMC401.
     """
+    from mmc.backends.base import makes_folder, suffix_of
     from mmc.compiler import artifact_path
     from mmc.files import check_output, unwritable
     from mmc.target import load_target
 
     where = load_target(target)
     folder = Path(output or ".")
-    if output and len(models) == 1 and not folder.is_dir() and not output.endswith("/"):
+    artifact = folder.suffix == suffix_of(where.backend) or not folder.is_dir()
+    if output and len(models) == 1 and artifact and not output.endswith("/"):
         paths = [folder]
     else:
         try:
@@ -107,7 +108,7 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     for path in paths:
         if paths.count(path) > 1:
             raise UsageError("MMC003", str(path), "would be written twice", fix="rename a model")
-        check_output(path)
+        check_output(path, folder=makes_folder(where.backend))
     return paths
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from mmc.arguments import Parser, const, dim, input_shape, one_of, positive
+from mmc.arguments import Parser, about, const, dim, image_input, input_shape, one_of, positive
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
@@ -55,10 +55,10 @@ def add_form(parser: Parser) -> None:
     group.add_argument("--keep-int64", action="store_true", help="keep 64-bit inputs and outputs")
     group.add_argument(
         "--precision",
-        type=one_of(("float32",), ("float16",), "--precision"),
-        default="float32",
-        metavar="float32",
-        help="type of float tensors (Hexagon computes float32 models in fp16)",
+        type=one_of(("float32", "float16"), (), "--precision"),
+        default="",
+        metavar="float32|float16",
+        help="type of float tensors (default: float16 for ane_*, else float32)",
     )
     group.add_argument(
         "--weights",
@@ -66,6 +66,22 @@ def add_form(parser: Parser) -> None:
         default="float32",
         metavar="float32|float16|int8|int4|int2",
         help="type of the stored weights (default: float32)",
+    )
+    group.add_argument(
+        "--image-input",
+        type=image_input,
+        action="append",
+        default=[],
+        metavar="NAME:RGB,scale=1/127.5,bias=-1",
+        help="Core ML: take an input as a picture; the model sees pixel * scale + bias",
+    )
+    group.add_argument(
+        "--about",
+        type=about,
+        action="append",
+        default=[],
+        metavar="KEY=TEXT",
+        help="Core ML: author, license, version, description, or labels=FILE (a line a class)",
     )
     group.add_argument(
         "--activations",
@@ -116,7 +132,7 @@ def add_output(parser: Parser) -> None:
 def compile_options(args: argparse.Namespace) -> CompileOptions:
     """Return what the shared options say; files they name are read here."""
     from mmc.files import read_constant, read_npz
-    from mmc.options import CompileOptions
+    from mmc.options import CompileOptions, Picture
 
     inputs = getattr(args, "inputs", None)
     return CompileOptions(
@@ -125,11 +141,14 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         constants={name: read_constant(name, text) for name, text in args.const},
         io_layout=getattr(args, "io_layout", "keep"),
         keep_int64=getattr(args, "keep_int64", False),
+        precision=getattr(args, "precision", ""),
         weights=getattr(args, "weights", "float32"),
         calibration=getattr(args, "calibration", ""),
         calibration_samples=getattr(args, "calibration_samples", 1000),
         optimize=getattr(args, "optimize", "latency"),
         require_npu=getattr(args, "require_npu", False),
+        pictures={name: Picture(*form) for name, form in getattr(args, "image_input", ())},
+        about=dict(getattr(args, "about", ())),
         inputs=read_npz(inputs) if inputs else None,
         verify=not getattr(args, "no_verify", False),
     )

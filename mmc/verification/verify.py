@@ -29,8 +29,8 @@ from mmc.verification.trial import Subject, Trial, try_all
 
 FLOAT_DB = 80.0
 """Least SQNR of outputs computed in float32."""
-INTEGER_DB = 40.0
-"""Least SQNR of outputs where activations are integers."""
+NARROW_DB = 40.0
+"""Least SQNR of outputs where activations are integers, or float16."""
 FEEDS_FAULTS = ("MMC403", "MMC409")
 """Codes of a reference that loads, but does not run on the feeds."""
 FIXES = {
@@ -53,6 +53,8 @@ class Options(Protocol):
     def io_layout(self) -> str: ...
     @property
     def weights(self) -> str: ...
+    @property
+    def precision(self) -> str: ...
 
 
 def verify(
@@ -167,8 +169,9 @@ def judge(trial: Trial, options: Options, result: VerifyResult) -> None:
         names = ", ".join(sorted(odd))
         result.add("MMC410", Severity.ERROR, "outputs", f"missing or unknown: {names}")
         return
-    target = INTEGER_DB if getattr(options, "activations", "float") != "float" else FLOAT_DB
-    gated = options.weights == "float32" and target == FLOAT_DB
+    narrow = getattr(options, "activations", "float") != "float" or options.precision == "float16"
+    target = NARROW_DB if narrow else FLOAT_DB
+    gated = options.weights == "float32" and not narrow
     for name in trial.reference:
         judge_output(trial, name, target, gated, result)
     if gated and result.floor_db < target:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mmc.backends.coreml.arithmetic import binary
@@ -25,7 +27,7 @@ def cast(e: Emitter, n: Node) -> None:
     e.set(n.outputs[0], y)
 
 
-def narrow(e: Emitter, x: Var, source: np.dtype[np.generic], target: np.dtype[np.generic]) -> Var:
+def narrow(e: Emitter, x: Var, source: np.dtype[Any], target: np.dtype[Any]) -> Var:
     """Emit the wrap-around of integers that a type of fewer bits makes."""
     if target.itemsize >= 4 or np.can_cast(source, target):
         return x
@@ -34,7 +36,7 @@ def narrow(e: Emitter, x: Var, source: np.dtype[np.generic], target: np.dtype[np
     return e.like("add", e.like("mod", moved, y=np.int32(size)), y=np.int32(low))
 
 
-def rounded(e: Emitter, x: Var, target: np.dtype[np.generic]) -> Var:
+def rounded(e: Emitter, x: Var, target: np.dtype[Any]) -> Var:
     """Emit the rounding of a float type that is narrower than what is computed in."""
     if target.itemsize >= 4 or x.dtype == "fp16":
         return x

@@ -51,9 +51,7 @@ def checked(e: Emitter) -> dict[str, bool]:
     return {"validate_indices": False} if e.version >= VALIDATES else {}
 
 
-def positions(
-    e: Emitter, value: Value | None, sizes: Array | int, *, trusted: bool = False
-) -> Var:
+def positions(e: Emitter, value: Value | None, sizes: Array | int, *, trusted: bool = False) -> Var:
     """Return indices counted from the front.
 
     Args:

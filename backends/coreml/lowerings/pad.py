@@ -80,9 +80,7 @@ def mirrored(e: Emitter, x: Var, pads: list[tuple[int, int]], mode: str) -> Var:
         shape = [d + b + a for d, (b, a) in zip(x.shape, pads, strict=True)]
         flat = [p for pair in pads[-2:] for p in pair]
         zero = np.float32(0)
-        return e.op(
-            "pad", shape, x.dtype, x=x, pad=flat, mode=NATIVE[mode], constant_val=zero
-        )
+        return e.op("pad", shape, x.dtype, x=x, pad=flat, mode=NATIVE[mode], constant_val=zero)
     for axis, (before, after) in enumerate(pads):
         if before or after:
             x = taken(e, x, places(x.shape[axis], before, after, mode), axis)

@@ -51,6 +51,4 @@ def part(
     steps = steps or [1] * len(shape)
     ends = [b + (d - 1) * s + 1 for b, d, s in zip(begins, shape, steps, strict=True)]
     stride = steps if any(s != 1 for s in steps) else None
-    return e.op(
-        "slice_by_index", shape, x.dtype, x=x, begin=list(begins), end=ends, stride=stride
-    )
+    return e.op("slice_by_index", shape, x.dtype, x=x, begin=list(begins), end=ends, stride=stride)
