@@ -14,6 +14,7 @@ from mmc.diagnostics import UsageError
 from mmc.target import FOLDER, Target, Verdict, load_target, targets, verdict_of
 
 HEXAGON = [name for name in targets() if name.startswith("hexagon")]
+MEASURED = [name for name in targets() if load_target(name).backend == "tflite"]
 KNOWN = generate.ARCHITECTURES["hexagon"]
 
 
@@ -31,6 +32,7 @@ def verdict(target: str, op: str, cell: str, *features: str) -> str:
 
 def test_targets_are_listed() -> None:
     assert targets() == [
+        *(f"ane_ios{n}" for n in (16, 17, 18, 26)),
         "cpu",
         *(f"hexagon_{a}" for a in ("v68", "v69", "v73", "v75", "v79", "v81")),
     ]
@@ -52,9 +54,17 @@ def test_an_unknown_target_names_close_ones() -> None:
     assert "hexagon_v73" in finding.fix.partition("?")[0]
 
 
-def test_announced_targets_are_refused_as_such() -> None:
-    with pytest.raises(UsageError, match=r"MMC209.*not there yet"):
-        load_target("ane_ios18")
+@pytest.mark.parametrize("name", ["ane_ios14", "ane_ios15", "ane_ios9"])
+def test_versions_without_ml_programs_name_the_first_with_them(name: str) -> None:
+    with pytest.raises(UsageError, match=r"MMC209(.|\n)*iOS 15(.|\n)*--target ane_ios16"):
+        load_target(name)
+
+
+def test_settings_of_a_version_join_those_of_the_family() -> None:
+    old, new = load_target("ane_ios16"), load_target("ane_ios18")
+    assert (old.settings["version"], new.settings["version"]) == (7, 9)
+    assert old.precision == new.precision == "float16"
+    assert load_target("cpu").precision == "float32"
 
 
 @pytest.mark.parametrize("family", generate.ARCHITECTURES)
@@ -63,7 +73,7 @@ def test_the_tables_are_what_the_measurements_give(family: str) -> None:
     assert generate.generate(family) == stored
 
 
-@pytest.mark.parametrize("name", targets())
+@pytest.mark.parametrize("name", MEASURED)
 def test_the_table_repeats_every_measurement(name: str) -> None:
     """Rows that follow from others are left out of the table: the answers must not change."""
     target = load_target(name)
@@ -79,11 +89,14 @@ def test_every_entry_has_a_source(name: str) -> None:
     for op, entries in target.ops.items():
         for entry, support in entries.items():
             assert target.sources[support.source], (op, entry)
+    for table in ("limits", "since", "never"):
+        for entry, row in target.table.get(table, {}).items():
+            assert target.sources[row[1] if table != "never" else row[0]], entry
 
 
 def test_every_case_is_measured_on_every_architecture() -> None:
     keys = {case.key for case in all_cases()}
-    for name in targets():
+    for name in MEASURED:
         answered = {(o, c, f) for o, c, f, v in measured(load_target(name)) if v}
         assert keys == answered, name
 

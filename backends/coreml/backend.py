@@ -45,12 +45,8 @@ NATIVE = (
 )
 """Operators that MIL has in every form, though rules could take them apart."""
 WHOLE = (
-    "one_dimension/conv_1d",
-    "one_dimension/pool_1d",
-    "conv_transpose/conv_3d_groups",
-    "conv_transpose/conv_transpose_dilated",
-    "conv_transpose/conv_transpose_groups",
-    "pools/expand_pool_3d",
+    *("conv-1d", "conv-3d-groups", "conv-transpose-dilated", "conv-transpose-groups"),
+    *("expand-pool-3d", "pool-1d"),
 )
 """Rules that take apart what MIL has: one and three spatial axes, groups, gaps in kernels."""
 

@@ -19,6 +19,7 @@ from .program import NUMPY_TYPES, Operation, Program, Var
 KERNELS = {"conv": "weight", "conv_transpose": "weight"}
 WINDOWS = frozenset({"avg_pool", "max_pool", "l2_pool"})
 BYTES = {"fp16": 2, "fp32": 4, "int32": 4, "bool": 1}
+FLOATS = frozenset({"fp16", "fp32"})
 INDICES = frozenset({"indices", "lengths", "shape", "begin", "end", "k"})
 """Operands that are not the data which an operator computes on."""
 
@@ -59,8 +60,9 @@ class Tables:
         if op.code in self.table["never"]:
             source, fix = self.table["never"][op.code]
             return Reason("MMC205", "the engine has no such operator", source, fix)
+        outer = op.code == "cast" and op.output.dtype in FLOATS
         for var in data_of(op):
-            if var.dtype in self.table["types"]:
+            if var.dtype in self.table["types"] and not (outer and var.dtype in FLOATS):
                 source, what = self.table["types"][var.dtype], f"{var.dtype} data"
                 fix = "compute with floats, or prepare the values outside of the model"
                 return Reason("MMC205", what, source, fix)

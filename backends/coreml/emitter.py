@@ -16,6 +16,7 @@ from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
 Lowering = Callable[["Emitter", Node], None]
 LOWERINGS: dict[tuple[str, str], Lowering] = {}
 MAX_RANK = 5
+FLOATS = frozenset({"fp16", "fp32"})
 LARGEST_HALF = 65504.0
 SHARED_BYTES = 1024
 """Constants up to this many bytes are compared by content, larger ones by identity."""
@@ -63,7 +64,7 @@ class Emitter:
     """Collects operations.
 
     Attributes:
-        float: the type that floats are computed in, "fp16" or "fp32".
+        float: the type that floats are computed in, "fp16" or "fp32"; it may change on the way.
         version: the specification version, 7 for iOS 16 to 9 for iOS 18; 10 for iOS 26.
     """
 
@@ -72,7 +73,9 @@ class Emitter:
         self.float = precision
         self.version = version
         self._vars: dict[Value, Var] = {}
+        self._known: dict[tuple[Value, str], Var] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Var] = {}
+        self._casts: dict[tuple[Var, str], Var] = {}
         self._sources: tuple[str, ...] = ()
 
     # --- values of the graph
@@ -89,14 +92,25 @@ class Emitter:
         return found
 
     def flat(self, value: Value | None) -> Var:
-        """Return a variable with the elements of `value` in order; its shape may differ."""
+        """Return a variable with the elements of `value` in order; its shape may differ.
+
+        Floats are in the type that is computed with now.
+        """
+        found = self.raw(value)
+        return self.cast(found, self.float) if found.dtype in FLOATS else found
+
+    def raw(self, value: Value | None) -> Var:
+        """Return the variable of an IR value in the type that it was made in."""
         if value is None:
             raise Unsupported("an input is omitted")
         if value not in self._vars:
             array = constant(value)
             if array is None:
                 raise Unsupported(f"{value.name!r} is computed by an operator that is refused")
-            self._vars[value] = self.constant(array, value.name or "")
+            key = value, self.float
+            if key not in self._known:
+                self._known[key] = self.constant(array, value.name or "")
+            return self._known[key]
         return self._vars[value]
 
     def optional(self, node: Node, position: int) -> Var | None:
@@ -191,12 +205,18 @@ class Emitter:
         return self.op(code, x.shape, x.dtype, x=x, **inputs)
 
     def cast(self, x: Var, dtype: str) -> Var:
-        """Return `x` in another type: itself if it has it, else by a cast."""
+        """Return `x` in another type: itself if it has it, what it was cast from, or a cast."""
         if x.dtype == dtype:
             return x
+        if (x, dtype) in self._casts:
+            return self._casts[x, dtype]
         if x.is_constant and isinstance(x.data, np.ndarray):
             return self.typed(self.convert(x.data, dtype), dtype)
-        return self.op("cast", x.shape, dtype, x=x, dtype=dtype)
+        made = self.op("cast", x.shape, dtype, x=x, dtype=dtype)
+        self._casts[x, dtype] = made
+        if {x.dtype, dtype} == FLOATS:
+            self._casts[made, x.dtype] = x
+        return made
 
     def reshape(self, x: Var, shape: Sequence[int]) -> Var:
         """Return `x` in another shape: itself if it has it."""

@@ -13,6 +13,7 @@ from mmc.options import Picture
 
 from .emitter import MAX_RANK, Emitter, Unsupported, lowering_of
 from .identifiers import Names
+from .precision import wide_nodes
 from .program import Feature, Program, Var
 
 STAGES = ("decompose", "linear", "coreml")
@@ -41,13 +42,16 @@ def lower(model: Model, form: Form | None = None) -> Program:
     refused: dict[Node, Unsupported] = {}
     for value in model.graph.inputs:
         add_input(e, value, names, form.pictures.get(value.name or ""))
+    wide = wide_nodes(model) if form.precision == "fp16" else frozenset()
     for node in model.graph:
+        e.float = "fp32" if node in wide else form.precision
         try:
             e.node(node)
         except Unsupported as reason:
             refused[node] = reason
     if refused:
         raise LegalityError(findings(model, refused))
+    e.float = form.precision
     for value in model.graph.outputs:
         add_output(e, value, names)
     name_all(e.program, names)
@@ -88,9 +92,9 @@ def add_input(e: Emitter, value: Value, names: Names, picture: Picture | None) -
         raise LegalityError([finding]) from reason
     outer = Var(names.take(name), boundary_type(dtype_of(value)), shape or (1,))
     e.program.inputs.append(Feature(outer, name, str(dtype_of(value)), shape, picture))
-    inner = e.cast(outer, kind) if value.uses() else outer
+    inner = e.cast(outer, kind) if kind == "bool" and value.uses() else outer
     if picture is not None:
-        inner = pixels(e, inner, picture)
+        inner = pixels(e, e.cast(inner, e.float), picture)
     e.set(value, e.reshape(inner, shape))
 
 
@@ -108,7 +112,7 @@ def add_output(e: Emitter, value: Value, names: Names) -> None:
     """Add an output feature; one that is an input or a constant gets an operation of its own."""
     shape, kind = shape_of(value), boundary_type(dtype_of(value))
     e.origin(value.producer())
-    inner = e.reshape(e.flat(value), shape or (1,))
+    inner = e.reshape(e.raw(value), shape or (1,))
     taken = {id(f.var) for f in (*e.program.inputs, *e.program.outputs)}
     outer = e.cast(inner, kind)
     if outer.is_constant or id(outer) in taken:

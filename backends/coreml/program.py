@@ -36,12 +36,16 @@ NUMPY_TYPES: dict[str, str] = {
 
 @dataclass(eq=False, slots=True)
 class Var:
-    """A tensor. `name` is a wish until the program is finished; constants have data or text."""
+    """A tensor. `name` is a wish until the program is finished; constants have data or text.
+
+    `fixed` marks what a constexpr operation makes: as good as a constant.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     data: Array | str | None = None
+    fixed: bool = False
 
     @property
     def is_constant(self) -> bool:

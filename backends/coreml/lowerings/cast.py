@@ -42,4 +42,5 @@ def rounded(e: Emitter, x: Var, target: np.dtype[Any]) -> Var:
         return x
     if target != np.float16:
         raise Unsupported(f"Core ML has no numbers of type {target}")
-    return e.cast(e.cast(x, "fp16"), x.dtype)
+    half = e.cast(x, "fp16")
+    return e.op("cast", x.shape, x.dtype, x=half, dtype=x.dtype)

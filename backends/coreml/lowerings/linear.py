@@ -14,7 +14,7 @@ def linear(e: Emitter, n: Node) -> None:
     """y = x wᵀ + b, x (..., K), w (M, K) constant -> linear, or matmul above rank 3."""
     x, weight, bias = e.var(n.inputs[0]), e.var(n.inputs[1]), e.optional(n, 2)
     shape = shape_of(n.outputs[0])
-    constant = weight.is_constant and (bias is None or bias.is_constant)
+    constant = (weight.is_constant or weight.fixed) and (bias is None or bias.is_constant)
     if constant and len(shape) <= MAX_LINEAR_RANK:
         y = e.op("linear", shape, e.float, x=x, weight=weight, bias=bias)
     else:

@@ -6,11 +6,11 @@ import numpy as np
 
 from mmc.backends.coreml.arithmetic import constant_number, known
 from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.lowerings.gather import gathered
 from mmc.backends.coreml.lowerings.slice import part
 from mmc.backends.coreml.program import Var
 from mmc.ir import Array, Node, attrs
 
-MODES = {"edge": "edge", "reflect": "reflect", "wrap": "wrap"}
 NATIVE = {"edge": "replicate", "reflect": "reflect"}
 
 
@@ -94,6 +94,4 @@ def places(size: int, before: int, after: int, mode: str) -> Array:
 
 def taken(e: Emitter, x: Var, indices: Array, axis: int) -> Var:
     """Emit gather at constant places."""
-    from mmc.backends.coreml.lowerings.gather import gathered
-
     return gathered(e, x, e.lift(indices), axis)

@@ -1,0 +1,97 @@
+"""Which operators of a float16 program compute in float32: where float16 loses the value itself.
+
+Magnitudes sqrt(a² + b²) lose small a and b when they are squared, logarithms lose what a tiny
+constant keeps from being 0. Such regions are cast on the way in and out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmc.ir import Model, Node, Value, constant
+
+SMALLEST_NORMAL = 2.0**-14
+"""Below it, float16 has fewer digits; below 2**-25 it has 0."""
+ELEMENTWISE = frozenset({"Abs", "Add", "Clip", "Div", "Max", "Mul", "Pow", "Sqrt", "Sub", "Sum"})
+SUMS = frozenset({"ReduceMean", "ReduceSum", "ReduceSumSquare"})
+MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
+PASSED = ELEMENTWISE | SUMS | MOVES
+LINEAR = frozenset({"Conv", "Gather", "MatMul", "Linear", "Neg", "Pad"})
+
+
+def wide_nodes(model: Model) -> frozenset[Node]:
+    """Return the nodes that compute in float32."""
+    wide: set[Node] = set()
+    for node in model.graph:
+        if (node.op_type == "Log" and needs_small(node.inputs[0])) or (
+            node.op_type == "Sqrt" and is_magnitude(node.inputs[0])
+        ):
+            wide |= {node, *region(node.inputs[0])}
+    return frozenset(wide)
+
+
+def region(value: Value | None) -> list[Node]:
+    """Return the nodes behind a value: a linear front end up to the model's inputs, if it is that.
+
+    A spectrogram is such: convolutions of the samples, whose small results matter as well. Else
+    the region ends where convolutions and other operators begin.
+    """
+    front, leaves = behind(value, PASSED | LINEAR)
+    if all(leaf.is_graph_input() for leaf in leaves):
+        return front
+    return behind(value, PASSED)[0]
+
+
+def behind(value: Value | None, passed: frozenset[str]) -> tuple[list[Node], list[Value]]:
+    """Return the nodes of `passed` kinds behind a value, and the values they start from."""
+    found: dict[Node, None] = {}
+    leaves: list[Value] = []
+    work = [value]
+    while work:
+        value = work.pop()
+        if value is None or constant(value) is not None:
+            continue
+        node = value.producer()
+        if node is None or node.op_type not in passed:
+            leaves.append(value)
+        elif node not in found:
+            found[node] = None
+            work += node.inputs
+    return list(found), leaves
+
+
+def needs_small(value: Value | None) -> bool:
+    """Say whether a tiny constant keeps a value from being 0."""
+    node = value.producer() if value is not None else None
+    return node is not None and any(is_tiny(v) for v in node.inputs)
+
+
+def is_tiny(value: Value | None) -> bool:
+    """Say whether a constant has numbers that float16 has not, or not fully."""
+    array = constant(value)
+    if array is None or array.dtype.kind != "f" or array.size > 1:
+        return False
+    return bool(0 < np.abs(array.reshape(-1)[0]) < SMALLEST_NORMAL)
+
+
+def is_magnitude(value: Value | None) -> bool:
+    """Say whether a value is a sum of squares to which nothing is added."""
+    nodes = region(value)
+    squares = any(is_square(node) for node in nodes)
+    added = any(n.op_type == "Add" and any(map(constant_like, n.inputs)) for n in nodes)
+    return squares and not added
+
+
+def is_square(node: Node) -> bool:
+    """Say whether a node squares its operand."""
+    return node.op_type == "ReduceSumSquare" or (
+        node.op_type == "Mul" and node.inputs[0] is node.inputs[1]
+    )
+
+
+def constant_like(value: Value | None) -> bool:
+    """Say whether a value is constant."""
+    return constant(value) is not None
+
+
+CAREFUL = {"Log": needs_small, "Sqrt": is_magnitude}
