@@ -132,7 +132,7 @@ class Explain(Instrument):
 
     def before(self, p: Pass, model: Model) -> None:
         """Apply the rule alone; its pass would apply it next anyway."""
-        if isinstance(p, RulePass) and p.stage == self.rule.stage:
+        if isinstance(p, RulePass) and self.rule in p.rules():
             self.tried = True
             self.matches += apply_rules(model, [self.rule], self._hear)
 

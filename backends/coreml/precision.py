@@ -23,9 +23,8 @@ def wide_nodes(model: Model) -> frozenset[Node]:
     """Return the nodes that compute in float32."""
     wide: set[Node] = set()
     for node in model.graph:
-        if (node.op_type == "Log" and needs_small(node.inputs[0])) or (
-            node.op_type == "Sqrt" and is_magnitude(node.inputs[0])
-        ):
+        asks = CAREFUL.get(node.op_type)
+        if asks is not None and asks(node.inputs[0]):
             wide |= {node, *region(node.inputs[0])}
     return frozenset(wide)
 
