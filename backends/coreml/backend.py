@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mmc
-from mmc.backends.coreml.describe import program_lines, program_stats
+from mmc.backends.coreml.describe import program_lines, program_stats, program_structure
 from mmc.backends.coreml.emitter import lowered_ops
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Program
@@ -30,6 +30,7 @@ from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.resolve_sequences import ResolveSequences
 from mmc.passes.unroll_loops import UnrollLoops
+from mmc.structure import Structure
 from mmc.target import Target
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class CoremlBackend:
             made["classes"] = json.dumps(read_labels(Path(labels)))
         return made
 
+    def schedule(self, program: Program) -> None:
+        """Core ML plans its memory itself: the order has no effect."""
+
     def count(self, program: Program) -> dict[str, int]:
         """Count the emitted operators by code, most frequent first."""
         return dict(Counter(op.code for op in program.computing()).most_common())
@@ -137,6 +141,11 @@ class CoremlBackend:
     def stats(program: Program) -> dict[str, object]:
         """Return counts and sizes."""
         return program_stats(program)
+
+    @staticmethod
+    def structure(program: Program) -> Structure:
+        """Return the operators and what connects them."""
+        return program_structure(program)
 
     @staticmethod
     def inner_values(program: Program) -> list[str]:

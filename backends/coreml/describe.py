@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mmc.structure import Op, Structure
+
 from .program import Feature, Operation, Program, Var
 
 LONGEST_VALUE = 24
@@ -70,3 +72,21 @@ def program_stats(program: Program) -> dict[str, object]:
         "weights": len(constants),
         "weight_bytes": sum(c.nbytes for c in constants.values()),
     }
+
+
+def program_structure(program: Program) -> Structure:
+    """Return the operators and what connects them, constants by their types."""
+    found = Structure(
+        inputs=[f.var.name for f in program.inputs], outputs=[f.var.name for f in program.outputs]
+    )
+    for feature in program.inputs:
+        found.types[feature.var.name] = kind(feature.var)
+    for op in program.computing():
+        found.types |= {v.name: kind(v) for v in op.outputs}
+        computed = tuple(v.name for v in op.operands() if not v.is_constant)
+        constants = tuple(shown(v) for v in op.operands() if v.is_constant)
+        made = tuple(v.name for v in op.outputs)
+        found.ops.append(
+            Op(op.code, made[0], computed, made, sources=op.sources, constants=constants)
+        )
+    return found

@@ -56,7 +56,6 @@ def add_form(parser: Parser) -> None:
     group.add_argument(
         "--precision",
         type=one_of(("float32", "float16"), (), "--precision"),
-        default="",
         metavar="float32|float16",
         help="type of float tensors (default: float16 for ane_*, else float32)",
     )
@@ -141,7 +140,7 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         constants={name: read_constant(name, text) for name, text in args.const},
         io_layout=getattr(args, "io_layout", "keep"),
         keep_int64=getattr(args, "keep_int64", False),
-        precision=getattr(args, "precision", ""),
+        precision=getattr(args, "precision", None) or "",
         weights=getattr(args, "weights", "float32"),
         calibration=getattr(args, "calibration", ""),
         calibration_samples=getattr(args, "calibration_samples", 1000),

@@ -195,7 +195,7 @@ def operators(result: CompileResult) -> Operators:
     total = sum(result.ops.values())
     off = sum(d.code in OFF_NPU and d.severity is Severity.WARNING for d in result.diagnostics)
     on_npu = total - off if result.target.runs_on == "npu" and total else None
-    transposes = result.ops.get("TRANSPOSE", 0)
+    transposes = sum(n for code, n in result.ops.items() if code.upper() == "TRANSPOSE")
     return Operators(result.nodes_before, total, dict(result.ops), transposes, on_npu)
 
 
