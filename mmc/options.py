@@ -34,6 +34,7 @@ class CompileOptions:
     keep_int64: bool = False
     precision: str = ""
     weights: str = "float32"
+    activations: str = "float"
     calibration: str = ""
     calibration_samples: int = 1000
     optimize: str = "latency"
@@ -43,6 +44,11 @@ class CompileOptions:
     inputs: Mapping[str, Array] | None = None
     verify: bool = True
     seed: int = 0
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of integer activations; 0 where they are floats."""
+        return {"int8": 8, "int16": 16}.get(self.activations, 0)
 
     @property
     def weight_bits(self) -> int:

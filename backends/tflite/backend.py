@@ -24,6 +24,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
+from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
@@ -77,9 +78,17 @@ class TfliteBackend:
     def _quantization(self) -> list[Phase]:
         """Return the phase that makes weights integers, where the options ask for it."""
         bits = self.options.weight_bits
+        activations = self.options.activation_bits
+        if activations and not (bits and self.options.calibration):
+            raise UsageError(
+                "MMC305",
+                f"--activations {self.options.activations}",
+                "needs integer weights and data to calibrate on",
+                fix="add --weights int8 --calibration DATA",
+            )
         if not bits:
             return []
-        if self.target.runs_on == "npu":
+        if self.target.runs_on == "npu" and not activations:
             raise UsageError(
                 "MMC303",
                 f"--weights {self.options.weights}",
@@ -92,7 +101,13 @@ class TfliteBackend:
             calibration=self.options.calibration,
             samples=min(HESSIAN_SAMPLES, self.options.calibration_samples),
         )
-        return [Phase("quantize", (quantize, EliminateDeadCode()))]
+        integers = QuantizeActivations(
+            bits=activations,
+            calibration=self.options.calibration,
+            samples=self.options.calibration_samples,
+        )
+        passes = (quantize, *([integers] if activations else []), EliminateDeadCode())
+        return [Phase("quantize", passes)]
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""

@@ -32,6 +32,12 @@ def dequantizer(value: Value | None) -> Node | None:
     return node if node is not None and node.op_type == "DequantizeLinear" else None
 
 
+def quantizer_of(value: Value | None) -> Node | None:
+    """Return the QuantizeLinear that makes a value, if one does."""
+    node = None if value is None else value.producer()
+    return node if node is not None and node.op_type == "QuantizeLinear" else None
+
+
 def is_weight(node: Node) -> bool:
     """Say whether a DequantizeLinear reads a constant."""
     return constant(node.inputs[0]) is not None

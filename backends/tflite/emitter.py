@@ -10,9 +10,17 @@ from importlib import import_module
 import numpy as np
 
 from mmc.backends.tflite import lowerings
-from mmc.backends.tflite.coded import Codes, codes_of, dequantizer, is_weight
+from mmc.backends.tflite.coded import (
+    Codes,
+    codes_of,
+    dequantizer,
+    is_weight,
+    quantization_of,
+    quantizer_of,
+)
 from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
+from mmc.integer_ops import INTEGER
 from mmc.ir import Model, Node, Value, constant, dtype_of, is_static, shape_of, sources
 from mmc.opset import DOMAIN, split_activation
 
@@ -83,6 +91,7 @@ class Emitter:
 
     def __init__(self) -> None:
         self.program = Program()
+        self.integer = False
         self._tensors: dict[Value, int] = {}
         self._codes: dict[Value, int] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], int] = {}
@@ -93,17 +102,38 @@ class Emitter:
         """Return the tensor of an IR value (-1 for an omitted input), making it at first use."""
         if value is None:
             return -1
+        value, floats = self._resolve(value), value
         if value not in self._tensors:
             array, node = constant(value), dequantizer(value)
             name = value.name or ""
             if array is not None:
                 self._tensors[value] = self.constant(array, name)
+            elif self.integer and node is not None and is_weight(node):
+                return self.codes(value, codes_of(node))
+            elif node is not None and not is_weight(node):
+                packed = self.tensor(node.inputs[0])
+                self._tensors[value] = self.new(shape_of(value), "float32", name)
+                self.op("DEQUANTIZE", [packed], [self._tensors[value]])
+            elif (quantizer := quantizer_of(value)) is not None:
+                dtype, quantization = quantization_of(quantizer)
+                tensor = Tensor(floats.name or name, shape_of(value), dtype, None, quantization)
+                self._tensors[value] = self._add(tensor)
             elif node is not None and is_weight(node):
                 self._tensors[value] = self._unpacked(value, codes_of(node))
             else:
                 dtype = str(dtype_of(value))
                 self._tensors[value] = self.new(shape_of(value), NARROW.get(dtype, dtype), name)
         return self._tensors[value]
+
+    def _resolve(self, value: Value) -> Value:
+        """Return the codes of a value while an integer operator is lowered, else the value."""
+        if not self.integer:
+            return value
+        node = dequantizer(value)
+        if node is not None and not is_weight(node) and node.inputs[0] is not None:
+            return node.inputs[0]
+        readers = [use.node for use in value.uses() if use.node.op_type == "QuantizeLinear"]
+        return readers[0].outputs[0] if readers else value
 
     def _unpacked(self, value: Value, codes: Codes) -> int:
         """Return a quantized constant as floats; its rows may be the blocks of a larger matrix."""
@@ -121,7 +151,17 @@ class Emitter:
 
     def alias(self, value: Value, tensor: int) -> None:
         """Let `value` be an existing tensor: for nodes that move no data."""
-        self._tensors[value] = tensor
+        self._tensors[self._resolve(value)] = tensor
+
+    def add(self, tensor: Tensor) -> int:
+        """Take a tensor as it is, under a name of its own."""
+        return self._add(tensor)
+
+    def twin(self, tensor: int, shape: Sequence[int] | None = None) -> int:
+        """Return a fresh tensor of the same type and scale, and the same shape unless given."""
+        like = self.program.tensors[tensor]
+        size = like.shape if shape is None else tuple(shape)
+        return self._add(Tensor("", size, like.dtype, None, like.quantization))
 
     def constant(self, array: Array, name: str = "") -> int:
         """Return a constant tensor; equal small arrays share one. 64-bit types are narrowed."""
@@ -142,6 +182,8 @@ class Emitter:
 
     def like(self, value: Value, shape: Sequence[int] | None = None) -> int:
         """Return a fresh tensor with the type of `value`, and its shape unless one is given."""
+        if self.integer:
+            return self.twin(self.tensor(value), shape)
         dtype = str(dtype_of(value))
         return self.new(shape_of(value) if shape is None else shape, NARROW.get(dtype, dtype))
 
@@ -181,7 +223,11 @@ class Emitter:
                     fix="bind the inputs that it is computed from with --const",
                 )
         self._sources = sources(node)
-        lowering(self, node)
+        self.integer = INTEGER in node.metadata_props
+        try:
+            lowering(self, node)
+        finally:
+            self.integer = False
 
     def _add(self, tensor: Tensor) -> int:
         base = tensor.name or f"t{len(self.program.tensors)}"

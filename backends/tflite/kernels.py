@@ -83,7 +83,7 @@ def compute(
     """
     data = range(len(inputs)) if data is None else data
     kind = e.program.tensors[inputs[data[0]]].dtype
-    if kind in TYPES[code]:
+    if kind in TYPES[code] or e.integer:
         return e.op(code, inputs, [result], options, version)
     wide = WIDER.get(kind)
     if wide is None or wide not in TYPES[code]:
@@ -98,7 +98,7 @@ def compute(
 
 def copy(e: Emitter, tensor: int) -> int:
     """Return a fresh tensor of the same type and shape."""
-    return e.new(e.shape(tensor), e.program.tensors[tensor].dtype.lower())
+    return e.twin(tensor)
 
 
 def convert(e: Emitter, tensor: int, dtype: str) -> int:
@@ -119,7 +119,7 @@ def reshape(e: Emitter, tensor: int, shape: Sequence[int], result: int | None = 
         source = e.program.tensors[tensor]
         if source.data is not None:
             return e.constant(source.data.reshape(tuple(shape)), source.name)
-        result = e.new(shape, source.dtype.lower())
+        result = e.twin(tensor, shape)
     options = schema.ReshapeOptionsT()
     options.newShape = [int(d) for d in shape]
     return e.op("RESHAPE", [tensor, e.constant(np.array(shape, np.int32))], [result], options)

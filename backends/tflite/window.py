@@ -6,7 +6,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.tflite.emitter import Emitter
-from mmc.backends.tflite.program import Array
+from mmc.backends.tflite.program import Array, Tensor
 from mmc.window import Axis
 
 ACTIVATION = {"": 0, "Relu": 1, "ReluN1To1": 2, "Relu6": 3}
@@ -23,15 +23,24 @@ def place(e: Emitter, x: int, axes: list[Axis], fill: float = 0.0) -> tuple[int,
     return pad(e, x, pads, fill), schema.Padding.VALID
 
 
+def lowest(dtype: str) -> Array:
+    """Return the smallest code: what -inf is among integers."""
+    kind = np.dtype(dtype.lower())
+    return np.array([np.iinfo(kind).min], kind)
+
+
 def pad(e: Emitter, x: int, pads: list[tuple[int, int]], fill: float = 0.0) -> int:
     """Emit PAD (zeros) or PADV2; `pads` has one (before, after) per axis."""
     tensor = e.program.tensors[x]
     shape = [
         size + before + after for size, (before, after) in zip(tensor.shape, pads, strict=True)
     ]
-    result = e.new(shape, tensor.dtype.lower())
+    result = e.twin(x, shape)
     amounts = e.constant(np.array(pads, np.int32))
     if fill == 0:
         return e.op("PAD", [x, amounts], [result], schema.PadOptionsT())
-    value: Array = np.array([fill], tensor.dtype.lower())
+    value: Array = np.array([fill], tensor.dtype.lower()) if not e.integer else lowest(tensor.dtype)
+    if e.integer:
+        filled = e.add(Tensor("", (1,), tensor.dtype, value, tensor.quantization))
+        return e.op("PADV2", [x, amounts, filled], [result], schema.PadV2OptionsT())
     return e.op("PADV2", [x, amounts, e.constant(value)], [result], schema.PadV2OptionsT())

@@ -84,9 +84,9 @@ def add_form(parser: Parser) -> None:
     )
     group.add_argument(
         "--activations",
-        type=one_of(("float",), ("int8", "int16", "auto"), "--activations"),
+        type=one_of(("float", "int8", "int16"), ("auto",), "--activations"),
         default="float",
-        metavar="float",
+        metavar="float|int8|int16",
         help="type of activations",
     )
     goals = parser.add_argument_group("goals")
@@ -142,6 +142,7 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         keep_int64=getattr(args, "keep_int64", False),
         precision=getattr(args, "precision", None) or "",
         weights=getattr(args, "weights", "float32"),
+        activations=getattr(args, "activations", "float"),
         calibration=getattr(args, "calibration", ""),
         calibration_samples=getattr(args, "calibration_samples", 1000),
         optimize=getattr(args, "optimize", "latency"),

@@ -8,6 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.tflite.program import Quantization, Tensor
 from mmc.backends.tflite.window import ACTIVATION, place
 from mmc.ir import Array, Node, attrs, constant, dtype_of, shape_of
 from mmc.opset import DOMAIN, split_activation
@@ -23,8 +24,32 @@ def inputs_of(e: Emitter, node: Node, x: int) -> list[int]:
     """Return x, weights and bias: the kernels of CONV_2D and DEPTHWISE_CONV_2D demand one."""
     result = shape_of(node.outputs[0])
     bias = node.inputs[2] if len(node.inputs) > 2 else None
+    if e.integer:
+        return [x, (w := e.tensor(node.inputs[1])), coded_bias(e, constant(bias), x, w, result[-1])]
     zero = np.zeros(result[-1], dtype_of(node.outputs[0]))
     return [x, e.tensor(node.inputs[1]), e.constant(zero) if bias is None else e.tensor(bias)]
+
+
+def coded_bias(e: Emitter, bias: Array | None, x: int, w: int, width: int) -> int:
+    """Return the bias in units of the products of codes, 32 bits wide, 64 for int16 activations.
+
+    Raises:
+        Unsupported: when an entry does not fit.
+    """
+    source, weight = e.program.tensors[x], e.program.tensors[w]
+    assert source.quantization is not None
+    assert weight.quantization is not None
+    scale = source.quantization.scale.astype(np.float64) * weight.quantization.scale
+    values = np.zeros(width) if bias is None else bias.reshape(-1).astype(np.float64)
+    codes = np.rint(values / scale)
+    wide = source.dtype == "INT16"
+    if np.abs(codes).max(initial=0) >= 2.0 ** (62 if wide else 31):
+        raise Unsupported("a bias is too large for its layer's scales", "keep this layer float")
+    kind = np.int64 if wide else np.int32
+    zero = np.zeros(scale.size, np.int64)
+    quantization = Quantization(scale.astype(np.float32), zero)
+    dtype = "INT64" if wide else "INT32"
+    return e.add(Tensor("", (width,), dtype, codes.astype(kind), quantization))
 
 
 def fill_window(options: Any, node: Node, axes: list[Axis], padding: int) -> None:

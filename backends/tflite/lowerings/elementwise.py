@@ -31,8 +31,10 @@ INTEGERS_ROUNDED = frozenset({"Floor", "Ceil", "Round"})
 @lowers(*BINARY)
 def binary(e: Emitter, n: Node) -> None:
     """y = a ∘ b. Integers wrap; their quotient is truncated towards zero, as DIV does."""
-    code, options = BINARY[n.op_type]
-    compute(e, code, [e.tensor(v) for v in n.inputs], e.tensor(n.outputs[0]), options())
+    code, make = BINARY[n.op_type]
+    options = make()
+    options.potScaleInt16 = False  # scales of int16 operands are not powers of two here
+    compute(e, code, [e.tensor(v) for v in n.inputs], e.tensor(n.outputs[0]), options)
 
 
 @lowers(*BINARY, domain=DOMAIN)
@@ -43,6 +45,7 @@ def binary_activated(e: Emitter, n: Node) -> None:
     if dtype_of(n.outputs[0]) != np.float32:
         raise Unsupported(f"a fused activation on {dtype_of(n.outputs[0])}")
     options = make()
+    options.potScaleInt16 = False
     options.fusedActivationFunction = activation_of(n)
     e.op(code, [e.tensor(v) for v in n.inputs], [e.tensor(n.outputs[0])], options)
 

@@ -1,0 +1,205 @@
+"""Integer activations: every cell that is emitted is executed and compared with the QDQ model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import golden_models as golden
+import mmc
+from ir_tests.lowering import emit, oracle, single
+from ir_tests.test_quantize_weights import WINDOW, normal
+from mmc.diagnostics import UsageError
+from mmc.integer_ops import INTEGER
+from mmc.ir import Array, Model, constant, parse, save, shape_of
+from mmc.opset import DOMAIN
+from mmc.passes.quantize_activations import QuantizeActivations
+from mmc.passes.quantize_weights import QuantizeWeights
+from mmc.shapes import infer
+from mmc.verification.evaluate import compare
+
+IMAGE = (1, 6, 6, 32)
+POOL = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 0, 0]}
+UNEVEN = {**WINDOW, "pads": [0, 1, 1, 0]}
+
+
+def conv(**window: object) -> Model:
+    return single("Conv2d", IMAGE, normal(16, 3, 3, 32), normal(16), domain=DOMAIN, **window)
+
+
+CELLS: dict[str, Callable[[], Model]] = {
+    "Conv2d": lambda: conv(**WINDOW),
+    "Conv2d padded": lambda: conv(**UNEVEN),
+    "Conv2dRelu6": lambda: single(
+        "Conv2dRelu6", IMAGE, normal(16, 3, 3, 32), normal(16), domain=DOMAIN, **WINDOW
+    ),
+    "DepthwiseConv2d": lambda: single(
+        "DepthwiseConv2d", IMAGE, normal(1, 5, 5, 32), domain=DOMAIN, **{**WINDOW, "group": 32}
+    ),
+    "Linear": lambda: single("Linear", (3, 7, 64), normal(48, 64), normal(48), domain=DOMAIN),
+    "Linear no bias": lambda: single("Linear", (7, 64), normal(48, 64), domain=DOMAIN),
+    "Add": lambda: single("Add", IMAGE, IMAGE),
+    "Add constant": lambda: single("Add", IMAGE, normal(32)),
+    "AddRelu": lambda: single("AddRelu", IMAGE, IMAGE, domain=DOMAIN),
+    "Sub": lambda: single("Sub", IMAGE, (1, 1, 1, 32)),
+    "Mul": lambda: single("Mul", IMAGE, IMAGE),
+    "Mul constant": lambda: single("Mul", IMAGE, normal(1)),
+    "ReduceMean": lambda: single("ReduceMean", IMAGE, np.array([1, 2]), keepdims=1),
+    "Relu": lambda: single("Relu", IMAGE),
+    "LeakyRelu": lambda: single("LeakyRelu", IMAGE, alpha=0.1),
+    "HardSwish": lambda: single("HardSwish", IMAGE),
+    "Gelu": lambda: single("Gelu", IMAGE),
+    "Sigmoid": lambda: single("Sigmoid", IMAGE),
+    "Tanh": lambda: single("Tanh", IMAGE),
+    "Softmax": lambda: single("Softmax", (4, 32), axis=-1),
+    "MatMul": lambda: single("MatMul", (2, 5, 64), (2, 64, 7)),
+    "MatMulNT": lambda: single("MatMulNT", (2, 5, 64), (2, 7, 64), domain=DOMAIN),
+}
+SIXTEEN = [name for name in CELLS if name != "HardSwish"]
+
+
+def data_of(model: Model, folder: Path, count: int = 8) -> str:
+    """Write calibration data for a model and return its path."""
+    arrays = {
+        v.name or "": normal(count, *shape_of(v), seed=7 + i)
+        for i, v in enumerate(model.graph.inputs)
+    }
+    np.savez(folder / "data.npz", **arrays)
+    return str(folder / "data.npz")
+
+
+def feeds_of(model: Model) -> dict[str, Array]:
+    return {
+        v.name or "": normal(*shape_of(v), seed=7 + i) for i, v in enumerate(model.graph.inputs)
+    }
+
+
+def quantized(model: Model, bits: int, folder: Path, weights: int = 8) -> Model:
+    infer(model)
+    QuantizeWeights(bits=weights, sensitive_bits=weights).run(model)
+    QuantizeActivations(bits=bits, calibration=data_of(model, folder)).run(model)
+    return model
+
+
+def steps(model: Model, name: str) -> float:
+    """Return the scale of an output's codes."""
+    value = next(v for v in model.graph.outputs if v.name == name)
+    maker = value.producer()
+    assert maker is not None
+    assert maker.op_type == "DequantizeLinear"
+    scale = constant(maker.inputs[1])
+    assert scale is not None
+    return float(scale)
+
+
+@pytest.mark.parametrize(
+    ("cell", "bits", "weights"),
+    [(c, 8, 8) for c in CELLS]
+    + [(c, 16, 8) for c in SIXTEEN]
+    + [("Conv2d", 8, 4), ("Conv2d", 16, 4), ("DepthwiseConv2d", 8, 4)]
+    + [(c, b, w) for c in ("Linear", "Linear no bias") for b in (8, 16) for w in (4, 2)],
+)
+def test_every_cell_is_executed(cell: str, bits: int, weights: int, tmp_path: Path) -> None:
+    model = quantized(CELLS[cell](), bits, tmp_path, weights)
+    marked = [n for n in model.graph if n.metadata_props.get(INTEGER) == str(bits)]
+    assert len(marked) == 1
+    feeds = feeds_of(model)
+    expected, (actual, codes) = oracle(model, feeds), emit(model, feeds)
+    assert codes.count("QUANTIZE") == len(model.graph.inputs)
+    assert codes.count("DEQUANTIZE") == 1
+    off = np.abs(expected["y0"] - actual["y0"]).max() / steps(model, "y0")
+    # one step an operator; float results that lie between two codes may fall either way
+    assert off < 1.01 + (bits == 16) * 3, f"{off} steps"
+
+
+JOINING = """<ir_version: 13, opset_import: ["" : 25]>
+    g (float[1,4,8] x) => (float[1,4,24] y, float[4,8] z) {
+        a = Relu (x)
+        b = Sigmoid (x)
+        c = Mul (x, x)
+        y = Concat <axis = 2> (a, b, c)
+        r = Reshape (c, shape)
+        z = HardSwish (r)
+    }"""
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_scales_are_shared_where_kernels_demand_it(bits: int, tmp_path: Path) -> None:
+    """Concat joins two free operands; the sigmoid has a scale of its own and is rescaled."""
+    model = quantized(parse(JOINING, shape=np.array([4, 8])), bits, tmp_path)
+    feeds = feeds_of(model)
+    expected, (actual, codes) = oracle(model, feeds), emit(model, feeds)
+    assert codes.count("QUANTIZE") == 2  # the input, and the sigmoid's result
+    for name, value in expected.items():
+        limit = 4.01 * (steps(model, name) if name == "y" or bits == 8 else 1e-3)
+        assert np.abs(value - actual[name]).max() < limit, name
+
+
+def test_operators_without_kernels_stay_float(tmp_path: Path) -> None:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,8] x) => (float[4,8] y) { a = Relu (x)  b = Erf (a)  y = Relu (b) }"""
+    )
+    quantized(model, 8, tmp_path)
+    marked = [n.op_type for n in model.graph if INTEGER in n.metadata_props]
+    assert marked == ["Relu", "Relu"]
+    assert QuantizeActivations(bits=8, calibration="none").run(model) == 0
+
+
+def test_data_that_only_moves_stays_float(tmp_path: Path) -> None:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,8] x) => (float[8,4] y) { a = Transpose (x)  b = Erf (a)  y = Sin (b) }"""
+    )
+    infer(model)
+    assert QuantizeActivations(bits=8, calibration=data_of(model, tmp_path)).run(model) == 0
+
+
+def test_integers_need_data(tmp_path: Path) -> None:
+    save(CELLS["Linear"](), tmp_path / "m.onnx")
+    for given in ({"weights": "int8"}, {"calibration": "d.npz"}):
+        with pytest.raises(UsageError, match="MMC305"):
+            mmc.compile(
+                tmp_path / "m.onnx",
+                target="cpu",
+                output=tmp_path / "m.tflite",
+                activations="int8",
+                **given,  # type: ignore[arg-type]
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["cpu", "hexagon_v73"])
+def test_a_network_end_to_end(target: str, tmp_path: Path) -> None:
+    """The vision part of digits_vqa, calibrated on 64 pictures, judged on others."""
+    folder = Path(golden.__file__).parent
+    pictures = {}
+    for which in ("calibration", "eval"):
+        with np.load(folder / "data" / f"digits_vqa_{which}.npz") as data:
+            pictures[which] = data["image"][:64].astype(np.float32) / np.float32(255)
+    np.savez(tmp_path / "c.npz", image=pictures["calibration"])
+    source, out = folder / "onnx" / "digits_vqa_vision.onnx", tmp_path / "m.tflite"
+    feeds = {"image": pictures["eval"][:1]}
+    result = mmc.compile(
+        source,
+        target=target,
+        output=out,
+        input_shape={"image": (1, 1, 28, 56)},
+        weights="int8",
+        activations="int16",
+        calibration=tmp_path / "c.npz",
+        inputs=feeds,
+    )
+    assert result.verification is not None
+    (output,) = result.verification.outputs
+    assert output.emission.sqnr_db > 60
+    again = compare(
+        "y", mmc.run(source, feeds)["image_tokens"], mmc.run(out, feeds)["image_tokens"]
+    )
+    assert again.sqnr_db == pytest.approx(output.accuracy.sqnr_db if output.accuracy else 0, abs=1)
+    assert output.accuracy is not None
+    assert output.accuracy.sqnr_db > 35
+    assert result.bytes < source.stat().st_size / 3

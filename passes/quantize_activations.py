@@ -1,0 +1,244 @@
+"""Activations as integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from mmc.calibration import Data, calibrate
+from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
+from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
+from mmc.layers import base_of
+from mmc.naming import fresh_name
+from mmc.pass_manager import Contract, Pass
+from mmc.quant.ranges import Affine, affine, least_error, min_max
+from mmc.quant.statistics import Histogram
+from mmc.values import ARRIVED_QUANTIZED
+
+TYPES = {8: np.int8, 16: np.int16}
+
+
+@dataclass(frozen=True)
+class QuantizeActivations(Pass):
+    """Store what integer kernels read and write as integers: QuantizeLinear, DequantizeLinear.
+
+    Needs integer weights (quantize-weights) and data. Kernels that only move codes share scales;
+    what has no integer kernel stays float, between DequantizeLinear and QuantizeLinear.
+    """
+
+    name = "quantize-activations"
+    contract = Contract.LOSSY
+    budget_db = 3.0
+    bits: int = 8
+    calibration: str = ""
+    samples: int = 1000
+    outliers: str = "none"
+    """`auto`: clip a range where that halves the expected rounding error."""
+
+    def run(self, model: Model) -> int:
+        """Return the number of operators that become integer ones."""
+        if ARRIVED_QUANTIZED in model.metadata_props or any(
+            INTEGER in n.metadata_props for n in model.graph
+        ):
+            return 0
+        nodes = settle([n for n in model.graph if takes_integers(n, self.bits)])
+        scales = Scales(self.bits)
+        for node in nodes:
+            scales.tie(node)
+        wanted = sorted({v.name or "" for v in scales.values if scales.fixed(v) is None})
+        seen = calibrate(model, Data(self.calibration, self.samples), ranges=wanted).histograms
+        scales.choose(seen, self.outliers)
+        chosen = {v: scales.of(v) for v in scales.values}
+        for node in nodes:
+            quantize_constants(model.graph, node, self.bits)
+            node.metadata_props[INTEGER] = str(self.bits)
+        made = {v: wrap(model.graph, v, q) for v, q in chosen.items()}
+        for node in nodes:
+            match_scales(model.graph, node, chosen, made)
+        return len(nodes)
+
+
+def takes_integers(node: Node, bits: int) -> bool:
+    """Say whether a kernel computes this node on codes of `bits`."""
+    op = base_of(node)[1]
+    known = op in FREE or op in SAME or op in JOINED or op in FIXED
+    if not known or bits not in BITS.get(op, (8, 16)):
+        return False
+    values = [v for v in (*activations(node), *node.outputs) if v is not None]
+    if not values or any(v.dtype != ir.DataType.FLOAT or not is_static(v) for v in values):
+        return False
+    if op in WEIGHTED:
+        return coded_weight(node, WEIGHTED[op][bits])
+    return op not in ("MatMul", "MatMulTN", "MatMulNT", "MatMulTT") or len(activations(node)) == 2
+
+
+def coded_weight(node: Node, allowed: tuple[int, ...]) -> bool:
+    """Say whether the weight has codes that the kernel takes, and the bias is constant."""
+    maker = node.inputs[1].producer() if node.inputs[1] is not None else None
+    if maker is None or maker.op_type != "DequantizeLinear" or attrs(maker).get("block_size"):
+        return False
+    codes = constant(maker.inputs[0])
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    bits = {"int8": 8, "int4": 4, "int2": 2}.get("" if codes is None else str(codes.dtype))
+    return bits in allowed and (bias is None or constant(bias) is not None)
+
+
+def activations(node: Node) -> list[Value]:
+    """Return the computed float inputs of a node."""
+    places = node.inputs[:1] if base_of(node)[1] in WEIGHTED else node.inputs
+    floats = [v for v in places if v is not None and v.dtype == ir.DataType.FLOAT]
+    return [v for v in floats if constant(v) is None]
+
+
+def settle(nodes: list[Node]) -> list[Node]:
+    """Leave out what moves data between float operators only: codes would gain nothing."""
+    kept = set(nodes)
+    while True:
+        lonely = {n for n in kept if base_of(n)[1] in SAME | JOINED and not has_neighbour(n, kept)}
+        if not lonely:
+            return [n for n in nodes if n in kept]
+        kept -= lonely
+
+
+def has_neighbour(node: Node, kept: set[Node]) -> bool:
+    """Say whether an integer operator makes an input."""
+    return any(v.producer() in kept for v in activations(node))
+
+
+class Scales:
+    """Which values share a scale, and which scale that is."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self.values: dict[Value, None] = {}
+        self.parent: dict[Value, Value] = {}
+        self.known: dict[Value, Affine] = {}
+
+    def root(self, value: Value) -> Value:
+        """Return what stands for all values that share the scale."""
+        while self.parent.setdefault(value, value) is not value:
+            value = self.parent[value]
+        return value
+
+    def fixed(self, value: Value) -> Affine | None:
+        """Return the scale, where a kernel dictates it."""
+        return self.known.get(self.root(value))
+
+    def of(self, value: Value) -> Affine:
+        """Return the scale."""
+        return self.known[self.root(value)]
+
+    def tie(self, node: Node) -> None:
+        """Take in a node: tie or fix the scales that its kernel wants so."""
+        op = base_of(node)[1]
+        read = activations(node)
+        self.values.update(dict.fromkeys((*read, *node.outputs)))
+        if op in FIXED:
+            self.known[self.root(node.outputs[0])] = FIXED[op][self.bits]
+        if op in SAME:
+            for value in node.outputs:
+                self.join(read[0], value)
+        if op in JOINED:
+            for value in read:
+                if self.fixed(value) is None and self.fixed(node.outputs[0]) is None:
+                    self.join(value, node.outputs[0])
+
+    def join(self, a: Value, b: Value) -> None:
+        """Let two values share a scale; that of `a` wins."""
+        self.parent[self.root(b)] = self.root(a)
+
+    def choose(self, seen: dict[str, Histogram], outliers: str) -> None:
+        """Choose the scales from what was seen: the range that holds all who share it."""
+        ranges: dict[Value, list[tuple[float, float]]] = {}
+        for value in self.values:
+            found = seen.get(value.name or "")
+            if found is not None:
+                both = least_error(found, self.bits) if outliers == "auto" else min_max(found)
+                ranges.setdefault(self.root(value), []).append(both)
+        for root, parts in ranges.items():
+            low, high = min(p[0] for p in parts), max(p[1] for p in parts)
+            self.known.setdefault(root, affine(low, high, self.bits))
+
+
+def parameters(graph: Graph, q: Affine, like: Value) -> list[Value]:
+    """Return scale and zero point as constants."""
+    arrays: tuple[Array, ...] = (np.float32(q.scale), np.asarray(q.zero, TYPES[q.bits]))  # type: ignore[assignment]
+    made = []
+    for array in arrays:
+        name = fresh_name(graph, like.name or "")
+        tensor = ir.tensor(np.asarray(array), name=name)
+        kind = ir.TensorType(tensor.dtype)
+        made.append(Value(name=name, shape=ir.Shape(()), type=kind, const_value=tensor))
+        graph.register_initializer(made[-1])
+    return made
+
+
+def pair(graph: Graph, value: Value, q: Affine, note: tuple[str, ...]) -> tuple[Node, Node]:
+    """Return QuantizeLinear and DequantizeLinear of a value, not yet in the graph."""
+    given = parameters(graph, q, value)
+    first = ir.node("QuantizeLinear", [value, *given])
+    second = ir.node("DequantizeLinear", [first.outputs[0], *given])
+    for node in (first, second):
+        node.name = fresh_name(graph, value.name or "")
+        node.metadata_props["mmc.sources"] = "\n".join(note)
+        out = node.outputs[0]
+        out.name, out.shape, out.type = fresh_name(graph, value.name or ""), value.shape, value.type
+    first.outputs[0].type = ir.TensorType(ir.DataType.INT8 if q.bits == 8 else ir.DataType.INT16)
+    return first, second
+
+
+def wrap(graph: Graph, value: Value, q: Affine) -> Value:
+    """Let all who read a value read its codes; return what they read."""
+    users, maker = list(value.uses()), value.producer()
+    note = sources(maker) if maker is not None else sources(users[0].node)
+    first, second = pair(graph, value, q, note)
+    if maker is not None:
+        graph.insert_after(maker, [first, second])
+    else:
+        graph.insert_before(graph[0], [first, second])
+    result = second.outputs[0]
+    for use in users:
+        use.node.replace_input_with(use.idx, result)
+    if value.is_graph_output():
+        graph.outputs[list(graph.outputs).index(value)] = result
+        result.name, value.name = value.name, fresh_name(graph, value.name or "")
+    return result
+
+
+def match_scales(
+    graph: Graph, node: Node, chosen: dict[Value, Affine], made: dict[Value, Value]
+) -> None:
+    """Rescale what a joining kernel reads in another scale than its result's."""
+    if base_of(node)[1] not in JOINED:
+        return
+    wanted = chosen[node.outputs[0]]
+    origin = {result: value for value, result in made.items()}
+    for place, value in enumerate(node.inputs):
+        if value is not None and value in origin and chosen[origin[value]] != wanted:
+            first, second = pair(graph, value, wanted, sources(node))
+            graph.insert_before(node, [first, second])
+            node.replace_input_with(place, second.outputs[0])
+
+
+def quantize_constants(graph: Graph, node: Node, bits: int) -> None:
+    """Store the constant operands of an integer operator (not weights and biases) as codes."""
+    if base_of(node)[1] in WEIGHTED:
+        return
+    for place, value in enumerate(node.inputs):
+        array = constant(value)
+        if value is None or array is None or array.dtype != np.float32:
+            continue
+        q = affine(float(array.min()), float(array.max()), bits)
+        codes = np.clip(np.rint(array / q.scale) + q.zero, q.low, q.high).astype(TYPES[bits])
+        name = fresh_name(graph, value.name or "")
+        tensor = ir.tensor(codes, name=name)
+        stored = Value(
+            name=name, shape=value.shape, type=ir.TensorType(tensor.dtype), const_value=tensor
+        )
+        graph.register_initializer(stored)
+        _, second = pair(graph, value, q, sources(node))
+        second.replace_input_with(0, stored)
+        graph.insert_before(node, second)
+        node.replace_input_with(place, second.outputs[0])
