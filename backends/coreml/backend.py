@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mmc
+from mmc.arguments import not_yet
 from mmc.backends.coreml.describe import program_lines, program_stats, program_structure
 from mmc.backends.coreml.emitter import lowered_ops
 from mmc.backends.coreml.lower import Form, lower
@@ -68,6 +69,8 @@ class CoremlBackend:
                 why="images are channels first there, and integers have 32 bits",
                 fix="leave them out",
             )
+        if options.weight_bits or options.activation_bits:
+            raise not_yet(f"--weights {options.weights} for Core ML")
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
