@@ -20,6 +20,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -184,21 +185,26 @@ def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 def run_case(case: Case, target: str) -> Outcome:
     """Compile, execute and compare one case."""
-    from mmc.backends.tflite.run import run
+    from mmc.backends.base import load_backend, suffix_of
     from mmc.compiler import CompileOptions, compile_model
     from mmc.diagnostics import MmcError, PassError
+    from mmc.target import load_target
+
+    kind = load_target(target).backend
+    module, _, function = load_backend(kind).job.partition(":")
+    run = getattr(import_module(module), function)
 
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        source, artifact = Path(folder) / "case.onnx", Path(folder) / "case.tflite"
+        source, artifact = Path(folder) / "case.onnx", Path(folder) / f"case{suffix_of(kind)}"
         onnx.save(case.model, source)
-        options = CompileOptions(constants=case.constants, verify=False)
+        options = CompileOptions(constants=case.constants, verify=False, precision="float32")
         try:
             compile_model(source, target, artifact, options)
         except PassError:
             raise  # a pass that fails is a fault of the compiler, not a refusal
         except MmcError as refusal:
             return Outcome(case.name, case.op, "refused", *describe(refusal))
-        actual = run(artifact, dict(case.feeds), threads=1)
+        actual = run(artifact, dict(case.feeds))
     difference = compare(case, actual)
     status = "wrong" if difference else "right"
     return Outcome(case.name, case.op, status, "", difference)
@@ -214,7 +220,8 @@ def compare(case: Case, actual: Mapping[str, Array]) -> str:
     """Return how the outputs differ, "" if they do not; integers and booleans must be equal."""
     for name, expected in case.expected.items():
         got = actual[name]
-        if got.shape != expected.shape or got.dtype != expected.dtype:
+        narrowed = expected.dtype.kind in "biu" and got.dtype == np.int32  # Core ML's integers
+        if got.shape != expected.shape or not (narrowed or got.dtype == expected.dtype):
             return f"{name} is {got.dtype}{got.shape}, expected {expected.dtype}{expected.shape}"
         if expected.dtype.kind != "f":
             if not np.array_equal(got, expected):

@@ -219,6 +219,7 @@ def _verify(result: CompileResult, model: Model, options: CompileOptions) -> Non
             result.source,
             dict(options.constants),
             options.io_layout == "nhwc",
+            rounding=options.precision if makes_folder(result.target.backend) else "",
         )
         found = examine(subject, model, options)
     result.verification = found

@@ -28,6 +28,7 @@ class Subject:
         constants: inputs of the reference that were bound when compiling.
         channels_last: images of the artifact and of the final IR are NHWC, the reference's NCHW.
         own_reference: the reference is the final IR, as nothing else can be run.
+        rounding: the precision that the artifact's run emulates; "" where it has its own.
     """
 
     artifact: Path
@@ -36,6 +37,7 @@ class Subject:
     constants: Mapping[str, Array] = field(default_factory=dict)
     channels_last: bool = False
     own_reference: bool = False
+    rounding: str = ""
     limits: Limits = field(default_factory=Limits)
 
     def run_artifact(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
@@ -43,7 +45,10 @@ class Subject:
         backend = backend_of(self.artifact)
         assert backend is not None
         given = self.to_artifact(feeds)
-        return execute(backend.job, self.artifact, given, limits=self.limits, values=list(values))
+        emulated = {"precision": self.rounding} if self.rounding else {}
+        return execute(
+            backend.job, self.artifact, given, limits=self.limits, values=list(values), **emulated
+        )
 
     def run_final(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
         """Run the final IR with ONNX Runtime's optimizer off."""
