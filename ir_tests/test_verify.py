@@ -32,6 +32,7 @@ class Options:
     seed: int = 0
     io_layout: str = "keep"
     weights: str = "float32"
+    precision: str = "float32"
 
 
 def normal(seed: int, *shape: int) -> Array:
