@@ -90,7 +90,7 @@ COMMANDS = {
     "later command": ("MMC002", ("distill", "a", "--b")),
     "later verify": ("MMC002", ("targets", "verify", "hexagon_v73")),
     "unknown target": ("MMC200", ("compile", str(PNET), "--target", "hexagon_v7")),
-    "later target": ("MMC209", ("compile", str(PNET), "--target", "ane_ios18")),
+    "old target": ("MMC209", ("compile", str(PNET), "--target", "ane_ios14")),
     "unknown pass": ("MMC190", ("opt", str(PNET), *SHAPE, "-p", "fold", "-o", "o.onnx")),
     "pass option": ("MMC191", ("opt", str(PNET), *SHAPE, "-p", "fuse{a=1}", "-o", "o.onnx")),
     "unknown rule": ("MMC008", ("opt", str(PNET), *SHAPE, "--explain", "identty")),
