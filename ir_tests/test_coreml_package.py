@@ -19,6 +19,7 @@ from mmc.backends.coreml.emitter import Emitter, Unsupported
 from mmc.backends.coreml.identifiers import Names, identifier
 from mmc.backends.coreml.lower import Form, lower, name_all
 from mmc.backends.coreml.program import NUMPY_TYPES, Feature, Var
+from mmc.backends.coreml.run import run
 from mmc.backends.coreml.weights import BITS, TYPE_CODES, WeightFile
 from mmc.backends.coreml.writer import write
 from mmc.diagnostics import LegalityError, ModelError, UsageError
@@ -282,3 +283,24 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_other_folders_are_no_packages(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="MMC120"):
         reader.read(tmp_path)
+
+
+def test_scalars_keep_their_shape(tmp_path: Path) -> None:
+    model = single("ReduceSum", (2, 3), keepdims=0)
+    path, x = tmp_path / "m.mlpackage", np.arange(6, dtype=np.float32).reshape(2, 3)
+    write(lower(model, Form("fp32")), path)
+    (y,) = run(path, {"x0": x}).values()
+    assert y.shape == ()
+    assert y == 15
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        single("Unsqueeze", (2, 3, 4), np.array([0, 1, 2])),
+        single("MaxPool", (1, 1, 4, 4), outputs=2, kernel_shape=[2, 2]),
+    ],
+)
+def test_outputs_that_core_ml_lacks_are_refused(model: Model) -> None:
+    with pytest.raises(LegalityError, match="MMC201"):
+        lower(model)

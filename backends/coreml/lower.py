@@ -53,7 +53,10 @@ def lower(model: Model, form: Form | None = None) -> Program:
         raise LegalityError(findings(model, refused))
     e.float = form.precision
     for value in model.graph.outputs:
-        add_output(e, value, names)
+        try:
+            add_output(e, value, names)
+        except Unsupported as reason:
+            raise refused_output(value, reason) from reason
     name_all(e.program, names)
     return e.program
 
@@ -119,6 +122,14 @@ def add_output(e: Emitter, value: Value, names: Names) -> None:
         outer = e.like("identity", outer)
     outer.name = names.take(value.name or "")
     e.program.outputs.append(Feature(outer, value.name or "", str(dtype_of(value)), shape))
+
+
+def refused_output(value: Value, reason: Unsupported) -> LegalityError:
+    """Return the error for an output that Core ML cannot have."""
+    where, what = f"output {value.name!r}", "cannot be part of the signature"
+    return LegalityError(
+        [Diagnostic("MMC201", Severity.ERROR, where, what, reason.why, reason.fix)]
+    )
 
 
 def name_all(program: Program, names: Names) -> None:

@@ -47,7 +47,14 @@ def run(
     found = evaluator.call(package.function, fed)
     named = onnx_names(package, "outputs")
     kept = {name: as_array(value) for name, value in evaluator.kept.items()}
-    return kept | {named.get(name, name): as_array(value) for name, value in found.items()}
+    outputs = {named.get(name, name): as_array(value) for name, value in found.items()}
+    return kept | {name: in_onnx_shape(name, value, package) for name, value in outputs.items()}
+
+
+def in_onnx_shape(name: str, value: Array, package: Package) -> Array:
+    """Return an output in the shape of the ONNX model: Core ML has no scalars, mmc's models do."""
+    shape = package.signature.get("shapes", {}).get(name)
+    return value.reshape(()) if shape == [] and value.size == 1 else value
 
 
 def onnx_names(package: Package, side: str) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from mmc.ir import Node, attrs, shape_of
 def pool(e: Emitter, n: Node) -> None:
     """y = the maximum or mean of each window -> max_pool, avg_pool."""
     given, space = attrs(n), len(shape_of(n.inputs[0])) - 2
-    if len(n.outputs) > 1 and n.outputs[1].uses():
+    if len(n.outputs) > 1 and (n.outputs[1].uses() or n.outputs[1].is_graph_output()):
         raise Unsupported("the places of the maxima are wanted")
     explicit = given["auto_pad"] == "NOTSET" and not given.get("ceil_mode")
     if not explicit or any(d != 1 for d in given.get("dilations") or ()) or space > 3:
