@@ -67,6 +67,14 @@ NEAR_MISSES = (
         "ceil_mode",
     ),
     Case("pad-max-pool", "a = Pad(x, pads) y = MaxPool<kernel_shape = [3, 3]>(a)", "the maximum"),
+    Case(
+        "pad-max-pool",
+        "r = Clip(x, minus) a = Pad(r, pads) y = MaxPool<kernel_shape = [3, 3]>(a)",
+        "the maximum",
+    ),
+    Case(
+        "pad-max-pool", "r = Clip(x, zero) a = Pad(r, pads) y = MaxPool<kernel_shape = [3, 3]>(a)"
+    ),
     Case("gemm-of-values", "b = Exp(z) y = Gemm(x, b, z)", x="float[5,5]"),
     Case("gemm-of-values", "b = Exp(z) y = Gemm<transA = 1>(x, b, z)", x="float[5,5]"),
     Case("gemm-bias-vector", "y = Gemm(x, m, by_row)", "differs by row", x="float[5,5]"),
@@ -96,6 +104,11 @@ NEAR_MISSES = (
         "mean = ReduceMean(x, last) c = Sub(x, mean) s = Mul(c, c) v = ReduceMean(s, last)"
         " e = Add(v, c4) d = Sqrt(e) y = Div(c, d)",
         "one number",
+    ),
+    Case(
+        "layer-norm",
+        "mean = ReduceMean(x, axes23) c = Sub(x, mean) s = Mul(c, c) v = ReduceMean(s, axes23)"
+        " e = Add(v, tenth) d = Sqrt(e) y = Div(c, d)",
     ),
     Case("add-zero", "a = Add(x, nan4) y = Relu(a)", "not zero"),
 )
