@@ -95,5 +95,5 @@ def test_a_product_takes_over_a_transpose_of_the_last_two_axes_only(perm: str, f
     text = f"""{HEAD}g (float[4,4,4] x, float[4,4,4] z) => (float[4,4,4] y) {{
         t = Transpose<perm = [{perm}]>(z) y = MatMul(x, t) }}"""
     m = parse(text)
-    apply_rules(m, rules_of("tflite"))
+    apply_rules(m, rules_of("linear"))
     assert ops(m) == (["MatMulNT"] if fused else ["Transpose", "MatMul"])
