@@ -87,6 +87,11 @@ def test_an_empty_dimension_of_the_model() -> None:
     assert refusal(HEAD + "g (float[0,3] x) => (float[0,3] y) { y = Relu(x) }")[0] == "MMC109"
 
 
+def test_more_elements_than_32_bits_count() -> None:
+    huge = "float[1099511627776,1073741824]"
+    assert refusal(HEAD + f"g ({huge} x) => ({huge} y) {{ y = Relu(x) }}")[0] == "MMC109"
+
+
 RESHAPE = HEAD + "g (float[n,6] x, int64[2] s) => (float[a,b] y) { y = Reshape(x, s) }"
 
 

@@ -42,8 +42,6 @@ def test_a_target_knows_its_device() -> None:
     target = load_target("hexagon_v75")
     assert (target.runs_on, target.socs, target.fallback) == ("npu", ("SM8650",), "cpu")
     assert not target.int64
-    assert not target.allows("lstm")
-    assert load_target("cpu").allows("lstm")
 
 
 def test_an_unknown_target_names_close_ones() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from math import prod
 
 import numpy as np
 import onnx_ir as ir
@@ -15,6 +16,8 @@ from mmc.values import Array
 __all__ = ["fix_shapes", "infer", "infer_node", "open_dimensions"]
 
 ANONYMOUS = ("", "?", "-1")
+MOST_ELEMENTS = 2**31 - 1
+"""What the 32-bit sizes of the artifacts can count."""
 
 Dims = list[int | str | None]
 
@@ -163,7 +166,7 @@ def open_dimensions(model: ir.Model) -> Iterator[tuple[str, int, str | None]]:
 
 
 def _refuse_open(model: ir.Model) -> None:
-    """Refuse inputs with open (MMC115) or empty (MMC109) dimensions, naming the flags that help."""
+    """Refuse open (MMC115), empty or huge (MMC109) inputs, naming the flags that help."""
     found = list(open_dimensions(model))
     lines = [
         f"input {name!r} "
@@ -178,10 +181,18 @@ def _refuse_open(model: ir.Model) -> None:
         why = "a mobile NPU runs fixed shapes only"
         raise ModelError("MMC115", "model", what, why=why, fix=" ".join(flags))
     for name, dims in shapes.items():
-        if dims is not None and 0 in dims:
-            what = f"has shape {_show(dims)}: a dimension of size 0"
-            fix = _shape_flag(name, [d or None for d in dims])
-            raise ModelError("MMC109", f"input {name!r}", what, fix=fix)
+        _refuse_size(name, dims or [])
+
+
+def _refuse_size(name: str, dims: Dims) -> None:
+    """Refuse an input without elements, or with more than 32-bit sizes can count (MMC109)."""
+    what = f"has shape {_show(dims)}: "
+    if 0 in dims:
+        fix = _shape_flag(name, [d or None for d in dims])
+        raise ModelError("MMC109", f"input {name!r}", what + "a dimension of size 0", fix=fix)
+    if prod(d for d in dims if isinstance(d, int)) > MOST_ELEMENTS:
+        what += f"more than {MOST_ELEMENTS} elements"
+        raise ModelError("MMC109", f"input {name!r}", what, fix="export with smaller sizes")
 
 
 def _shape_flag(name: str, dims: Dims | None) -> str:

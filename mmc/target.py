@@ -64,7 +64,6 @@ class Target:
         runs_on: "npu" or "cpu".
         fallback: the target that runs what this one refuses; "" if none.
         int64: whether 64-bit integers may stay inside the artifact.
-        lowerings: families of lowerings that need more than plain operators, such as "lstm".
         max_rank: the largest rank of any operand.
         ops: emitted operator -> entry -> support.
         fixes: "OP type", "OP feature", "* type" ... -> what the user can do about a refusal.
@@ -80,7 +79,6 @@ class Target:
     socs: tuple[str, ...]
     fallback: str
     int64: bool
-    lowerings: frozenset[str]
     max_rank: int
     sources: Mapping[str, str]
     ops: Mapping[str, Mapping[str, Support]]
@@ -92,10 +90,6 @@ class Target:
     def precision(self) -> str:
         """The type that floats are computed in unless the user says: "float32" or "float16"."""
         return str(self.settings.get("precision", "float32"))
-
-    def allows(self, lowering: str) -> bool:
-        """Say whether a family of lowerings ("lstm") may be used."""
-        return lowering in self.lowerings
 
     def support(self, op: str, cell: str, features: Iterable[str] = ()) -> Support:
         """Return the worst verdict on an operator of this cell with these features.
@@ -190,7 +184,6 @@ def build(name: str, architecture: str, data: Mapping[str, Any]) -> Target:
         socs=tuple(data["architectures"][architecture]),
         fallback=data["fallback"],
         int64=data["int64"],
-        lowerings=frozenset(data["lowerings"]),
         max_rank=data["rules"]["max_rank"],
         sources=data["sources"],
         ops={
