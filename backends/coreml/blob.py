@@ -9,7 +9,7 @@ lowest first. All of this was measured on files that coremltools wrote.
 from __future__ import annotations
 
 import struct
-from functools import cache
+from functools import lru_cache
 from math import prod
 from pathlib import Path
 
@@ -39,13 +39,19 @@ CODES = {
 }
 
 
-@cache
 def mapped(path: Path) -> Array:
     """Return the file's bytes; raises EmitError MMC421 if there is none."""
     try:
-        return np.memmap(path, np.uint8, "r")
+        now = path.stat()
+        return map_version(path, (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns))
     except (OSError, ValueError) as error:
         raise damaged(path, "cannot be read", str(error)) from error
+
+
+@lru_cache(maxsize=8)
+def map_version(path: Path, version: tuple[int, ...]) -> Array:
+    """Return the file's bytes; `version` changes when another file takes the path."""
+    return np.memmap(path, np.uint8, "r")
 
 
 def damaged(path: Path, what: str, why: str = "") -> EmitError:

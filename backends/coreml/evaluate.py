@@ -60,11 +60,15 @@ class Evaluator:
                 left[name] -= 1
                 if not left[name] and name in local:
                     del values[name]
+        if missing := [name for name in block.outputs if name not in values]:
+            raise EmitError("MMC423", "the program", f"returns {missing[0]!r}, which is undefined")
         return [values[name] for name in block.outputs]
 
     def operation(self, op: Operation, values: dict[str, Any]) -> list[Any]:
         """Return an operation's results, rounded."""
         if op.kind == "const":
+            if "val" not in op.attributes:
+                raise EmitError("MMC423", op.where, "has no value")
             return [self.literal(op.attributes["val"])]
         if op.kind in ("cond", "while_loop"):
             return self.control(op, values)
@@ -94,9 +98,19 @@ class Evaluator:
         """Return the operation's inputs by name; weights of compressed ones are attributes."""
         found = {k: self.literal(v) for k, v in op.attributes.items() if k != "name"}
         for name, operands in op.inputs.items():
-            given = tuple(self.operand(o, values) for o in operands)
+            given = tuple(self.operand(o, values) for o in self.defined(op, operands, values))
+            if name not in SEVERAL and len(given) != 1:
+                raise EmitError("MMC423", op.where, f"has {len(given)} values for {name}, not 1")
             found[name] = given if name in SEVERAL else given[0]
         return found
+
+    @staticmethod
+    def defined(op: Operation, operands: tuple[Any, ...], values: Mapping[str, Any]) -> Any:
+        """Return the operands; raises EmitError MMC423 for one that nothing defines before."""
+        for operand in operands:
+            if isinstance(operand, Reference) and operand.name not in values:
+                raise EmitError("MMC423", op.where, f"reads {operand.name!r}, which is not defined")
+        return operands
 
     def operand(self, operand: Any, values: Mapping[str, Any]) -> Any:
         """Return the value of an operand."""

@@ -73,6 +73,8 @@ def fit(name: str, value: Array, wanted: Named, package: Package) -> Array:
     picture = package.pictures.get(wanted.name)
     if picture is not None:
         value = channels_first(value, picture)
+    if wanted.type.kind not in STORED:
+        raise EmitError("MMC423", f"input {name!r}", f"has the type {wanted.type.kind.lower()}")
     shape, declared = wanted.type.shape, STORED[wanted.type.kind]
     fits = len(shape) == value.ndim and all(
         w in (-1, g) for w, g in zip(shape, value.shape, strict=False)
