@@ -21,6 +21,7 @@ from mmc.commands import (
     lists,
     opt,
     quantize,
+    reduce,
     run,
     show,
 )
@@ -35,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
     run.COMMAND,
     show.COMMAND,
     bisect.COMMAND,
+    reduce.COMMAND,
     diff.COMMAND,
     extract.COMMAND,
     *lists.COMMANDS,
