@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from ir_tests.coreml_oracle import coremltools, operations, reread, spec_of
 from ir_tests.lowering import single
 from mmc.backends.coreml import compressed, reader
-from mmc.backends.coreml.emitter import Emitter, Unsupported
+from mmc.backends.coreml.emitter import Emitter
 from mmc.backends.coreml.identifiers import Names, identifier
 from mmc.backends.coreml.lower import Form, lower, name_all
 from mmc.backends.coreml.program import NUMPY_TYPES, Feature, Var
 from mmc.backends.coreml.run import run
 from mmc.backends.coreml.weights import BITS, TYPE_CODES, WeightFile
 from mmc.backends.coreml.writer import write
+from mmc.backends.lowering import Unsupported
 from mmc.diagnostics import LegalityError, ModelError, UsageError
 from mmc.ir import Array, Model
 from mmc.options import Picture

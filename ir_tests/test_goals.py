@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mmc.backends.base import load_backend
 from mmc.compiler import compile_model
 from mmc.goals import GOALS
 from mmc.ir import Array, load, parse, save
 from mmc.options import CompileOptions
 from mmc.pattern import apply_rules, rules_of
+from mmc.target import load_target
 from mmc.verification.execute import execute
 
 RNG = np.random.default_rng(4)
@@ -87,3 +91,25 @@ def test_a_rewrite_that_grows_the_model_is_refused(tmp_path: Path, most: int) ->
     )
     assert (made > 0) == (most > 0)
     assert any("bytes more" in why for why in refused) == (most == 0)
+
+
+@pytest.mark.parametrize("target", ["cpu", "ane_ios18"])
+@pytest.mark.parametrize("goal", GOALS)
+def test_every_backend_takes_the_goal(target: str, goal: str) -> None:
+    where = load_target(target)
+    backend = load_backend(where.backend)(where, CompileOptions(optimize=goal))
+    passes = [str(p) for phase in backend.phases() for p in phase.passes]
+    assert str(GOALS[goal].fuse) in passes
+    assert str(GOALS[goal].fold) in passes
+
+
+@pytest.mark.parametrize("backend", ["tflite", "coreml"])
+def test_lowerings_are_all_there_whichever_was_imported_first(backend: str) -> None:
+    code = f"from mmc.backends.{backend}.emitter import LOWERINGS; print(LOWERINGS.ops())"
+    first = f"import mmc.backends.{backend}.lowerings.slice; "
+    found = [
+        subprocess.run([sys.executable, "-c", c], capture_output=True, text=True, check=True).stdout
+        for c in (code, first + code)
+    ]
+    assert found[0] == found[1]
+    assert "Transpose" in found[0]

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Node, constant
 
-from .emitter import Emitter, Unsupported
+from .emitter import Emitter
 from .program import Var
 
 
@@ -34,19 +35,6 @@ def constant_number(n: Node, position: int) -> Any:
     if array is None or array.size != 1:
         raise Unsupported(f"{n.op_type} by a computed number")
     return array.reshape(())[()]
-
-
-def known(n: Node, position: int) -> list[int] | None:
-    """Return an operand's integers; None if it is omitted.
-
-    Raises:
-        Unsupported: when they are computed.
-    """
-    value = n.inputs[position] if position < len(n.inputs) else None
-    array = constant(value)
-    if value is not None and array is None:
-        raise Unsupported(f"{n.op_type} by computed numbers", fix=f"--const {value.name}=...")
-    return None if array is None else [int(v) for v in array.reshape(-1)]
 
 
 def quotient(e: Emitter, x: Var, y: Var) -> Var:

@@ -12,33 +12,22 @@ from typing import TYPE_CHECKING
 import mmc
 from mmc.arguments import not_yet
 from mmc.backends.coreml.describe import program_lines, program_stats, program_structure
-from mmc.backends.coreml.emitter import lowered_ops
+from mmc.backends.coreml.emitter import LOWERINGS
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Program
+from mmc.backends.phases import clean, to_static
 from mmc.diagnostics import Diagnostic, UsageError
+from mmc.goals import GOALS
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
-from mmc.passes.canonicalize import Canonicalize
-from mmc.passes.decompose import Decompose
-from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
-from mmc.passes.eliminate_dead_code import EliminateDeadCode
-from mmc.passes.expand_functions import ExpandFunctions, functions_among
-from mmc.passes.fold_constants import FoldConstants
-from mmc.passes.fuse import Fuse
 from mmc.passes.legalize_coreml import LegalizeCoreml
-from mmc.passes.recognize import Recognize
-from mmc.passes.require_static_shapes import RequireStaticShapes
-from mmc.passes.resolve_sequences import ResolveSequences
-from mmc.passes.unroll_loops import UnrollLoops
 from mmc.structure import Structure
 from mmc.target import Target
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
 
-CLEAN = (FoldConstants(), EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
-RESOLVE = (FoldConstants(), UnrollLoops(), ResolveSequences(), EliminateDeadCode())
 NATIVE = (
     *("BatchNormalization", "InstanceNormalization", "LayerNormalization"),
     *("DepthToSpace", "Elu", "Erf", "GatherElements", "GatherND", "HardSigmoid", "LogSoftmax"),
@@ -74,16 +63,12 @@ class CoremlBackend:
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
-        expand = ExpandFunctions(keep=functions_among(lowered_ops()))
-        decompose = Decompose(keep=NATIVE, without=WHOLE)
+        goal = GOALS[self.options.optimize]
+        decompose = goal.decomposing(keep=NATIVE, without=WHOLE)
         return [
-            Phase("resolve", RESOLVE, max_rounds=5),
-            Phase("clean", CLEAN, max_rounds=5),
-            Phase("fuse", (Recognize(), Fuse(), *CLEAN), max_rounds=5),
-            Phase("decompose", (decompose, expand, Fuse(), *CLEAN), max_rounds=8),
-            Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
-            Phase("assign-layout", (AssignLayout(), *CLEAN), max_rounds=4),
-            Phase("legalize", (LegalizeCoreml(), *CLEAN), max_rounds=3),
+            *to_static(goal, decompose, LOWERINGS.ops()),
+            Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
+            Phase("legalize", (LegalizeCoreml(), *clean(goal)), max_rounds=3),
         ]
 
     def lower(self, model: Model) -> Program:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from mmc.backends.lowering import place_of
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.target import Target
 
@@ -186,11 +187,8 @@ def work(op: Operation) -> int:
 
 
 def where(op: Operation) -> str:
-    """Name an operator for the user: the emitted code and the ONNX nodes it came from."""
-    if not op.sources:
-        return f"{op.code} (made by mmc)"
-    more = f" and {len(op.sources) - 1} more" if len(op.sources) > 1 else ""
-    return f"{op.code} '{op.sources[0]}'{more}"
+    """Name an operator for the user."""
+    return place_of(op.code, op.sources)
 
 
 def emission(op: Operation, target: Target) -> Iterator[Diagnostic]:

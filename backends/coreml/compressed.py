@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .emitter import Emitter, Unsupported
+from mmc.backends.lowering import Unsupported
+
+from .emitter import Emitter
 from .program import NUMPY_TYPES, Array, Var
 from .weights import pack
 

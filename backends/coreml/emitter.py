@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from mmc.backends.coreml import lowerings
 from mmc.backends.coreml.program import NUMPY_TYPES, Array, Operation, Program, Var
+from mmc.backends.lowering import Lowerings, Unsupported
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
 
 Lowering = Callable[["Emitter", Node], None]
-LOWERINGS: dict[tuple[str, str], Lowering] = {}
+LOWERINGS: Lowerings[Lowering] = Lowerings("mmc.backends.coreml.lowerings")
+lowers = LOWERINGS.lowers
 MAX_RANK = 5
 FLOATS = frozenset({"fp16", "fp32"})
 LARGEST_HALF = 65504.0
 SHARED_BYTES = 1024
 """Constants up to this many bytes are compared by content, larger ones by identity."""
-
-
-class Unsupported(Exception):  # noqa: N818 - becomes a diagnostic
-    """A lowering cannot express its node rightly; becomes MMC201 with the user's op name."""
-
-    def __init__(self, why: str, fix: str = "") -> None:
-        super().__init__(why)
-        self.why, self.fix = why, fix
-
-
-def lowers(*op_types: str, domain: str = "") -> Callable[[Lowering], Lowering]:
-    """Register a lowering for ONNX ops; permission is the target's business, not this one's."""
-
-    def decorate(function: Lowering) -> Lowering:
-        for op_type in op_types:
-            if LOWERINGS.setdefault((domain, op_type), function) is not function:
-                raise ValueError(f"{op_type} is lowered twice")
-        return function
-
-    return decorate
-
-
-def lowering_of(node: Node) -> Lowering | None:
-    """Return the lowering of a node."""
-    _load()
-    return LOWERINGS.get((node.domain, node.op_type))
-
-
-def lowered_ops() -> tuple[str, ...]:
-    """Return the ONNX op types that have a lowering, sorted."""
-    _load()
-    return tuple(sorted(op_type for domain, op_type in LOWERINGS if not domain))
-
-
-def _load() -> None:
-    if not LOWERINGS:
-        for module in pkgutil.iter_modules(lowerings.__path__, lowerings.__name__ + "."):
-            import_module(module.name)
 
 
 class Emitter:
@@ -235,7 +196,7 @@ class Emitter:
 
     def node(self, node: Node) -> None:
         """Lower one node; raises Unsupported when there is no right way."""
-        lowering = lowering_of(node)
+        lowering = LOWERINGS.of(node)
         if lowering is None:
             domain = node.domain or "ONNX"
             raise Unsupported(f"mmc has no Core ML lowering for {domain} {node.op_type}")

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mmc.backends.lowering import Unsupported
 from mmc.diagnostics import Diagnostic, LegalityError, Severity, UsageError
-from mmc.ir import Model, Node, Value, dtype_of, shape_of, sources
+from mmc.ir import Model, Node, Value, dtype_of, shape_of
 from mmc.options import Picture
 
-from .emitter import MAX_RANK, Emitter, Unsupported, lowering_of
+from .emitter import LOWERINGS, MAX_RANK, Emitter
 from .identifiers import Names
 from .precision import wide_nodes
 from .program import Feature, Program, Var
@@ -50,7 +51,7 @@ def lower(model: Model, form: Form | None = None) -> Program:
         except Unsupported as reason:
             refused[node] = reason
     if refused:
-        raise LegalityError(findings(model, refused))
+        raise LegalityError(LOWERINGS.findings(model, refused, STAGES))
     e.float = form.precision
     for value in model.graph.outputs:
         try:
@@ -145,20 +146,3 @@ def name_all(program: Program, names: Names) -> None:
                 if var.is_constant and id(var) not in named:
                     named.add(id(var))
                     var.name = names.take(var.name or f"{op.output.name}_{parameter}")
-
-
-def findings(model: Model, refused: dict[Node, Unsupported]) -> list[Diagnostic]:
-    """Return a diagnostic a node; without a lowering, the rules say why they did not help."""
-    from mmc.backends.refusals import reasons
-
-    missing = any(lowering_of(node) is None for node in refused)
-    hints = reasons(model, STAGES) if missing else {}
-    found = []
-    for node, reason in refused.items():
-        where = f"{node.op_type} {', '.join(sources(node))!r}"
-        hint = hints.get(node) if lowering_of(node) is None else None
-        why = f"{reason.why} ({hint})" if hint else reason.why
-        found.append(
-            Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, reason.fix)
-        )
-    return found

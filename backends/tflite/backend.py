@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.arguments import not_yet
+from mmc.backends.phases import clean, to_static
 from mmc.backends.tflite.describe import program_lines, program_stats, program_structure
-from mmc.backends.tflite.emitter import lower, lowered_ops
+from mmc.backends.tflite.emitter import LOWERINGS, lower
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
 from mmc.calibration import HESSIAN_SAMPLES
@@ -18,19 +19,12 @@ from mmc.goals import GOALS
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
-from mmc.passes.canonicalize import Canonicalize
-from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
-from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
-from mmc.passes.recognize import Recognize
-from mmc.passes.require_static_shapes import RequireStaticShapes
-from mmc.passes.resolve_sequences import ResolveSequences
 from mmc.passes.to_nhwc import ToNhwc
-from mmc.passes.unroll_loops import UnrollLoops
 from mmc.target import Target
 
 if TYPE_CHECKING:
@@ -56,21 +50,14 @@ class TfliteBackend:
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""
         goal = GOALS[self.options.optimize]
-        tidy = (goal.fold, EliminateDeadCode())
-        clean = (*tidy, Canonicalize(), EliminateCommonSubexpressions())
-        resolve = (goal.fold, UnrollLoops(), ResolveSequences(), EliminateDeadCode())
+        tidy = clean(goal)
         halve = (HalveWeights(), EliminateDeadCode())
         to_nhwc = ToNhwc(io_layout=self.options.io_layout)
-        expand = ExpandFunctions(keep=functions_among(lowered_ops()))
         return [
-            Phase("resolve", resolve, max_rounds=5),
-            Phase("clean", clean, max_rounds=5),
-            Phase("fuse", (Recognize(), goal.fuse, *clean), max_rounds=5),
-            Phase("decompose", (goal.decomposing(), expand, goal.fuse, *clean), max_rounds=8),
-            Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
-            Phase("layout", (to_nhwc, *tidy)),
-            Phase("assign-layout", (AssignLayout(), to_nhwc, *clean), max_rounds=4),
-            Phase("legalize", (LegalizeTflite(), *clean), max_rounds=3),
+            *to_static(goal, goal.decomposing(), LOWERINGS.ops()),
+            Phase("layout", (to_nhwc, goal.fold, EliminateDeadCode())),
+            Phase("assign-layout", (AssignLayout(), to_nhwc, *tidy), max_rounds=4),
+            Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
             *self._quantization(),
         ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ai_edge_litert import schema_py_generated as schema
 
+from mmc.backends.lowering import place_of
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.target import Support, Target, Verdict, load_target
 
@@ -53,11 +54,8 @@ class Uses:
 
 
 def where(op: Operator) -> str:
-    """Name an operator for the user: the emitted code and the ONNX nodes it came from."""
-    if not op.sources:
-        return f"{op.code} (made by mmc)"
-    more = f" and {len(op.sources) - 1} more" if len(op.sources) > 1 else ""
-    return f"{op.code} '{op.sources[0]}'{more}"
+    """Name an operator for the user."""
+    return place_of(op.code, op.sources)
 
 
 def emission(program: Program, op: Operator) -> Iterator[Diagnostic]:

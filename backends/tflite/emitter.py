@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import import_module
 
 import numpy as np
 
-from mmc.backends.tflite import lowerings
+from mmc.backends.lowering import Lowerings, Unsupported
 from mmc.backends.tflite.coded import (
     Codes,
     codes_of,
@@ -22,10 +19,10 @@ from mmc.backends.tflite.program import Array, Operator, Program, Quantization, 
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 from mmc.integer_ops import INTEGER
 from mmc.ir import Model, Node, Value, constant, dtype_of, is_static, shape_of, sources
-from mmc.opset import DOMAIN, split_activation
 
 Lowering = Callable[["Emitter", Node], None]
-LOWERINGS: dict[tuple[str, str], Lowering] = {}
+LOWERINGS: Lowerings[Lowering] = Lowerings("mmc.backends.tflite.lowerings")
+lowers = LOWERINGS.lowers
 STAGES = ("decompose", "nhwc", "linear", "tflite")
 """The rules that bring operators to forms that are lowered here."""
 
@@ -45,45 +42,6 @@ TFLITE_TYPES = {
     "int4": "INT4",
     "int2": "INT2",
 }
-
-
-class Unsupported(Exception):  # noqa: N818 - becomes a diagnostic
-    """A lowering cannot express its node rightly; becomes MMC201 with the user's op name."""
-
-    def __init__(self, why: str, fix: str = "") -> None:
-        super().__init__(why)
-        self.why, self.fix = why, fix
-
-
-def lowers(*op_types: str, domain: str = "") -> Callable[[Lowering], Lowering]:
-    """Register a lowering for ONNX ops; permission is the target's business, not this one's."""
-
-    def decorate(function: Lowering) -> Lowering:
-        for op_type in op_types:
-            if LOWERINGS.setdefault((domain, op_type), function) is not function:
-                raise ValueError(f"{op_type} is lowered twice")
-        return function
-
-    return decorate
-
-
-def lowering_of(node: Node) -> Lowering | None:
-    """Return the lowering of a node; a fused activation is the lowering's to read."""
-    _load()
-    op_type = split_activation(node.op_type)[0] if node.domain == DOMAIN else node.op_type
-    return LOWERINGS.get((node.domain, op_type))
-
-
-def lowered_ops() -> tuple[str, ...]:
-    """Return the ONNX op types that have a lowering, sorted."""
-    _load()
-    return tuple(sorted(op_type for domain, op_type in LOWERINGS if not domain))
-
-
-@cache
-def _load() -> None:
-    for module in pkgutil.iter_modules(lowerings.__path__, lowerings.__name__ + "."):
-        import_module(module.name)
 
 
 class Emitter:
@@ -211,7 +169,7 @@ class Emitter:
 
     def node(self, node: Node) -> None:
         """Lower one node; raises Unsupported when there is no right way."""
-        lowering = lowering_of(node)
+        lowering = LOWERINGS.of(node)
         if lowering is None:
             raise Unsupported(
                 f"mmc has no TFLite lowering for {node.domain or 'ONNX'} {node.op_type}"
@@ -285,26 +243,9 @@ def lower(model: Model, *, keep_int64: bool = False) -> Program:
         except Unsupported as reason:
             refused[node] = reason
     if refused:
-        raise LegalityError(_findings(model, refused))
+        raise LegalityError(LOWERINGS.findings(model, refused, STAGES))
     _outputs(e, model, keep_int64)
     return e.program
-
-
-def _findings(model: Model, refused: dict[Node, Unsupported]) -> list[Diagnostic]:
-    """Return a diagnostic a node; without a lowering, the rules say why they did not help."""
-    from mmc.backends.refusals import reasons
-
-    missing = any(lowering_of(node) is None for node in refused)
-    hints = reasons(model, STAGES) if missing else {}
-    found = []
-    for node, reason in refused.items():
-        where = f"{node.op_type} {', '.join(sources(node))!r}"
-        hint = hints.get(node) if lowering_of(node) is None else None
-        why = f"{reason.why} ({hint})" if hint else reason.why
-        found.append(
-            Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, reason.fix)
-        )
-    return found
 
 
 def _inputs(e: Emitter, model: Model, keep_int64: bool) -> None:

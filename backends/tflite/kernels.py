@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.tflite.emitter import Emitter, Unsupported, cast_op
+from mmc.backends.lowering import Unsupported
+from mmc.backends.tflite.emitter import Emitter, cast_op
 
 _REALS = frozenset({"FLOAT32", "FLOAT16"})
 _WORDS = _REALS | {"INT32"}

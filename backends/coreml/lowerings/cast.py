@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from mmc.backends.coreml.arithmetic import binary
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.program import Var
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Node, dtype_of
 
 

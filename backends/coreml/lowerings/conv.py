@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Array, Node, attrs, constant, shape_of
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mmc.backends.coreml.arithmetic import binary, quotient, remainder
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.program import Var
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Node, attrs
 
 UNARY = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmc.backends.coreml.arithmetic import known
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.program import Var
+from mmc.backends.lowering import Unsupported, known
 from mmc.ir import Node, shape_of
 
 

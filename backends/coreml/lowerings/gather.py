@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mmc.backends.coreml.arithmetic import from_front
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.lowerings.slice import part
 from mmc.backends.coreml.program import Var
+from mmc.backends.lowering import counted_from_front
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.signs import may_be_negative
 
@@ -62,10 +63,7 @@ def positions(e: Emitter, value: Value | None, sizes: Array | int, *, trusted: b
     """
     known = constant(value)
     if known is not None:
-        counted = np.where(known < 0, known + sizes, known)
-        if ((counted < 0) | (counted >= sizes)).any():
-            raise Unsupported(f"an index is out of range: the sizes are {sizes}")
-        return e.lift(counted.astype(np.int32))
+        return e.lift(counted_from_front(known, sizes))
     i = e.var(value)
     return i if trusted or not may_be_negative(value) else from_front(e, i, sizes)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Node, shape_of
 from mmc.opset import DOMAIN
 

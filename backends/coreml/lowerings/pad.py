@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.backends.coreml.arithmetic import constant_number, known
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.arithmetic import constant_number
+from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.lowerings.gather import gathered
 from mmc.backends.coreml.lowerings.slice import part
 from mmc.backends.coreml.program import Var
+from mmc.backends.lowering import Unsupported, known
 from mmc.ir import Array, Node, attrs
 
 NATIVE = {"edge": "replicate", "reflect": "reflect"}

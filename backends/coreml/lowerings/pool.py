@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.lowerings.conv import interleaved
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Node, attrs, shape_of
 
 

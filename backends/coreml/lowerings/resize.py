@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.lowerings.gather import gathered
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Array, Node, attrs, shape_of
 from mmc.resampling import Resampling
 

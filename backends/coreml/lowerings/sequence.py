@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mmc.backends.coreml.arithmetic import from_front
-from mmc.backends.coreml.emitter import Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import Emitter, lowers
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Node, attrs, constant, shape_of
 from mmc.signs import may_be_negative
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmc.backends.coreml.arithmetic import known
 from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.program import Var
+from mmc.backends.lowering import slice_bounds
 from mmc.ir import Node, shape_of
 
 
@@ -17,7 +17,7 @@ def strided(e: Emitter, n: Node) -> None:
     A negative step reads the same elements from the other end and turns them around.
     """
     x, shape = e.var(n.inputs[0]), shape_of(n.outputs[0])
-    begins, steps = bounds(n, x.shape)
+    begins, steps = slice_bounds(n, x.shape)
     turned = [axis for axis, step in enumerate(steps) if step < 0]
     for axis in turned:
         begins[axis] += steps[axis] * (shape[axis] - 1)
@@ -25,19 +25,6 @@ def strided(e: Emitter, n: Node) -> None:
     y = x if shape == x.shape else part(e, x, begins, shape, steps)
     moving = [axis for axis in turned if shape[axis] > 1]
     e.set(n.outputs[0], e.like("reverse", y, axes=moving) if moving else y)
-
-
-def bounds(n: Node, shape: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return begin and step for every axis; the number of steps is the result's size."""
-    starts, ends = known(n, 1) or [], known(n, 2) or []
-    axes, steps = known(n, 3), known(n, 4)
-    begins, strides = [0] * len(shape), [1] * len(shape)
-    for i, start in enumerate(starts):
-        axis = i if axes is None else axes[i] % len(shape)
-        step = 1 if steps is None else steps[i]
-        begin, _, _ = slice(start, ends[i], step).indices(shape[axis])
-        begins[axis], strides[axis] = max(begin, 0), step
-    return begins, strides
 
 
 def part(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmc.backends.coreml.emitter import MAX_RANK, Emitter, Unsupported, lowers
+from mmc.backends.coreml.emitter import MAX_RANK, Emitter, lowers
 from mmc.backends.coreml.program import Var
+from mmc.backends.lowering import Unsupported
 from mmc.ir import Node, attrs, shape_of
 from mmc.layout.permutation import merged
 

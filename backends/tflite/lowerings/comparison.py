@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.lowering import Unsupported
+from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, copy
 from mmc.ir import Node, attrs, dtype_of
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.lowering import Unsupported
+from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.program import Quantization, Tensor
 from mmc.backends.tflite.window import ACTIVATION, place
 from mmc.ir import Array, Node, attrs, constant, dtype_of, shape_of

@@ -7,8 +7,9 @@ import math
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from mmc.backends.lowering import Unsupported, counted_from_front
 from mmc.backends.tflite.coded import Codes, codes_of, dequantizer, is_weight
-from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, convert, reshape
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.signs import may_be_negative
@@ -86,10 +87,7 @@ def positions(e: Emitter, value: Value | None, limit: Array | None, sizes: Array
     """
     known = constant(value)
     if known is not None:
-        counted = np.where(known < 0, known + sizes, known)
-        if ((counted < 0) | (counted >= sizes)).any():
-            raise Unsupported(f"an index is out of range: the sizes are {sizes}")
-        return e.constant(counted.astype(np.int32))
+        return e.constant(counted_from_front(known, sizes))
     i = convert(e, e.tensor(value), "INT32")
     if limit is None or not may_be_negative(value):
         return i

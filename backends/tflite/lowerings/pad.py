@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.lowering import Unsupported, known
+from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, reshape
-from mmc.backends.tflite.lowerings.slice import known, part
+from mmc.backends.tflite.lowerings.slice import part
 from mmc.ir import Array, Node, attrs, constant, shape_of
 
 MAX_RANK = 5

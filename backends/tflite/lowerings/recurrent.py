@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.lowering import Unsupported
+from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.ir import Node
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.lowering import Unsupported, slice_bounds
+from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import TYPES, compute
-from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.ir import Node, Value, attrs, shape_of
 
 MAX_RANK = 7
 MAX_SPLIT_RANK = 6
@@ -19,7 +20,9 @@ MAX_SPLIT_RANK = 6
 def strided(e: Emitter, n: Node) -> None:
     """y = x[start:end:step] along `axes`, ends clamped -> SLICE, or STRIDED_SLICE with steps."""
     shape = shape_of(n.inputs[0])
-    begins, steps = bounds(n, shape)
+    if len(shape) > MAX_RANK:
+        raise Unsupported(f"Slice of rank {len(shape)}")
+    begins, steps = slice_bounds(n, shape)
     x, y = e.tensor(n.inputs[0]), e.tensor(n.outputs[0])
     if e.shape(y) == shape and all(step == 1 for step in steps):
         e.alias(n.outputs[0], x)
@@ -32,30 +35,6 @@ def strided(e: Emitter, n: Node) -> None:
         operands = [e.constant(np.array(v, np.int32)) for v in (begins, ends, steps)]
         options = schema.StridedSliceOptionsT()
         compute(e, "STRIDED_SLICE", [x, *operands], y, options, data=(0,))
-
-
-def bounds(n: Node, shape: Sequence[int]) -> tuple[list[int], list[int]]:
-    """Return begin and step for every axis; the number of steps is the result's size."""
-    if len(shape) > MAX_RANK:
-        raise Unsupported(f"Slice of rank {len(shape)}")
-    starts, ends = known(n, 1) or [], known(n, 2) or []
-    axes, steps = known(n, 3), known(n, 4)
-    begins, strides = [0] * len(shape), [1] * len(shape)
-    for i, start in enumerate(starts):
-        axis = i if axes is None else axes[i] % len(shape)
-        step = 1 if steps is None else steps[i]
-        begin, _, _ = slice(start, ends[i], step).indices(shape[axis])
-        begins[axis], strides[axis] = max(begin, 0), step
-    return begins, strides
-
-
-def known(n: Node, position: int) -> list[int] | None:
-    """Return an operand's numbers, None if it is omitted."""
-    value = n.inputs[position] if position < len(n.inputs) else None
-    array = constant(value)
-    if value is not None and array is None:
-        raise Unsupported(f"{n.op_type} by computed numbers", fix=f"--const {value.name}=...")
-    return None if array is None else [int(v) for v in array.reshape(-1)]
 
 
 def part(e: Emitter, x: int, begins: Sequence[int], y: int) -> int:

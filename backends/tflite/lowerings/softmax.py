@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.tflite.emitter import Emitter, Unsupported, lowers
+from mmc.backends.lowering import Unsupported
+from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.ir import Node, attrs, shape_of
 
 

@@ -1,0 +1,39 @@
+"""The way that every backend's models go before its own forms begin."""
+
+from __future__ import annotations
+
+from mmc.goals import Goal
+from mmc.pass_manager import Pass, Phase
+from mmc.passes.canonicalize import Canonicalize
+from mmc.passes.decompose import Decompose
+from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.expand_functions import ExpandFunctions, functions_among
+from mmc.passes.recognize import Recognize
+from mmc.passes.require_static_shapes import RequireStaticShapes
+from mmc.passes.resolve_sequences import ResolveSequences
+from mmc.passes.unroll_loops import UnrollLoops
+
+
+def clean(goal: Goal) -> tuple[Pass, ...]:
+    """Return the passes that tidy up behind others."""
+    return (goal.fold, EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
+
+
+def to_static(goal: Goal, decompose: Decompose, lowered: tuple[str, ...]) -> list[Phase]:
+    """Return the phases from a loaded model to a static graph of operators that are lowered.
+
+    Args:
+        decompose: takes apart what the backend has no form of.
+        lowered: the ONNX operators that the backend lowers.
+    """
+    tidy = clean(goal)
+    resolve = (goal.fold, UnrollLoops(), ResolveSequences(), EliminateDeadCode())
+    expand = ExpandFunctions(keep=functions_among(lowered))
+    return [
+        Phase("resolve", resolve, max_rounds=5),
+        Phase("clean", tidy, max_rounds=5),
+        Phase("fuse", (Recognize(), goal.fuse, *tidy), max_rounds=5),
+        Phase("decompose", (decompose, expand, goal.fuse, *tidy), max_rounds=8),
+        Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
+    ]
