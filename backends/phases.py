@@ -9,9 +9,14 @@ from mmc.passes.decompose import Decompose
 from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
+from mmc.passes.fuse_attention import FuseAttention
+from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.merge_heads import MergeHeads
+from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.resolve_sequences import ResolveSequences
+from mmc.passes.scale_queries import ScaleQueries
 from mmc.passes.unroll_loops import UnrollLoops
 
 
@@ -30,10 +35,13 @@ def to_static(goal: Goal, decompose: Decompose, lowered: tuple[str, ...]) -> lis
     tidy = clean(goal)
     resolve = (goal.fold, UnrollLoops(), ResolveSequences(), EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
+    wide = (ScaleQueries(), FuseQkv(), MergeSlices())
     return [
         Phase("resolve", resolve, max_rounds=5),
         Phase("clean", tidy, max_rounds=5),
         Phase("fuse", (Recognize(), goal.fuse, *tidy), max_rounds=5),
+        Phase("attend", (FuseAttention(), *wide, *tidy), max_rounds=5),
         Phase("decompose", (decompose, expand, goal.fuse, *tidy), max_rounds=8),
+        Phase("heads", (MergeHeads(), *tidy), max_rounds=2),
         Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
     ]

@@ -20,9 +20,11 @@ from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.merge_heads import MergeHeads
 from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
+from mmc.passes.scale_queries import ScaleQueries
 from mmc.passes.share_weights import ShareWeights
 from mmc.pipelines import pipeline
 
@@ -39,6 +41,8 @@ PASSES = (
     FuseAttention(),
     FuseQkv(),
     MergeSlices(),
+    MergeHeads(),
+    ScaleQueries(),
 )
 SETTINGS = settings(
     max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True

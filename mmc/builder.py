@@ -7,9 +7,11 @@ from typing import Any, Literal, overload
 
 import numpy as np
 import onnx_ir as ir
-from onnx_ir import Node, Value
+from onnx_ir import Graph, Node, Value
 
 from mmc import opset
+from mmc.naming import fresh_name
+from mmc.values import Array
 
 
 class Builder:
@@ -62,6 +64,16 @@ class Builder:
             value = np.float32(value)
         array = np.asarray(value)
         return self.tape.initializer(ir.Tensor(array), name=f"new_{len(self.tape.initializers)}")
+
+
+def initializer(graph: Graph, like: Value, array: Array) -> Value:
+    """Add a constant to a graph, named after the value that it is a part of."""
+    name = fresh_name(graph, like.name or "")
+    tensor = ir.tensor(array, name=name)
+    kind, shape = ir.TensorType(tensor.dtype), ir.Shape(array.shape)
+    value = Value(name=name, shape=shape, type=kind, const_value=tensor)
+    graph.register_initializer(value)
+    return value
 
 
 def detach(nodes: Iterable[Node]) -> None:

@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
+from mmc.builder import initializer
 from mmc.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.ir import Array, Graph, Model, Value, constant, shape_of, sources
 from mmc.layers import Layer, LayerClass, layers_of, shared
@@ -190,13 +191,3 @@ def _node(
     out = node.outputs[0]
     out.name, out.type, out.shape = fresh_name(graph, base), layer.value.type, ir.Shape(shape)
     return node
-
-
-def initializer(graph: Graph, like: Value, array: Array) -> Value:
-    """Return a new constant, named after the weight that it is a part of."""
-    name = fresh_name(graph, like.name or "")
-    tensor = ir.tensor(array, name=name)
-    kind, shape = ir.TensorType(tensor.dtype), ir.Shape(array.shape)
-    value = Value(name=name, shape=shape, type=kind, const_value=tensor)
-    graph.register_initializer(value)
-    return value
