@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from mmc.cost.work import Workload
     from mmc.diagnostics import Diagnostic
     from mmc.ir import Model
     from mmc.options import CompileOptions
@@ -34,6 +35,8 @@ class Backend(Protocol):
     job: ClassVar[str]
     """The "module:function" that runs an artifact in a child process, as verification wants it."""
 
+    options: CompileOptions
+
     def __init__(self, target: Target, options: CompileOptions) -> None: ...
 
     def phases(self) -> list[Phase]:
@@ -50,6 +53,9 @@ class Backend(Protocol):
 
     def check(self, program: Any) -> list[Diagnostic]:
         """Return everything that the target cannot take, or takes slowly."""
+
+    def work(self, program: Any) -> Workload:
+        """Return what the operators have to do, for mmc.cost."""
 
     def write(self, program: Any, path: Path) -> None:
         """Write the artifact (to a temporary name, then renamed)."""

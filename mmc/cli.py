@@ -15,6 +15,7 @@ from mmc.commands import (
     bisect,
     check,
     compile,
+    cost,
     diff,
     extract,
     later,
@@ -31,6 +32,7 @@ from mmc.findings import finding_lines
 COMMANDS: tuple[Command, ...] = (
     compile.COMMAND,
     check.COMMAND,
+    cost.COMMAND,
     opt.COMMAND,
     quantize.COMMAND,
     run.COMMAND,

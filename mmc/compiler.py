@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmc.backends.base import load_backend, makes_folder, suffix_of
+from mmc.cost import CostEstimate, Workload, assumed, estimate
+from mmc.cost.device import load_device
 from mmc.diagnostics import Diagnostic, LegalityError, MmcError, Severity, VerifyError
 from mmc.files import check_output, remove, size_of
 from mmc.instruments import Reproducer, Time, Verify
@@ -144,6 +146,41 @@ def check_file(
     except LegalityError as error:
         return [*error.diagnostics]
     return result.diagnostics
+
+
+def cost_file(path: str | Path, target: str, options: CompileOptions | None = None) -> CostEstimate:
+    """Return what one inference of a model or an artifact costs; nothing is written.
+
+    Raises:
+        UsageError: MMC510 where no device of the target was measured.
+        MmcError: as `work_of_file`.
+    """
+    where = load_target(target)
+    load_device(where)  # refuse before the work
+    return estimate(work_of_file(path, target, options), where)
+
+
+def work_of_file(path: str | Path, target: str, options: CompileOptions | None = None) -> Workload:
+    """Return what a model or an artifact has to do, for mmc.cost; nothing is written.
+
+    Integer weights and activations without calibration data are assumed, not made.
+
+    Raises:
+        MmcError: when it cannot be read, a pass fails, or a compile would refuse the options.
+    """
+    source, where = Path(path), load_target(target)
+    options = settled(options or CompileOptions(), where)
+    made = load_backend(where.backend)
+    if source.suffix == suffix_of(where.backend):
+        return made(where, options).work(made.read(source))
+    assume = bool(options.weight_bits and not options.calibration)
+    if assume:
+        made(where, replace(options, calibration="assumed")).phases()  # refuses what a compile does
+        plain = replace(options, weights="float32", activations="float")
+    backend = made(where, plain if assume else options)
+    _, program = _to_program(CompileResult(source, source, where), backend, backend.options, ())
+    work = backend.work(program)
+    return assumed(work, options.activation_bits, options.weight_bits) if assume else work
 
 
 def _to_program(

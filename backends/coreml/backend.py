@@ -26,6 +26,7 @@ from mmc.structure import Structure
 from mmc.target import Target
 
 if TYPE_CHECKING:
+    from mmc.cost.work import Workload
     from mmc.options import CompileOptions
 
 NATIVE = (
@@ -106,6 +107,12 @@ class CoremlBackend:
         from mmc.backends.coreml.check import check
 
         return check(program, self.target)
+
+    def work(self, program: Program) -> Workload:
+        """Return what the operations have to do."""
+        from mmc.backends.coreml.work import workload
+
+        return workload(program)
 
     def write(self, program: Program, path: Path) -> None:
         """Write the package (to a temporary name, then renamed)."""

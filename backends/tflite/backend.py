@@ -14,7 +14,7 @@ from mmc.backends.tflite.emitter import LOWERINGS, lower
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
 from mmc.calibration import HESSIAN_SAMPLES
-from mmc.diagnostics import Diagnostic, UsageError
+from mmc.diagnostics import OFF_NPU, Diagnostic, UsageError
 from mmc.goals import GOALS
 from mmc.ir import Model
 from mmc.pass_manager import Phase
@@ -28,6 +28,7 @@ from mmc.passes.to_nhwc import ToNhwc
 from mmc.target import Target
 
 if TYPE_CHECKING:
+    from mmc.cost.work import Workload
     from mmc.options import CompileOptions
     from mmc.schedule import Schedule
     from mmc.structure import Structure
@@ -115,6 +116,13 @@ class TfliteBackend:
         from mmc.backends.tflite.check import check
 
         return check(program, self.target)
+
+    def work(self, program: Program) -> Workload:
+        """Return what the operators have to do; those off the NPU are the host's."""
+        from mmc.backends.tflite.work import workload
+
+        off = {d.where for d in self.check(program) if d.code in OFF_NPU}
+        return workload(program, off)
 
     def write(self, program: Program, path: Path) -> None:
         """Write the artifact (to a temporary name, then renamed)."""
