@@ -1,16 +1,16 @@
-"""Every rule of the clean-up and fusion stages: golden text, its meaning, and its refusals."""
+"""Every rule, alone: golden text of what it does, its meaning, and every reason it refuses for."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+import cases
 import numpy as np
 import pytest
-from attention_cases import ATTENTION_CASES
-from near_miss_cases import NEAR_MISSES
-from rule_cases import CASES, Case
+from cases import Case
 
+import mmc.passes.rules
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, Node, print_ir, save, shape_of
 from mmc.pass_manager import Pass, PassRecord
@@ -18,12 +18,12 @@ from mmc.passes.canonicalize import Canonicalize
 from mmc.pattern import Rule, apply_rules, rules_of
 
 GOLDEN = Path(__file__).parent / "golden"
+RULES_FOLDER = Path(mmc.passes.rules.__file__).parent
 STAGES = ("canonicalize", "recognize", "fuse", "attention")
-RULES = {rule.name: rule for stage in STAGES for rule in rules_of(stage)}
 ELSEWHERE = {"tanh-of-softplus", "cast-like", "eye-like", "scale-last", "conv-of-scaled"}
 """Rules that are tested with the decompositions or scales they belong to."""
 
-EVERY = (*CASES, *ATTENTION_CASES, *NEAR_MISSES)
+EVERY = cases.every()
 FIRES = [c for c in EVERY if not c.why]
 REFUSES = [c for c in EVERY if c.why]
 
@@ -60,7 +60,7 @@ def run(model: Model, folder: Path) -> list[Array]:
 def test_rule_fires(case: Case, name: str, tmp_path: Path) -> None:
     model = case.model()
     before, reference = print_ir(model), run(model, tmp_path)
-    assert apply_rules(model, [RULES[case.rule]]) >= 1
+    assert apply_rules(model, [cases.find(case.rule)]) >= 1
     record = PassRecord("rule", "", 1, model.graph.num_nodes())
     Verify().after(pass_of_any(), model, record)
     for a, b in zip(reference, run(model, tmp_path), strict=True):
@@ -86,10 +86,16 @@ def test_rule_refuses(case: Case, name: str) -> None:
     def explain(rule: Rule, node: Node, why: str) -> None:
         reasons.append(why)
 
-    assert apply_rules(model, [RULES[case.rule]], explain) == 0
+    assert apply_rules(model, [cases.find(case.rule)], explain) == 0
     assert print_ir(model, digests=True) == before
     assert any(case.why in reason for reason in reasons), reasons
 
 
 def test_every_rule_has_a_case() -> None:
-    assert set(RULES) - {c.rule for c in FIRES} - ELSEWHERE == set()
+    named = {cases.find(c.rule).name for c in FIRES} | ELSEWHERE
+    missing = [rule.name for stage in STAGES for rule in rules_of(stage) if rule.name not in named]
+    assert missing == []
+
+
+def test_golden_texts_are_those_of_the_cases() -> None:
+    assert {p.stem for p in GOLDEN.glob("*.ir")} == set(names(FIRES))

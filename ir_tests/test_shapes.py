@@ -118,6 +118,19 @@ def test_stale_shapes_do_not_survive() -> None:
     assert shapes(fixed(text, dims={"n": 3})) == [(3, 6), (6, 3)]
 
 
+def test_normalizations_for_which_onnx_infers_nothing_keep_their_operands_shape() -> None:
+    model = ir.parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[2,4,3] x, float[4] s) => (y) {
+            a = GroupNormalization <num_groups = 2> (x, s, s)
+            b = MeanVarianceNormalization <axes = [2]> (a)
+            y = Relu(b)
+        }"""
+    )
+    infer(model)
+    assert [ir.shape_of(n.outputs[0]) for n in model.graph] == [(2, 4, 3)] * 3
+
+
 def test_infer_node_sees_small_constants() -> None:
     model = ir.parse(
         HEAD + "g (float[2,6] x) => (float[a,b,c] y) { y = Reshape(x, s) }", s=np.array([2, 3, 2])

@@ -126,6 +126,8 @@ def _ask(node: ir.Node) -> Answer:
     schema = schema_of(node.domain, node.op_type)
     if schema is None:
         return _ask_function(node, proto, types, data)
+    if not schema.has_type_and_shape_inference_function:
+        return (types.get(proto.input[0]),)  # two normalizations: as their operand
     try:
         imports = [onnx.helper.make_opsetid("", OPSET)]
         found = shape_inference.infer_node_outputs(

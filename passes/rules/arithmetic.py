@@ -66,6 +66,18 @@ def mul_mul(out: Builder, x: Value, a: Array, b: Array) -> Value:
         return out.Mul(x, combined(a * b, a, b))
 
 
+@rewrite(
+    op["Add", "Mul"]("x", const("c")).named("n"), stage="canonicalize", contract=Contract.EXACT
+)
+def equal_numbers_are_one(out: Builder, x: Value, c: Array, n: Node) -> Value:
+    """x * c  ->  x * number, for an array c of equal numbers (a vector stays a bias); + too."""
+    if sum(d > 1 for d in c.shape) < 2 or (c != c.flat[0]).any():
+        raise NoMatch("the constant is a number or a vector, or its numbers differ")
+    if x.shape is None or x.shape != n.outputs[0].shape:
+        raise NoMatch("the constant broadcasts x")
+    return out.node(n.op_type, [x, c.flat[0]])
+
+
 @rewrite(op.Neg(op.Neg("x")), stage="canonicalize", contract=Contract.EXACT)
 def neg_neg(out: Builder, x: Value) -> Value:
     """-(-x)  ->  x."""

@@ -96,3 +96,21 @@ def prelu_of_one_slope(out: Builder, x: Value, slope: Array) -> Value:
         raise NoMatch("the slopes differ")
     alpha = float(slope.flat[0])
     return out.LeakyRelu(x, alpha=alpha) if alpha else out.Relu(x)
+
+
+@rewrite(op.Max("x", op.Mul("x", const("c"))), stage="recognize", contract=Contract.EXACT)
+def leaky_relu(out: Builder, x: Value, c: Array) -> Value:
+    """max(x, c x)  ->  leakyrelu(x, alpha=c), for a number c between 0 and 1."""
+    if c.size != 1 or c.dtype.kind != "f" or not 0 <= c.item() <= 1:
+        raise NoMatch("the slope is not one number between 0 and 1")
+    return out.LeakyRelu(x, alpha=float(c.item()))
+
+
+@rewrite(
+    op.Add(op.Relu("x"), op.Mul(op.Relu(op.Neg("x")), const("c"))),
+    stage="recognize",
+    contract=Contract.EXACT,
+)
+def prelu_of_two_sides(out: Builder, x: Value, c: Array) -> Value:
+    """relu(x) + c relu(-x)  ->  prelu(x, -c)."""
+    return out.PRelu(x, -c)

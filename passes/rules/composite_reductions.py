@@ -1,4 +1,4 @@
-"""Reductions of a function of x, by the plain ones."""
+"""Reductions of a function of x, by the plain ones, and the norm recognised in them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, dtype_of
-from mmc.pattern import Builder, maybe, op, rewrite
+from mmc.ir import Array, Node, Value, attrs, dtype_of
+from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
 
 
 def like(out: Builder, op_type: str, x: Value, axes: Value | None, n: Node) -> Any:
@@ -64,3 +64,44 @@ def reduce_log_sum_exp(out: Builder, x: Value, axes: Value | None, n: Node) -> V
     if not given["keepdims"]:
         peak = out.ReduceMax(peak, axes, keepdims=0, noop_with_empty_axes=noop)
     return out.Add(out.Log(total), peak)
+
+
+SQUARES = op.ReduceSum(op.Mul("x", "x"), const("axes")).named("total")
+
+
+@rewrite(op.Sqrt(SQUARES), stage="recognize")
+def recognize_reduce_l2(out: Builder, x: Value, axes: Array, total: Node) -> Value:
+    """sqrt(reduce_sum(x x))  ->  reduce_l2(x)."""
+    return out.ReduceL2(x, axes, keepdims=attrs(total)["keepdims"])
+
+
+@rewrite(op.Sqrt(op.Clip(SQUARES, const("low"))), stage="recognize")
+def clipped_reduce_l2(out: Builder, x: Value, axes: Array, total: Node, low: Array) -> Value:
+    """sqrt(max(reduce_sum(x x), c))  ->  max(reduce_l2(x), sqrt(c)): L2 norms, where x is tiny."""
+    if low.size != 1 or low.item() < 0:
+        raise NoMatch("the least square is not one number that has a root")
+    norm = out.ReduceL2(x, axes, keepdims=attrs(total)["keepdims"])
+    return out.Clip(norm, np.sqrt(low))
+
+
+@rewrite(
+    op.Clip(
+        op.Reciprocal(op["ReduceL2", "Sqrt"]("y", maybe("axes")).named("root")),
+        maybe("low"),
+        const("c"),
+    ),
+    stage="recognize",
+)
+def clip_of_reciprocal(out: Builder, root: Node, low: Value | None, c: Array) -> Value:
+    """min(1 / ||y||, c)  ->  1 / max(||y||, 1 / c), as norms are not negative."""
+    if low is not None or c.size != 1 or c.item() <= 0:
+        raise NoMatch("the limit is not one positive number above")
+    norm = again(out, root)
+    return out.Reciprocal(out.Clip(norm, np.divide(1, c, dtype=c.dtype)))
+
+
+def again(out: Builder, n: Node) -> Value:
+    """Record node `n` once more."""
+    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
+    made: Value = out.node(n.op_type, n.inputs, **given)
+    return made

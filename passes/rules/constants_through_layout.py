@@ -45,15 +45,25 @@ def constant_before_transpose(out: Builder, x: Value, c: Array, turn: Node, n: N
 
 
 @rewrite(
-    op["Mul", "Add"](op.Reshape("x", const("shape")).named("regroup"), const("c")).named("n"),
+    op["Mul", "Add"](op.Reshape("x", const("shape")), const("c")).named("n"),
     contract=Contract.EXACT,
 )
-def number_before_reshape(
-    out: Builder, x: Value, shape: Array, c: Array, regroup: Node, n: Node
-) -> Value:
-    """reshape(x) * c  ->  reshape(x * c), for one number c; + likewise."""
-    if c.size != 1 or c.ndim > len(shape_of(x)):
-        raise NoMatch("the constant is not one number")
+def constant_before_reshape(out: Builder, x: Value, shape: Array, c: Array, n: Node) -> Value:
+    """reshape(x) * c  ->  reshape(x * c'), for one number c, or for one a column; + likewise."""
     if not absorbs(x, number=False):
         raise NoMatch("no product would absorb the constant")
-    return out.Reshape(out.node(n.op_type, [x, c.reshape(())]), shape)
+    moved = c.reshape(()) if c.size == 1 else by_column(c, shape_of(x), tuple(shape.tolist()))
+    if c.ndim > len(shape):
+        raise NoMatch("the constant adds axes")
+    return out.Reshape(out.node(n.op_type, [x, moved]), shape)
+
+
+def by_column(c: Array, source: tuple[int, ...], split: tuple[int, ...]) -> Array:
+    """Return c, which meets the parts that the last axis is split to, for that whole axis."""
+    lead = len(source) - 1
+    parts = split[lead:]
+    while c.ndim > len(parts) and c.shape[0] == 1:
+        c = c[0]
+    if split[:lead] != source[:lead] or len(split) <= lead or c.ndim > len(parts):
+        raise NoMatch("the constant is not one number, or one a column")
+    return np.ascontiguousarray(np.broadcast_to(c, parts)).reshape(-1)

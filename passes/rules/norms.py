@@ -1,22 +1,29 @@
 """LayerNormalization, RMSNormalization and InstanceNormalization in what exporters make of them.
 
 The core of each is recognised with a scale of ones; what multiplies and adds constants after it
-then becomes its scale and bias, in whatever order the exporter wrote them.
+then becomes its scale and bias (norm_affine), in whatever order the exporter wrote them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, dtype_of, shape_of
 from mmc.passes.rules.reductions import axes_of
-from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.pattern import Builder, NoMatch, const, either, op, rewrite
 
 MEAN = op.ReduceMean("x", const("axes")).named("mean")
 CENTERED = op.Sub("x", MEAN)
-VARIANCE = op.ReduceMean(op.Mul(CENTERED, CENTERED), const("axes2")).named("variance")
+MEAN_OF_SQUARES = op.ReduceMean(op.Mul("x", "x"), const("axes2")).named("variance")
+DIFFERENCE = op.Sub(MEAN_OF_SQUARES, op.Mul(MEAN, MEAN))
+"""E[x²] - E[x]²: a variance with fewer digits, of which some models cut negative ones off."""
+VARIANCE = either(
+    op.ReduceMean(op.Mul(CENTERED, CENTERED), const("axes2")).named("variance"),
+    DIFFERENCE,
+    op.Relu(DIFFERENCE),
+)
 DEVIATION = op.Sqrt(op.Add(VARIANCE, const("epsilon")))
 
 
@@ -44,23 +51,34 @@ def number(epsilon: Array) -> float:
 
 def normalized(out: Builder, x: Value, axes: list[int], epsilon: float) -> Value:
     """Record the normalization of `x` over `axes` with a scale of ones."""
-    shape, dtype = shape_of(x), dtype_of(x)
-    rank = len(shape)
+    rank, dtype = len(shape_of(x)), dtype_of(x)
     if rank > 3 and axes == list(range(2, rank)):
-        ones = np.ones(shape[1], dtype)
+        ones = np.ones(shape_of(x)[1], dtype)
         return out.InstanceNormalization(x, ones, np.zeros_like(ones), epsilon=epsilon)
-    if axes != list(range(axes[0], rank)):
-        raise NoMatch(f"axes {axes} are not the last ones")
-    ones = np.ones(shape[axes[0] :], dtype)
-    return out.LayerNormalization(x, ones, axis=axes[0], epsilon=epsilon)
+    return over_last(out, out.LayerNormalization, x, axes, epsilon)
+
+
+def over_last(
+    out: Builder, norm: Callable[..., Value], x: Value, axes: Sequence[int], epsilon: float
+) -> Value:
+    """Record `norm` over any axes of `x`: between transposes where they are not the last ones."""
+    shape = shape_of(x)
+    perm = [i for i in range(len(shape)) if i not in axes] + list(axes)
+    first, moves = len(shape) - len(axes), perm != sorted(perm)
+    ones = np.ones([shape[i] for i in axes], dtype_of(x))
+    y = norm(out.Transpose(x, perm=perm) if moves else x, ones, axis=first, epsilon=epsilon)
+    made: Value = out.Transpose(y, perm=np.argsort(perm).tolist()) if moves else y
+    return made
 
 
 SCALED = op.Div(const("scale"), DEVIATION)
-
-
-@rewrite(
-    op.Add(op.Mul("x", SCALED), op.Sub(const("bias"), op.Mul(MEAN, SCALED))), stage="recognize"
+SHIFT = either(
+    op.Sub(const("bias"), op.Mul(MEAN, SCALED)),
+    op.Add(op.Mul(op.Neg(MEAN), SCALED), const("bias")),
 )
+
+
+@rewrite(op.Add(op.Mul("x", SCALED), SHIFT), stage="recognize")
 def layer_norm_as_affine(
     out: Builder,
     x: Value,
@@ -86,79 +104,47 @@ def layer_norm_as_difference(
     return normalized(out, x, shared_axes(mean, variance), number(epsilon))
 
 
-@rewrite(
-    op.Div(
-        "x",
-        op.Sqrt(
-            op.Add(op.ReduceMean(op.Mul("x", "x"), const("axes")).named("mean"), const("epsilon"))
-        ),
-    ),
-    stage="recognize",
+@rewrite(op.Mul(CENTERED, SCALED), stage="recognize")
+def layer_norm_of_quotient(
+    out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array, scale: Array
+) -> Value:
+    """(x - mean x) (g / sqrt(var x + e))  ->  layernorm(x) g."""
+    return out.Mul(normalized(out, x, shared_axes(mean, variance), number(epsilon)), scale)
+
+
+@rewrite(op.Div(op.Mul(CENTERED, const("scale")), DEVIATION), stage="recognize")
+def layer_norm_of_product(
+    out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array, scale: Array
+) -> Value:
+    """(x - mean x) g / sqrt(var x + e)  ->  layernorm(x) g."""
+    return out.Mul(normalized(out, x, shared_axes(mean, variance), number(epsilon)), scale)
+
+
+ROOT_MEAN_SQUARE = op.Sqrt(
+    op.Add(op.ReduceMean(op.Mul("x", "x"), const("axes")).named("mean"), const("epsilon"))
 )
+
+
+@rewrite(op.Div("x", ROOT_MEAN_SQUARE), stage="recognize")
 def rms_norm(out: Builder, x: Value, mean: Node, epsilon: Array) -> Value:
     """x / sqrt(mean(x²) + e)  ->  rmsnorm(x)."""
-    axes, shape = axes_of(mean), shape_of(x)
-    if axes != list(range(axes[0], len(shape))) or not attrs(mean)["keepdims"]:
-        raise NoMatch(f"axes {axes} are not the last ones, kept")
-    ones = np.ones(shape[axes[0] :], dtype_of(x))
-    return out.RMSNormalization(x, ones, axis=axes[0], epsilon=number(epsilon))
+    return root_mean_square(out, x, mean, epsilon)
 
 
-NORM = op["LayerNormalization", "RMSNormalization"](
-    "x", const("scale"), maybe(const("bias"))
-).named("norm")
+def root_mean_square(out: Builder, x: Value, mean: Node, epsilon: Array) -> Value:
+    """Record the normalization of `x` over the axes of `mean` with a scale of ones."""
+    if not attrs(mean)["keepdims"]:
+        raise NoMatch("the axes of the mean are not kept")
+    return over_last(out, out.RMSNormalization, x, axes_of(mean), number(epsilon))
 
 
-@rewrite(op.Mul(NORM, const("c")), stage="recognize")
-def norm_scale(
-    out: Builder, x: Value, scale: Array, bias: Array | None, c: Array, norm: Node
-) -> Value:
-    """layernorm(x, g, b) * c  ->  layernorm(x, g c, b c)."""
-    factor = tail(c, scale)
-    operands: list[Any] = [x, scale * factor] + ([] if bias is None else [bias * factor])
-    return again(out, norm, operands)
+@rewrite(op.Mul("x", op.Div(const("scale"), ROOT_MEAN_SQUARE)), stage="recognize")
+def rms_norm_of_quotient(out: Builder, x: Value, mean: Node, epsilon: Array, scale: Array) -> Value:
+    """x (g / sqrt(mean(x²) + e))  ->  rmsnorm(x) g."""
+    return out.Mul(root_mean_square(out, x, mean, epsilon), scale)
 
 
-@rewrite(op.Add(NORM, const("c")), stage="recognize")
-def norm_shift(
-    out: Builder, x: Value, scale: Array, bias: Array | None, c: Array, norm: Node
-) -> Value:
-    """layernorm(x, g, b) + c  ->  layernorm(x, g, b + c)."""
-    if norm.op_type != "LayerNormalization":
-        raise NoMatch("RMSNormalization has no bias")
-    shift = np.broadcast_to(tail(c, scale), scale.shape)
-    total = np.ascontiguousarray(shift if bias is None else bias + shift)
-    return again(out, norm, [x, norm.inputs[1], total])
-
-
-def tail(c: Array, scale: Array) -> Array:
-    """Return `c` in the shape of the normalized axes; refuse what differs along the others."""
-    if c.size == 1:
-        return c.reshape(())
-    lead = c.ndim - scale.ndim
-    if lead < 0 or c.shape[lead:] != scale.shape or c.size != scale.size:
-        raise NoMatch(f"a constant of shape {c.shape} does not fit normalized axes {scale.shape}")
-    return c.reshape(scale.shape)
-
-
-INSTANCE = op.InstanceNormalization("x", const("scale"), const("bias")).named("norm")
-
-
-@rewrite(op["Mul", "Add"](INSTANCE, const("c")).named("n"), stage="recognize")
-def instance_norm_affine(
-    out: Builder, x: Value, scale: Array, bias: Array, c: Array, norm: Node, n: Node
-) -> Value:
-    """instancenorm(x, g, b) * c  ->  instancenorm(x, g c, b c);  + c: b + c."""
-    from mmc.passes.rules.conv_affine import per_channel
-
-    each = per_channel(c, norm).astype(scale.dtype)
-    if n.op_type == "Add":
-        return again(out, norm, [x, norm.inputs[1], bias + each])
-    return again(out, norm, [x, scale * each, bias * each])
-
-
-def again(out: Builder, n: Node, operands: list[Any]) -> Value:
-    """Record node `n` with other operands."""
-    options = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    made: Value = out.node(n.op_type, operands, **options)
-    return made
+@rewrite(op.Div(op.Mul("x", const("scale")), ROOT_MEAN_SQUARE), stage="recognize")
+def rms_norm_of_product(out: Builder, x: Value, mean: Node, epsilon: Array, scale: Array) -> Value:
+    """x g / sqrt(mean(x²) + e)  ->  rmsnorm(x) g."""
+    return out.Mul(root_mean_square(out, x, mean, epsilon), scale)

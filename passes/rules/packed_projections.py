@@ -84,3 +84,22 @@ def unit_axes_stay(out: Builder, x: Value, turn: Node, result: Node) -> Value:
     if tuple(wanted) == perm:
         raise NoMatch("they are in place")
     return out.Reshape(out.Transpose(x, perm=wanted), list(shape_of(result.outputs[0])))
+
+
+@attend(op.Reshape(op.MatMul("a", "b").named("product"), const("shape")))
+def scores_in_four_axes(out: Builder, a: Value, b: Value, product: Node, shape: Array) -> Value:
+    """reshape(a b)  ->  reshape(a) reshape(b), where operands of three axes are made by moving.
+
+    So batch and heads, which einsum exports as one axis, stay apart; the reshapes meet others.
+    """
+    wide = tuple(shape.tolist())
+    makers = [v.producer() for v in (a, b)]
+    if any(m is None or m.op_type not in ("Reshape", "Transpose") for m in makers):
+        raise NoMatch("an operand is not made by a reshape or a transpose")
+    if len(shape_of(a)) != 3 or len(shape_of(b)) != 3 or len(wide) != 4:
+        raise NoMatch("it does not give three axes a fourth")
+    if wide[2:] != shape_of(product.outputs[0])[1:] or shape_of(a)[0] != shape_of(b)[0]:
+        raise NoMatch("it does more than split the first axis")
+    split = [out.Reshape(v, [*wide[:2], *shape_of(v)[1:]]) for v in (a, b)]
+    made: Value = out.MatMul(*split)
+    return made

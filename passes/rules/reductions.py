@@ -71,6 +71,40 @@ def reduce_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     return out.node(inner.op_type, [x, axes], keepdims=keepdims)
 
 
+KEPT = frozenset({"Add", "Sub", "Mul", "Div", "Max", "Min", "Relu", "Sqrt", "Reciprocal", "Neg"})
+"""What may lie between a reduction and the reshape that restores its axes."""
+
+
+@exact(op.Reshape("y", "shape").named("n"))
+def reduced_axes_stay(out: Builder, y: Value, n: Node) -> Value:
+    """reshape(f(reduce(x), ...))  ->  f(reduce(x, keepdims)), if it restores the reduced axes."""
+    made = y.producer()
+    if made is None or made.op_type not in KEPT or made.domain:
+        raise NoMatch("it reshapes no function of reductions")
+    return with_axes(out, y, static(n.outputs[0]), {n})
+
+
+def with_axes(out: Builder, y: Value, wanted: tuple[int, ...], users: set[Node]) -> Value:
+    """Return y in the shape `wanted`, its reductions recorded anew; `users` may read it alone."""
+    made, number = y.producer(), constant(y)
+    if number is not None and number.size == 1:
+        return out.lift(number.reshape(()))  # type: ignore[return-value]
+    if made is None or y.is_graph_output():
+        raise NoMatch(f"{y.name!r} is no function of reductions")
+    others = [u.node for u in y.uses() if u.node not in users]
+    if made.op_type in NAMES and not attrs(made)["keepdims"]:
+        x, axes = made.inputs[0], axes_of(made)
+        assert x is not None
+        kept = tuple(1 if i in axes else d for i, d in enumerate(static(x)))
+        if kept != wanted or any(u.op_type != "Reshape" for u in others):
+            raise NoMatch("the reshape does more than restore the reduced axes")
+        return out.node(made.op_type, [x, axes], keepdims=1)
+    if made.op_type not in KEPT or made.domain or others:
+        raise NoMatch(f"{y.name!r} is no function of reductions")
+    operands = [with_axes(out, v, wanted, {*users, made}) for v in made.inputs if v is not None]
+    return out.node(made.op_type, operands)
+
+
 @exact(op.Reshape(op["ArgMax", "ArgMin"]("x").named("inner"), "shape").named("outer"))
 def arg_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     """reshape(argmax(x, keepdims=1))  ->  argmax(x, keepdims=0), where it drops the axis."""

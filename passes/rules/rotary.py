@@ -1,4 +1,4 @@
-"""Rotary position embeddings (stage `attention`), in the ways that models write them."""
+"""Rotary position embeddings of halves (stage `attention`), in the ways that models write them."""
 
 from __future__ import annotations
 
@@ -32,17 +32,15 @@ def part_of(value: Value) -> tuple[Value, Span]:
     raise NoMatch(f"{value.name!r} is no part of the last axis")
 
 
-def halves_of(low: Value, high: Value) -> tuple[Value, bool]:
-    """Return the value that both are halves of, and whether they alternate."""
+def halves_of(low: Value, high: Value) -> Value:
+    """Return the value that both are halves of."""
     (x, first), (other, second) = part_of(low), part_of(high)
     size = shape_of(x)[-1]
     if x is not other or size % 2:
         raise NoMatch("they are parts of different values")
-    if (first, second) == ((0, size // 2, 1), (size // 2, size, 1)):
-        return x, False
-    if first[0] == 0 and second[0] == 1 and first[2] == second[2] == 2 and second[1] == size:
-        return x, True
-    raise NoMatch("they are not the halves")
+    if (first, second) != ((0, size // 2, 1), (size // 2, size, 1)):
+        raise NoMatch("they are not the halves")
+    return x
 
 
 ROTATED = op.Concat(op.Neg("high"), "low").named("turned")
@@ -53,13 +51,30 @@ def rotary_embedding(
     out: Builder, x: Value, cos: Value, sin: Value, low: Value, high: Value, turned: Node
 ) -> Value:
     """x cos + concat(-high(x), low(x)) sin  ->  rotary(x, cos, sin), for equal halves of both."""
-    source, alternate = halves_of(low, high)
+    source = halves_of(low, high)
     if source is cos:
         x, cos = cos, x
-    if source is not x or alternate or attrs(turned)["axis"] != len(shape_of(x)) - 1:
+    if source is not x or attrs(turned)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("what is turned is not what is scaled")
     half = shape_of(x)[-1] // 2
     return rotated(out, x, first_half(cos, half), first_half(sin, half), interleaved=None)
+
+
+@attend(op.Add(op.Mul("x", "cos"), op.Mul(op.Concat("high", "low").named("turned"), "sin")))
+def rotary_embedding_of_rolled(
+    out: Builder, x: Value, cos: Value, sin: Value, low: Value, high: Value, turned: Node
+) -> Value:
+    """x cos + concat(high(x), low(x)) sin  ->  rotary(x, cos, sin), for sin of opposite halves."""
+    source = halves_of(low, high)
+    if source is cos:
+        x, cos = cos, x
+    half = shape_of(source)[-1] // 2
+    if source is not x or attrs(turned)["axis"] != len(shape_of(x)) - 1:
+        raise NoMatch("what is rolled is not what is scaled")
+    known = whole(sin)
+    if known.shape[-1] != 2 * half or not np.array_equal(known[..., :half], -known[..., half:]):
+        raise NoMatch(f"the halves of {sin.name!r} are not opposite")
+    return rotated(out, x, first_half(cos, half), known[..., half:], interleaved=None)
 
 
 def first_half(value: Value, half: int) -> Array:
@@ -82,31 +97,10 @@ def rotary_embedding_of_halves(
     out: Builder, low: Value, high: Value, cos: Value, sin: Value, n: Node
 ) -> Value:
     """concat(low cos - high sin, high cos + low sin)  ->  rotary(x, cos, sin)."""
-    x, alternate = halves_of(low, high)
-    if alternate or attrs(n)["axis"] != len(shape_of(x)) - 1:
+    x = halves_of(low, high)
+    if attrs(n)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("the results do not lie where the halves were")
     return rotated(out, x, whole(cos), whole(sin), interleaved=None)
-
-
-@attend(
-    op.Reshape(
-        op.Concat(
-            op.Reshape(op.Sub(op.Mul("low", "cos"), op.Mul("high", "sin")), "s1"),
-            op.Reshape(op.Add(op.Mul("high", "cos"), op.Mul("low", "sin")), "s2"),
-        ).named("stack"),
-        "s3",
-    ).named("n")
-)
-def rotary_embedding_interleaved(
-    out: Builder, low: Value, high: Value, cos: Value, sin: Value, stack: Node, n: Node
-) -> Value:
-    """stack(even cos - odd sin, odd cos + even sin)  ->  rotary(x, cos, sin, interleaved)."""
-    x, alternate = halves_of(low, high)
-    shape = shape_of(x)
-    pairs = (*shape[:-1], shape[-1] // 2, 2)
-    if not alternate or shape_of(stack.outputs[0]) != pairs or shape_of(n.outputs[0]) != shape:
-        raise NoMatch("the results do not lie where the parts were")
-    return rotated(out, x, whole(cos), whole(sin), interleaved=1)
 
 
 def whole(value: Value) -> Array:
@@ -115,6 +109,24 @@ def whole(value: Value) -> Array:
     if known is None:
         raise NoMatch(f"{value.name!r} is not constant")
     return known
+
+
+PARTS = op.Concat(op.RotaryEmbedding("low", "cos", "sin").named("turn"), "high").named("n")
+
+
+@attend(PARTS)
+def rotary_embedding_of_part(
+    out: Builder, low: Value, high: Value, cos: Value, sin: Value, turn: Node, n: Node
+) -> Value:
+    """concat(rotary(x[:r]), x[r:])  ->  rotary(x) with rotary_embedding_dim r."""
+    (x, first), (other, second) = part_of(low), part_of(high)
+    size, last = shape_of(x)[-1], len(shape_of(x)) - 1
+    if attrs(n)["axis"] != last or len(shape_of(low)) != 4:
+        raise NoMatch("it does not join four axes along the last")
+    if x is not other or first[0] != 0 or first[2] != 1 or second != (first[1], size, 1):
+        raise NoMatch("they are not the first part and the rest")
+    pairs = attrs(turn)["interleaved"] or None
+    return out.RotaryEmbedding(x, cos, sin, interleaved=pairs, rotary_embedding_dim=first[1])
 
 
 def rotated(out: Builder, x: Value, cos: Array, sin: Array, interleaved: int | None) -> Value:

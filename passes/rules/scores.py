@@ -66,12 +66,31 @@ def added(out: Builder, operands: Sequence[Value]) -> Scores:
         made = scores.producer()
         if made is not None and made.op_type in ("MatMul", "Mul", "Add", "Where"):
             try:
-                found = read(out, scores)
+                found = gated(out, scores, mask) or read(out, scores)
             except NoMatch:
                 continue
             found.masks.append(mask)
             return found
     raise NoMatch("neither summand is a product")
+
+
+def gated(out: Builder, scores: Value, mask: Value) -> Scores | None:
+    """Return the parts of scores times k, or times 0 where the mask hides them anyway."""
+    made = scores.producer()
+    factors = constant(made.inputs[1]) if made is not None and made.op_type == "Mul" else None
+    hidden = constant(mask)
+    if made is None or factors is None or hidden is None or factors.size < 2:
+        return None
+    product = lone(scores).inputs[0]
+    low, high = sorted((float(factors.min()), float(factors.max())))
+    zero, hides = np.broadcast_arrays(factors == 0, hidden <= CERTAIN)
+    if low != 0 or high <= 0 or not np.isin(factors, (low, high)).all() or (zero & ~hides).any():
+        return None
+    found = read(out, product) if product is not None else None
+    if found is None or found.masks:
+        return None
+    found.scale *= high
+    return found
 
 
 def chosen(out: Builder, operands: Sequence[Value]) -> Scores:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, dtype_of, shape_of
 from mmc.passes.rules.reductions import axes_of
+from mmc.passes.rules.reshapes import perm_of
 from mmc.pattern import Builder, NoMatch, const, either, op, rewrite
 
 SQRT_HALF = 2**-0.5
@@ -78,9 +79,62 @@ def sigmoid(out: Builder, x: Value) -> Value:
     return out.Sigmoid(x)
 
 
+@rewrite(op.Div("y", op.Add(op.Exp(op.Neg("x")), 1)), stage="recognize")
+def times_sigmoid(out: Builder, x: Value, y: Value) -> Value:
+    """y / (1 + exp(-x))  ->  y sigmoid(x)."""
+    return out.Mul(y, out.Sigmoid(x))
+
+
+@rewrite(op.Div("x", op.Add(op.Abs("x"), 1)), stage="recognize")
+def recognize_softsign(out: Builder, x: Value) -> Value:
+    """x / (1 + |x|)  ->  softsign(x)."""
+    return out.Softsign(x)
+
+
 @rewrite(op.Log(op.Add(op.Exp("x"), 1)), stage="recognize")
 def recognize_softplus(out: Builder, x: Value) -> Value:
     """log(exp(x) + 1)  ->  softplus(x)."""
+    return out.Softplus(x)
+
+
+@rewrite(
+    op.Where(op.Greater("x", const("limit")), "x", op.Softplus("x")),
+    stage="recognize",
+)
+def softplus_above_limit(out: Builder, x: Value, limit: Array) -> Value:
+    """where(x > c, x, softplus(x))  ->  softplus(x), where c hides the difference."""
+    need_hidden(limit)
+    return out.Softplus(x)
+
+
+@rewrite(
+    op.Where(
+        op.Greater(op.Mul("x", const("beta")), const("limit")),
+        "x",
+        op.Mul(op.Softplus(op.Mul("x", const("beta"))), const("inverse")),
+    ),
+    stage="recognize",
+)
+def scaled_softplus_above_limit(
+    out: Builder, x: Value, beta: Array, limit: Array, inverse: Array
+) -> Value:
+    """where(b x > c, x, softplus(b x) / b)  ->  softplus(b x) / b, where c hides the difference."""
+    need_hidden(limit)
+    if not np.allclose(beta * inverse, 1, rtol=1e-6):
+        raise NoMatch("the factors are not the inverse of each other")
+    return out.Mul(out.Softplus(out.Mul(x, beta)), inverse)
+
+
+def need_hidden(limit: Array) -> None:
+    """Refuse a limit c above which softplus(x) - x <= exp(-c) is more than rounding x makes."""
+    smallest = float(limit.min()) if limit.size else 0.0
+    if smallest <= 0 or np.exp(-smallest) > np.finfo(limit.dtype).eps / 2 * smallest:
+        raise NoMatch(f"softplus(x) differs from x just above {smallest}")
+
+
+@rewrite(op.Add(op.Relu("x"), op.Softplus(op.Neg(op.Abs("x")))), stage="recognize")
+def stable_softplus(out: Builder, x: Value) -> Value:
+    """relu(x) + softplus(-|x|)  ->  softplus(x)."""
     return out.Softplus(x)
 
 
@@ -112,16 +166,38 @@ def softmax_without_max(out: Builder, x: Value, total: Node) -> Value:
     return normalized(out, x, total)
 
 
-def normalized(out: Builder, x: Value, total: Node) -> Value:
-    """Record a Softmax over the one axis that `total` sums over."""
+def normalized(out: Builder, x: Value, total: Node, op_type: str = "Softmax") -> Value:
+    """Record a Softmax (or LogSoftmax) over the one axis that `total` sums over."""
     axes = axes_of(total)
     if len(axes) != 1 or not attrs(total)["keepdims"]:
         raise NoMatch("the sum does not run over one axis, kept")
     last = axes[0] == len(shape_of(x)) - 1
-    return out.Softmax(x, axis=None if last else axes[0])
+    return out.node(op_type, [x], axis=None if last else axes[0])
 
 
 @rewrite(op.Log(op.Softmax("x").named("inner")), stage="recognize")
 def log_softmax(out: Builder, x: Value, inner: Node) -> Value:
     """log(softmax(x))  ->  logsoftmax(x)."""
     return out.LogSoftmax(x, axis=attrs(inner)["axis"])
+
+
+@rewrite(op.Sub("x", op.ReduceLogSumExp("x", const("axis")).named("total")), stage="recognize")
+def log_softmax_of_sum(out: Builder, x: Value, total: Node) -> Value:
+    """x - log(sum(exp(x)))  ->  logsoftmax(x)."""
+    return normalized(out, x, total, "LogSoftmax")
+
+
+@rewrite(
+    op.Transpose(
+        op["Softmax", "LogSoftmax"](op.Transpose("x").named("there")).named("inner")
+    ).named("back"),
+    stage="recognize",
+)
+def softmax_between_transposes(
+    out: Builder, x: Value, there: Node, inner: Node, back: Node
+) -> Value:
+    """transpose(softmax(transpose(x)))  ->  softmax(x), where both transposes cancel."""
+    perm = perm_of(there)
+    if [perm[i] for i in perm_of(back)] != sorted(perm):
+        raise NoMatch("the transposes do not cancel")
+    return out.node(inner.op_type, [x], axis=perm[attrs(inner)["axis"]])

@@ -1,0 +1,50 @@
+"""Cases of the rules in passes/rules/constants_through_layout.py."""
+
+from cases import Case
+
+F5T = "float[1,4,5]"
+CASES = (
+    Case(
+        "constant-before-transpose",
+        "a = Conv(x, conv4) t = Transpose<perm = [0, 2, 3, 1]>(a) y = Mul(t, g4)",
+    ),
+    Case(
+        "constant-before-transpose",
+        "a = Conv(x, conv4) r = Reshape(a, row4) t = Transpose<perm = [1, 0]>(r) y = Mul(t, two)",
+    ),
+    Case(
+        "constant-before-transpose",
+        "a = Conv(x, conv4) r = Reshape(a, row4) t = Transpose<perm = [1, 0]>(r) y = Mul(t, g4)",
+        "no product",
+    ),
+    Case("constant-before-transpose", "t = Transpose(x) y = Mul(t, two)", "no product"),
+    Case("constant-before-reshape", "a = Conv(x, conv4) t = Reshape(a, row4) y = Mul(t, two)"),
+    Case(
+        "constant-before-reshape",
+        "a = Conv(x, conv4) t = Reshape(a, row4) y = Mul(t, g25)",
+        "one a column",
+    ),
+    Case("constant-before-reshape", "t = Reshape(x, row4) y = Mul(t, two)", "no product"),
+    Case(
+        "constant-before-reshape",
+        "a = MatMul(x, m15) t = Reshape(a, split53) y = Add(t, s53)",
+        x=F5T,
+    ),
+    Case(
+        "constant-before-reshape",
+        "a = MatMul(x, m15) t = Reshape(a, split53) y = Mul(t, b3)",
+        x=F5T,
+    ),
+    Case(
+        "constant-before-reshape",
+        "a = MatMul(x, m15) t = Reshape(a, split53) y = Mul(t, c4)",
+        "one a column",
+        x=F5T,
+    ),
+    Case(
+        "constant-before-reshape",
+        "a = Conv(x, conv4) t = Reshape(a, row4) y = Mul(t, one_of_five)",
+        "adds axes",
+        y="float[1,1,1,4,25]",
+    ),
+)

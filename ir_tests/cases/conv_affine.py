@@ -1,0 +1,30 @@
+"""Cases of the rules in passes/rules/conv_affine.py."""
+
+from cases import Case
+
+CASES = (
+    Case("conv-bn", "a = Conv(x, w, b6) y = BatchNormalization(a, g6, b6, g6, v6)"),
+    Case("conv-bn", "a = ConvTranspose(x, wt) y = BatchNormalization(a, g6, b6, g6, v6)"),
+    Case("conv-add", "a = Conv(x, w) y = Add(a, c6)"),
+    Case("conv-add", "a = Conv(x, w) y = Add(a, g5)", "one number per channel"),
+    Case("conv-mul", "a = Conv(x, w, b6) y = Mul(a, c6)"),
+    Case("conv-neg", "a = Conv(x, w, b6) y = Neg(a)"),
+    Case("mul-conv", "a = Mul(x, c4) y = Conv<pads = [1,1,1,1]>(a, w3)"),
+    Case("add-conv", "a = Add(x, c4) y = Conv(a, w3)"),
+    Case("add-conv", "a = Add(x, c4) y = Conv<pads = [1,1,1,1]>(a, w3)", "pad is zero"),
+    Case("affine-conv", "a = Mul(x, two) b = Add(a, c4) y = Conv<pads = [1,1,1,1]>(b, w3)"),
+    Case("affine-conv", "a = Mul(x, zero) b = Add(a, c4) y = Conv(b, w3)", "scale is zero"),
+    Case("bn-conv", "a = BatchNormalization(x, g4, g4, g4, v4) y = Conv(a, w3)"),
+    Case(
+        "bn-conv",
+        "a = BatchNormalization(x, g4, g4, g4, v4) y = Conv<pads = [1,1,1,1]>(a, w3)",
+        "pad is zero",
+    ),
+    Case("conv-bn", "a = Conv(x, w) y = BatchNormalization<epsilon = 0.5>(a, g6, b6, b6, v6)"),
+    Case("bn-conv", "a = BatchNormalization<epsilon = 0.5>(x, g4, g4, g4, v4) y = Conv(a, w)"),
+    Case("mul-conv", "a = Mul(x, c4) y = Conv<group = 2>(a, grouped)"),
+    Case(
+        "affine-conv",
+        "a = Mul(x, c4) b = Add(a, c4) y = Conv<group = 2, pads = [1, 1, 1, 1]>(b, grouped3)",
+    ),
+)

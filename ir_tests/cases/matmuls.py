@@ -1,0 +1,32 @@
+"""Cases of the rules in passes/rules/matmuls.py."""
+
+from cases import Case
+
+M = "float[5,5]"
+T = "float[1,4,5]"
+CASES = (
+    Case("matmul-add", "a = MatMul(x, m) y = Add(a, b3)", x=M),
+    Case("matmul-add", "a = MatMul(x, m) y = Add(a, b3)", "rank 2", x=T),
+    Case("gemm-add", "a = Gemm<transB = 1>(x, mt, b3) y = Add(a, row3)", x=M),
+    Case("gemm-mul", "a = Gemm<transB = 1>(x, mt, b3) y = Mul(a, row3)", x=M),
+    Case("gemm-mul", "a = Gemm<alpha = 2.0>(x, m, b3) y = Mul(a, row3)", "normal form", x=M),
+    Case(
+        "gemm-bn",
+        "a = Gemm<transB=1>(x, w64, b6) y = BatchNormalization(a, g6, b6, g6, v6)",
+        x="float[5,4]",
+    ),
+    Case("matmul-mul", "a = MatMul(x, m) y = Mul(a, b3)", x=T),
+    Case("linear-mul", "a = MatMul(x, m) b = Add(a, b3) y = Mul(b, half)", x=T),
+    Case(
+        "gemm-between-reshapes",
+        "a = Reshape(x, rows) b = Gemm<transB = 1>(a, mt, b3) y = Reshape(b, back3)",
+        x="float[1,4,5,5]",
+    ),
+    Case(
+        "scale-of-scores",
+        "a = MatMul(x, m) b = Add(a, b3) c = Reshape(b, heads3) d = Transpose<perm=[0,2,1,3]>(c) "
+        "k = MatMul(z, m) l = Reshape(k, heads3) n = Transpose<perm=[0,2,3,1]>(l) "
+        "s = MatMul(d, n) y = Mul(s, half)",
+        x="float[1,4,5]",
+    ),
+)

@@ -1,0 +1,24 @@
+"""Cases of the rules in passes/rules/reshape_moves.py."""
+
+from cases import Case
+
+CASES = (
+    Case("softmax-between-reshapes", "a = Reshape(x, rows) b = Softmax(a) y = Reshape(b, same)"),
+    Case(
+        "softmax-between-reshapes",
+        "a = Reshape(x, flat) b = Softmax(a) y = Reshape(b, same)",
+        "more than gather",
+    ),
+    Case(
+        "slice-of-split-axis",
+        "a = Reshape(x, packed) y = Slice(a, i1, i2, i2, i1)",
+        x="float[1,5,12]",
+    ),
+    Case(
+        "slice-of-split-axis",
+        "a = Reshape(x, packed) y = Slice(a, i1, i2, i4, i1)",
+        "another axis",
+        x="float[1,5,12]",
+    ),
+    Case("slice-of-split-axis", "y = Slice(x, i1, i2, i2, i1)", "not slice a reshape"),
+)

@@ -1,0 +1,37 @@
+"""Cases of the rules in passes/rules/slices.py."""
+
+from cases import Case
+
+WIDE = "float[1,4,12,5]"
+CASES = (
+    Case("slice-nothing", "a = Slice(x, i0, end, i2, i1) y = Relu(a)"),
+    Case("slice-nothing", "y = Slice(x, i1, end, i2, i1)", "takes a part"),
+    Case("slice-explicit", "y = Slice(x, i1, end, last)"),
+    Case("slice-slice", "a = Slice(x, i1, i5, i2, i1) y = Slice(a, i1, i2, i2, i1)"),
+    Case("slice-slice", "a = Slice(x, last, i0, i2, last) y = Slice(a, i1, i2, i2, i1)", "back"),
+    Case("concat-of-parts", "a, b = Split<axis=1>(x, parts) c = Concat<axis=1>(a, b) y = Relu(c)"),
+    Case("concat-of-parts", "a, b = Split<axis=1>(x, parts) y = Concat<axis=1>(b, a)", "order"),
+    Case("gather-one", "y = Gather<axis = 2>(x, scalar2)"),
+    Case("gather-one", "y = Gather<axis = 2>(x, steps)", "takes several"),
+    Case("gather-range", "y = Gather<axis = 2>(x, steps)"),
+    Case("gather-same-row", "a = Gather(m, rowsame) y = Add(x, a)", x="float[3,3]"),
+    Case("gather-same-row", "a = Gather(m, steps) y = Add(x, a)", "differ", x="float[3,3]"),
+    Case("split-explicit", "a, b = Split<axis = 1, num_outputs = 2>(x) y = Add(a, b)"),
+    Case("split-explicit", "a, b = Split<axis = 1>(x, parts) y = Add(a, b)", "explicit"),
+    Case("pad-pad", "a = Pad(x, pads) y = Pad(a, pads)"),
+    Case("pad-pad", 'a = Pad<mode = "edge">(x, pads) y = Pad(a, pads)', "with a constant"),
+    Case(
+        "slice-slice",
+        "a = Slice(x, start1, end9, i2, step2) y = Slice(a, start1, i4, i2, step2)",
+        x=WIDE,
+    ),
+    Case(
+        "slice-slice",
+        "a = Slice(x, start1, end9, i2, step3) y = Slice(a, start1, end9, i2)",
+        x=WIDE,
+    ),
+    Case("gather-range", "y = Gather<axis = 2>(x, negative)"),
+    Case("gather-range", "y = Gather<axis = 2>(x, uneven)", "no range"),
+    Case("gather-range", "y = Gather<axis = 2>(x, backwards)", "no range"),
+    Case("gather-same-row", "y = Gather(m, repeated)", "differ", y="float"),
+)
