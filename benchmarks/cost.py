@@ -24,10 +24,10 @@ import numpy as np
 import onnx
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from mmc.compiler import work_of_file
 from mmc.cost.fit import LatencyModel, Row, left_out, rank_correlation
 from mmc.cost.terms import TERMS, Array
 from mmc.cost.work import NUMBERS, Sizes, Work, Workload, assumed, distinct
+from mmc.costing import work_of_file
 
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / "mmc" / "cost" / "hexagon_latency.csv"

@@ -14,11 +14,11 @@ import golden_models
 import mmc
 from benchmarks import cost as benchmark
 from mmc.cli import main
-from mmc.compiler import cost_file, work_of_file
 from mmc.cost.device import load_device
 from mmc.cost.fit import LatencyModel, rank_correlation
 from mmc.cost.terms import TERMS
 from mmc.cost.work import NUMBERS
+from mmc.costing import cost_file, work_of_file
 from mmc.diagnostics import MmcError
 from mmc.options import CompileOptions
 from mmc.target import load_target, targets

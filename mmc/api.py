@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from mmc.budget import read_budget
 from mmc.compiler import CompileResult, check_file, compile_model
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
@@ -37,6 +38,9 @@ def compile(
     activations: str = "float",
     calibration: PathName = "",
     calibration_samples: int = 1000,
+    evaluation: PathName = "",
+    metric: str = "",
+    budget: PathName | None = None,
     optimize: str = "latency",
     require_npu: bool = False,
     pictures: Mapping[str, Picture] | None = None,
@@ -53,6 +57,8 @@ def compile(
         output: the artifact; ./<stem>.<target> and the backend's suffix by default.
         input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
         calibration: an .npz, a folder of such or "module:function", for integer weights.
+        evaluation: samples with labels, for `metric` ("module:function"); the drop is reported.
+        budget: a TOML file of limits; one that is missed raises MMC512.
         precision: "float32" or "float16"; the target's by default.
         pictures: inputs that are taken as pictures (Core ML).
         about: what a package says of itself (Core ML): author, license, version, description,
@@ -73,6 +79,9 @@ def compile(
         activations=activations,
         calibration=str(calibration),
         calibration_samples=calibration_samples,
+        evaluation=str(evaluation),
+        metric=metric,
+        budget=None if budget is None else read_budget(budget),
         optimize=optimize,
         require_npu=require_npu,
         pictures=dict(pictures or {}),

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmc.backends.base import load_backend, makes_folder, suffix_of
-from mmc.cost import CostEstimate, Workload, assumed, estimate
-from mmc.cost.device import load_device
-from mmc.diagnostics import Diagnostic, LegalityError, MmcError, Severity, VerifyError
+from mmc.budget import Budget, BudgetLine, check_budget, figures, missed, refuse_unchecked
+from mmc.cost import CostEstimate, estimate
+from mmc.cost.device import has_device
+from mmc.diagnostics import BudgetError, Diagnostic, LegalityError, MmcError, Severity, VerifyError
 from mmc.files import check_output, remove, size_of
 from mmc.instruments import Reproducer, Time, Verify
-from mmc.ir import Model, load, save
+from mmc.ir import Model, load, save, shape_of
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager, PassRecord
 from mmc.shapes import fix_shapes, infer
@@ -27,8 +28,10 @@ from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
+    from mmc.evaluation import Evaluation
     from mmc.schedule import Schedule
     from mmc.verification.result import VerifyResult
+    from mmc.verification.trial import Subject
 
 
 @dataclass
@@ -55,6 +58,9 @@ class CompileResult:
     nodes_before: int = 0
     memory: Schedule | None = None
     verification: VerifyResult | None = None
+    cost: CostEstimate | None = None
+    evaluation: Evaluation | None = None
+    budget: list[BudgetLine] = field(default_factory=list)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -102,18 +108,27 @@ def compile_model(
     """
     source, where = Path(path), load_target(target)
     options = settled(options or CompileOptions(), where)
+    if options.budget:
+        refuse_unchecked(options.budget, where, bool(options.evaluation))
     backend = load_backend(where.backend)(where, options)
     artifact = Path(output) if output else artifact_path(source, where)
     check_output(artifact, folder=makes_folder(where.backend))
     result = CompileResult(source, artifact, where)
     with result.kept():
-        model, program = _to_program(result, backend, options, instruments)
+        model, program = to_program(result, backend, options, instruments)
         refuse(result.diagnostics, options.require_npu)
         with result.stage("write"):
             backend.write(program, artifact)
+        with result.stage("cost"):
+            result.cost = estimate(backend.work(program), where) if has_device(where) else None
         if options.verify:
             with result.stage("verify"):
                 _verify(result, model, options)
+        if options.evaluation:
+            with result.stage("evaluate"):
+                _evaluate(result, model, options)
+        if options.budget:
+            _check_budget(result, options.budget)
     return result
 
 
@@ -142,48 +157,13 @@ def check_file(
         return backend.check(backend.read(source))
     result = CompileResult(source, source, where)
     try:
-        _to_program(result, backend, options, ())
+        to_program(result, backend, options, ())
     except LegalityError as error:
         return [*error.diagnostics]
     return result.diagnostics
 
 
-def cost_file(path: str | Path, target: str, options: CompileOptions | None = None) -> CostEstimate:
-    """Return what one inference of a model or an artifact costs; nothing is written.
-
-    Raises:
-        UsageError: MMC510 where no device of the target was measured.
-        MmcError: as `work_of_file`.
-    """
-    where = load_target(target)
-    load_device(where)  # refuse before the work
-    return estimate(work_of_file(path, target, options), where)
-
-
-def work_of_file(path: str | Path, target: str, options: CompileOptions | None = None) -> Workload:
-    """Return what a model or an artifact has to do, for mmc.cost; nothing is written.
-
-    Integer weights and activations without calibration data are assumed, not made.
-
-    Raises:
-        MmcError: when it cannot be read, a pass fails, or a compile would refuse the options.
-    """
-    source, where = Path(path), load_target(target)
-    options = settled(options or CompileOptions(), where)
-    made = load_backend(where.backend)
-    if source.suffix == suffix_of(where.backend):
-        return made(where, options).work(made.read(source))
-    assume = bool(options.weight_bits and not options.calibration)
-    if assume:
-        made(where, replace(options, calibration="assumed")).phases()  # refuses what a compile does
-        plain = replace(options, weights="float32", activations="float")
-    backend = made(where, plain if assume else options)
-    _, program = _to_program(CompileResult(source, source, where), backend, backend.options, ())
-    work = backend.work(program)
-    return assumed(work, options.activation_bits, options.weight_bits) if assume else work
-
-
-def _to_program(
+def to_program(
     result: CompileResult,
     backend: Backend,
     options: CompileOptions,
@@ -244,22 +224,46 @@ def refuse(diagnostics: Sequence[Diagnostic], require_npu: bool) -> None:
 
 def _verify(result: CompileResult, model: Model, options: CompileOptions) -> None:
     """Run the artifact, the final IR and the original; a mismatch removes the artifact."""
-    from mmc.verification.trial import Subject
     from mmc.verification.verify import examine
 
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         final = Path(folder) / "final.onnx"
         save(model, final)
-        subject = Subject(
-            result.artifact,
-            final,
-            result.source,
-            dict(options.constants),
-            options.io_layout == "nhwc",
-            rounding=options.precision if makes_folder(result.target.backend) else "",
-        )
-        found = examine(subject, model, options)
+        found = examine(_subject(result, final, options), model, options)
     result.verification = found
     result.diagnostics += [d for d in found.diagnostics if d not in found.errors]
     if not found.passed:
         raise VerifyError(found.errors)
+
+
+def _subject(result: CompileResult, final: Path, options: CompileOptions) -> Subject:
+    """Return what is compared with what."""
+    from mmc.verification.trial import Subject
+
+    return Subject(
+        result.artifact,
+        final,
+        result.source,
+        dict(options.constants),
+        options.io_layout == "nhwc",
+        rounding=options.precision if makes_folder(result.target.backend) else "",
+    )
+
+
+def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> None:
+    """Measure the metric of the artifact and of the original."""
+    from mmc.evaluation import evaluate_artifact
+
+    subject = _subject(result, result.source, options)
+    shapes = {str(v.name): shape_of(v) for v in model.graph.inputs}
+    if subject.channels_last:
+        shapes = {n: (s[0], s[3], s[1], s[2]) if len(s) == 4 else s for n, s in shapes.items()}
+    result.evaluation = evaluate_artifact(subject, shapes, options.evaluation, options.metric)
+
+
+def _check_budget(result: CompileResult, budget: Budget) -> None:
+    """Compare every line; raises BudgetError when one is missed."""
+    found = figures(result.bytes, result.cost, result.evaluation, budget)
+    result.budget = check_budget(budget, found)
+    if wrong := list(missed(budget, result.budget)):
+        raise BudgetError(wrong)

@@ -91,3 +91,7 @@ class LegalityError(FindingsError):
 
 class VerifyError(FindingsError):
     """The artifact does not compute what the model computes (MMC4xx)."""
+
+
+class BudgetError(FindingsError):
+    """The artifact takes more than its budget (MMC512)."""

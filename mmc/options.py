@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mmc.budget import Budget
 from mmc.values import Array
 
 
@@ -37,6 +38,9 @@ class CompileOptions:
     activations: str = "float"
     calibration: str = ""
     calibration_samples: int = 1000
+    evaluation: str = ""
+    metric: str = ""
+    budget: Budget | None = None
     optimize: str = "latency"
     require_npu: bool = False
     pictures: Mapping[str, Picture] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mmc.backends.lowering import place_of
 from mmc.cost.work import Sizes, Work, Workload
-from mmc.schedule import schedule
+from mmc.schedule.plan import arena_of
 
 from .memory import graph_of
 from .program import Operator, Program, Tensor
@@ -46,7 +46,7 @@ def workload(program: Program, off: Collection[str] = ()) -> Workload:
     """Return what `program` has to do; `off` names the operators that the host runs."""
     tensors, graph = program.tensors, graph_of(program)
     sizes = [0 if t.data is not None else held(t) for t in tensors]
-    arena = schedule(replace(graph, sizes=sizes), runs=0).before.arena_bytes
+    arena = arena_of(replace(graph, sizes=sizes))
     stored = sum(count(t) * STORED_BITS[t.dtype] for t in tensors if t.data is not None) // 8
     return Workload([work_of(program, op, off) for op in program.operators], stored, arena)
 

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser, positive
 from mmc.commands import Command
-from mmc.commands.options import add_calibration, add_form, add_output, add_shapes, compile_options
+from mmc.commands.options import (
+    add_calibration,
+    add_evaluation,
+    add_form,
+    add_output,
+    add_shapes,
+    compile_options,
+)
 from mmc.diagnostics import MmcError, UsageError
 
 if TYPE_CHECKING:
@@ -20,12 +27,9 @@ if TYPE_CHECKING:
 LATER = (
     ("--io-dtype", 1),
     ("--recipe", 1),
-    ("--evaluation", 1),
-    ("--metric", 1),
     ("--outliers", 1),
     ("--max-size", 1),
     ("--max-drop", 1),
-    ("--budget", 1),
     ("--verify-on", 1),
     ("--vendor", 0),
     ("--vendor-arch", 1),
@@ -43,6 +47,7 @@ def configure(parser: Parser) -> None:
     add_shapes(parser)
     add_form(parser)
     add_calibration(parser)
+    add_evaluation(parser)
     add_checking(parser)
     add_output(parser)
     parser.later(*LATER)

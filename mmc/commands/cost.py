@@ -32,7 +32,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the estimate."""
-    from mmc.compiler import cost_file
+    from mmc.costing import cost_file
 
     found = cost_file(args.model, args.target, compile_options(args))
     if args.json:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser, about, const, dim, image_input, input_shape, one_of, positive
+from mmc.diagnostics import UsageError
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
@@ -120,6 +121,25 @@ def add_calibration(parser: Parser) -> None:
     )
 
 
+def add_evaluation(parser: Parser) -> None:
+    """Add what the artifact is measured by, and its limits."""
+    group = parser.add_argument_group("evaluation and budget")
+    group.add_argument(
+        "--evaluation", default="", metavar="DATA", help="samples with labels, as --calibration"
+    )
+    group.add_argument(
+        "--metric",
+        default="",
+        metavar="module:function",
+        help="metric(outputs, labels) -> float, higher is better; axis 0 = sample",
+    )
+    group.add_argument(
+        "--budget",
+        metavar="B.toml",
+        help="limits of size, latency, memory, battery and drop; exit 1 if one is missed",
+    )
+
+
 def add_output(parser: Parser) -> None:
     """Add what decides how much is printed."""
     group = parser.add_argument_group("output")
@@ -130,10 +150,14 @@ def add_output(parser: Parser) -> None:
 
 def compile_options(args: argparse.Namespace) -> CompileOptions:
     """Return what the shared options say; files they name are read here."""
+    from mmc.budget import read_budget
     from mmc.files import read_constant, read_npz
     from mmc.options import CompileOptions, Picture
 
-    inputs = getattr(args, "inputs", None)
+    inputs, budget = getattr(args, "inputs", None), getattr(args, "budget", None)
+    evaluation, metric = getattr(args, "evaluation", ""), getattr(args, "metric", "")
+    if bool(evaluation) != bool(metric):
+        raise UsageError("MMC003", "--evaluation, --metric", "go together", fix="give both")
     return CompileOptions(
         input_shapes=dict(args.input_shape),
         dims=dict(args.dim),
@@ -145,6 +169,9 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         activations=getattr(args, "activations", "float"),
         calibration=getattr(args, "calibration", ""),
         calibration_samples=getattr(args, "calibration_samples", 1000),
+        evaluation=evaluation,
+        metric=metric,
+        budget=read_budget(budget) if budget else None,
         optimize=getattr(args, "optimize", "latency"),
         require_npu=getattr(args, "require_npu", False),
         pictures={name: Picture(*form) for name, form in getattr(args, "image_input", ())},

@@ -54,13 +54,18 @@ class Device:
     sources: Mapping[str, str]
 
 
+def has_device(target: Target) -> bool:
+    """Say whether a device of the target is known."""
+    return files("mmc.cost").joinpath(f"{target.family}.toml").is_file()
+
+
 def load_device(target: Target) -> Device:
     """Return the reference device of a target.
 
     Raises:
         UsageError: MMC510 where no device of the target was measured.
     """
-    if not files("mmc.cost").joinpath(f"{target.family}.toml").is_file():
+    if not has_device(target):
         raise UsageError(
             "MMC510",
             f"target {target.name}",

@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import mmc
+from mmc.budget import BudgetLine
+from mmc.cost import CostEstimate
 from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
 
 if TYPE_CHECKING:
     from mmc.compiler import CompileResult
+    from mmc.evaluation import Evaluation
     from mmc.options import CompileOptions
     from mmc.schedule import Schedule
     from mmc.verification.evaluate import Comparison
@@ -92,6 +95,17 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A metric of the original and of the artifact, and the drop in percent of the original's."""
+
+    metric: str
+    samples: int
+    original: float
+    artifact: float
+    drop_percent: float
+
+
+@dataclass(frozen=True)
 class Stage:
     """What a stage took; the peak is the process's so far."""
 
@@ -145,6 +159,9 @@ class CompileReport:
     operators: Operators
     memory: Memory | None
     verification: Verification | None
+    cost: CostEstimate | None
+    evaluation: Measured | None
+    budget: list[BudgetLine] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
     diagnostics: list[Finding] = field(default_factory=list)
@@ -170,6 +187,9 @@ class CompileReport:
             operators=operators(result),
             memory=memory(result.memory) if result.memory else None,
             verification=verification(result.verification) if result.verification else None,
+            cost=result.cost,
+            evaluation=evaluation(result.evaluation) if result.evaluation else None,
+            budget=list(result.budget),
             stages=[Stage(**vars(s)) for s in result.stages],
             passes=[PassRun(**vars(p)) for p in result.passes],
             diagnostics=[Finding(**d.to_json()) for d in dict.fromkeys(found)],
@@ -233,6 +253,11 @@ def verification(found: VerifyResult) -> Verification:
         found.inner,
         outputs,
     )
+
+
+def evaluation(found: Evaluation) -> Measured:
+    """Return what a metric says."""
+    return Measured(**vars(found), drop_percent=found.drop_percent)
 
 
 def difference(found: Comparison) -> Difference:

@@ -13,6 +13,7 @@ from mmc.diagnostics import Severity
 from mmc.files import unwritable
 from mmc.findings import finding_lines
 from mmc.reports.compile_report import CompileReport
+from mmc.reports.cost import budget_rows
 from mmc.reports.text import print_passes, print_summary
 from mmc.saving import replacing
 
@@ -38,6 +39,8 @@ def print_reports(reports: Sequence[CompileReport], args: argparse.Namespace) ->
         print(json.dumps(to_json(reports), indent=2))
     for report in reports:
         if report.exit_code:
+            for label, text in [] if args.json or args.quiet else budget_rows(report.budget):
+                print(f"{label:8}{text}")
             if len(reports) > 1:
                 print(f"{report.model.path}:", file=sys.stderr)
             found = [f.diagnostic() for f in report.diagnostics]

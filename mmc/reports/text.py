@@ -13,6 +13,7 @@ from rich.text import Text
 
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.findings import finding_lines, printable
+from mmc.reports.cost import device_rows
 
 if TYPE_CHECKING:
     from mmc.pass_manager import PassRecord
@@ -65,6 +66,7 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
         yield from verification_rows(report.verification)
     else:
         yield "verified", "no (--no-verify)"
+    yield from device_rows(report)
     yield from cost_rows(report)
 
 

@@ -55,6 +55,12 @@ def schedule(graph: Graph, *, alignment: int = ALIGNMENT, runs: int = RUNS) -> S
     return Schedule(before, after if after.arena_bytes <= before.arena_bytes else before)
 
 
+def arena_of(graph: Graph, *, alignment: int = ALIGNMENT) -> int:
+    """Return the bytes that a graph needs in the order that it came in."""
+    found = lifetimes(graph, share(graph), range(len(graph.ops)))
+    return lay_out(found, alignment).bytes
+
+
 def lay_out_in(
     graph: Graph, storage: Storage, order: Sequence[int], bound: int, alignment: int
 ) -> MemoryPlan:

@@ -1,0 +1,48 @@
+"""What a model or an artifact costs on a target, from its file: `mmc cost`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mmc.backends.base import load_backend, suffix_of
+from mmc.compiler import CompileResult, settled, to_program
+from mmc.cost import CostEstimate, Workload, assumed, estimate
+from mmc.cost.device import load_device
+from mmc.options import CompileOptions
+from mmc.target import load_target
+
+
+def cost_file(path: str | Path, target: str, options: CompileOptions | None = None) -> CostEstimate:
+    """Return what one inference of a model or an artifact costs; nothing is written.
+
+    Raises:
+        UsageError: MMC510 where no device of the target was measured.
+        MmcError: as `work_of_file`.
+    """
+    where = load_target(target)
+    load_device(where)  # refuse before the work
+    return estimate(work_of_file(path, target, options), where)
+
+
+def work_of_file(path: str | Path, target: str, options: CompileOptions | None = None) -> Workload:
+    """Return what a model or an artifact has to do, for mmc.cost; nothing is written.
+
+    Integer weights and activations without calibration data are assumed, not made.
+
+    Raises:
+        MmcError: when it cannot be read, a pass fails, or a compile would refuse the options.
+    """
+    source, where = Path(path), load_target(target)
+    options = settled(options or CompileOptions(), where)
+    made = load_backend(where.backend)
+    if source.suffix == suffix_of(where.backend):
+        return made(where, options).work(made.read(source))
+    assume = bool(options.weight_bits and not options.calibration)
+    plain = options
+    if assume:
+        made(where, replace(options, calibration="assumed")).phases()  # refuses what a compile does
+        plain = replace(options, weights="float32", activations="float")
+    _, program = to_program(CompileResult(source, source, where), made(where, plain), plain, ())
+    work = made(where, plain).work(program)
+    return assumed(work, options.activation_bits, options.weight_bits) if assume else work
