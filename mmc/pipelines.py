@@ -44,7 +44,7 @@ def fuse() -> Phase:
 
 def attend() -> Phase:
     """Return the phase that makes attention one operator, fed by one wide projection."""
-    return Phase("attend", (FuseAttention(), FuseQkv(), MergeSlices(), *CLEAN), ROUNDS)
+    return Phase("attend", (FuseAttention(), FuseQkv(), MergeSlices(), Fuse(), *CLEAN), ROUNDS)
 
 
 def share() -> Phase:

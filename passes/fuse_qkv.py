@@ -24,7 +24,8 @@ from mmc.pass_manager import Contract, Pass
 from mmc.pattern import Builder, adopt, remove_unused, substitute
 
 PASSED = frozenset(
-    {"Reshape", "Transpose", "RotaryEmbedding", "RMSNormalization", "LayerNormalization"}
+    "Reshape Transpose Expand Tile Slice Split Concat Neg Add Sub Mul"
+    " RotaryEmbedding RMSNormalization LayerNormalization".split()
 )
 """What may lie between a projection and attention."""
 
@@ -66,9 +67,12 @@ class FuseQkv(Pass):
         groups = list(groups_of(model.graph))
         made: dict[tuple[Value | None, ...], Value] = {}
         todo = [group for group in groups if worthwhile(group, groups)]
+        done = 0
         for group in todo:
-            merge(model, group, made)
-        return len(todo)
+            if all(node.graph is not None for p in group for node in p.nodes):  # else merged before
+                merge(model, group, made)
+                done += 1
+        return done
 
 
 def groups_of(graph: Graph) -> Iterator[list[Projection]]:
@@ -86,25 +90,39 @@ def groups_of(graph: Graph) -> Iterator[list[Projection]]:
 
 
 def projection(value: Value) -> Projection | None:
-    """Return the projection that makes a value, looking through what only moves or scales it."""
-    made = value.producer()
-    while made is not None and made.op_type in PASSED and not made.domain:
-        value = made.inputs[0] or value
-        if len(value.uses()) != 1 or value.is_graph_output():
+    """Return the projection that makes a value, looking through what moves, scales or turns it.
+
+    All that the value is made of must come from one projection and constants.
+    """
+    found: dict[Value, Projection] = {}
+    todo, seen = [value], {value}
+    while todo:
+        here = todo.pop()
+        made = here.producer()
+        if made is None or made.domain:
             return None
-        made = value.producer()
-    if made is None or made.domain or made.inputs[0] is None:
-        return None
+        if (p := of_node(made)) is not None:
+            found[p.result] = p
+        elif made.op_type in PASSED:
+            fresh = {v for v in made.inputs if v is not None and constant(v) is None} - seen
+            seen |= fresh
+            todo += fresh
+        else:
+            return None
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def of_node(made: Node) -> Projection | None:
+    """Return the projection whose result a node makes."""
     if made.op_type == "Gemm":
         return of_gemm(made)
-    bias = None
-    nodes: tuple[Node, ...] = (made,)
-    if made.op_type == "Add" and len(made.inputs[0].uses()) == 1:
-        bias, product = made.inputs[1], made.inputs[0].producer()
-        if product is None or made.inputs[0].is_graph_output():
-            return None
-        nodes, made = (made, product), product
-    return of_matmul(made, nodes, bias)
+    if made.op_type != "Add":
+        return of_matmul(made, (made,), None)
+    x, bias = made.inputs
+    product = x.producer() if x is not None and len(x.uses()) == 1 else None
+    if x is None or product is None or x.is_graph_output():
+        return None
+    return of_matmul(product, (made, product), bias)
 
 
 def of_gemm(node: Node) -> Projection | None:

@@ -12,6 +12,12 @@ HEADS = " ".join(
     f"{v}r = Reshape({s}, split6) {v}t = Transpose<perm = [0, 2, 1, 3]>({v}r)"
     for v, s in (("q", "x"), ("k", "z"), ("v", "z"))
 )
+FOUR = "a = Attention(x, z, z)"
+TWO = "float[1,2,5,6]"
+TWICE = " ".join(
+    f"{n}r = Reshape(z, twice5) {n}e = Expand({n}r, wide2) {n}2 = Reshape({n}e, same6)"
+    for n in "kv"
+)
 CASES = (
     Case(SDPA, f"{TURN} d = Mul(s, half) p = Softmax(d) y = MatMul(p, z)", x=Q),
     Case(SDPA, f"{TURN} d = Add(s, causal) p = Softmax(d) y = MatMul(p, z)", x=Q),
@@ -93,5 +99,37 @@ CASES = (
         "a = Attention(x, z, z) b = Transpose<perm = [0, 2, 1, 3]>(a) y = Reshape(b, rows24)",
         "splitting heads",
         x=Q,
+    ),
+    Case(
+        "merge-heads-of-one",
+        f"{FOUR} f = Reshape(a, heads456) y = Transpose<perm = [1, 0, 2]>(f)",
+        x=Q,
+    ),
+    Case(
+        "merge-heads-of-one",
+        f"{FOUR} f = Reshape(a, back456) y = Transpose<perm = [1, 0, 2]>(f)",
+        "the axis of the batch",
+        x=Q,
+    ),
+    Case("attention-of-repeated-heads", f"{TWICE} y = Attention(x, k2, v2)", x=Q, z=TWO),
+    Case(
+        "attention-of-repeated-heads",
+        f"{TWICE} y = Attention(x, k2, x)",
+        "repeated alike",
+        x=Q,
+        z=TWO,
+    ),
+    Case(
+        "attention-of-repeated-heads",
+        "y = Attention<q_num_heads = 1, kv_num_heads = 1>(x, z, z)",
+        "packed, or it has caches",
+        x="float[1,5,6]",
+    ),
+    Case(
+        "attention-of-packed-heads",
+        "a = Attention<q_num_heads = 2, kv_num_heads = 2>(x, z, z) b = Reshape(a, sp) "
+        "t = Transpose<perm = [0, 2, 1, 3]>(b) y = Reshape(t, one53)",
+        "is not Attention",
+        x="float[1,5,6]",
     ),
 )

@@ -4,6 +4,7 @@ from cases import Case
 
 M = "float[5,5]"
 T = "float[1,4,5]"
+F4 = "float[2,4,3,5]"
 CASES = (
     Case("matmul-add", "a = MatMul(x, m) y = Add(a, b3)", x=M),
     Case("matmul-add", "a = MatMul(x, m) y = Add(a, b3)", "rank 2", x=T),
@@ -28,5 +29,23 @@ CASES = (
         "k = MatMul(z, m) l = Reshape(k, heads3) n = Transpose<perm=[0,2,3,1]>(l) "
         "s = MatMul(d, n) y = Mul(s, half)",
         x="float[1,4,5]",
+    ),
+    Case(
+        "matmul-before-unit-axes", "a = Reshape(x, unit_first) y = MatMul(a, w35)", x="float[1,4,5]"
+    ),
+    Case(
+        "matmul-before-unit-axes", "a = Reshape(x, dims) y = MatMul(a, w35)", "regroups axes", x=F4
+    ),
+    Case(
+        "matmul-before-unit-axes",
+        "a = Reshape(x, dims) y = MatMul(a, z)",
+        "is not constant",
+        x="float[1,4,5,5]",
+    ),
+    Case(
+        "matmul-before-unit-axes",
+        "a = Reshape(x, flat2d) y = MatMul(a, vec4)",
+        "the same last axis",
+        x="float[5,1,4]",
     ),
 )

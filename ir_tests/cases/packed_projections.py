@@ -3,6 +3,8 @@
 from cases import Case
 
 F5 = "float[1,5,6]"
+M5 = "float[5,4,6]"
+BY_HEAD = "q = Transpose<perm = [1, 0, 2]>(x) k = Transpose<perm = [1, 0, 2]>(z)"
 CASES = (
     Case("slice-of-transpose", "t = Transpose(x) y = Slice(t, i0, i3, i1, i1)"),
     Case("slice-of-transpose", "y = Slice(x, i0, i3, i2, i1)", "no part of a transpose"),
@@ -65,5 +67,47 @@ CASES = (
         "scores-in-four-axes",
         "a = Reshape(x, merge3) c = Reshape(z, merge3) s = MatMul(a, c) y = Reshape(s, back_four)",
         "split the first axis",
+    ),
+    Case(
+        "heads-of-a-batch",
+        f"{BY_HEAD} y = Attention<q_num_heads = 1, kv_num_heads = 1>(q, k, k, masks5)",
+        x=M5,
+    ),
+    Case(
+        "heads-of-a-batch",
+        "q = Reshape(x, flat22) k = Reshape(z, flat22) "
+        "y = Attention<q_num_heads = 1, kv_num_heads = 1>(q, k, k)",
+        x="float[2,2,5,6]",
+    ),
+    Case("heads-of-a-batch", "y = Attention(x, z, z)", "several heads"),
+    Case(
+        "heads-of-a-batch",
+        "y, k, v = Attention<q_num_heads = 1, kv_num_heads = 1>(x, z, z)",
+        "another form",
+        x="float[4,5,6]",
+    ),
+    Case(
+        "heads-of-a-batch",
+        f"{BY_HEAD} y = Attention<q_num_heads = 1, kv_num_heads = 1>(q, k, k, mask3)",
+        "the same for all operands",
+        x=M5,
+    ),
+    Case(
+        "heads-of-a-batch",
+        "y = Attention<q_num_heads = 1, kv_num_heads = 1>(x, z, z)",
+        "not made by splitting heads",
+        x="float[4,5,6]",
+    ),
+    Case(
+        "split-of-split-axis",
+        "r = Reshape(x, row4) a, b = Split<axis = 1>(r, parts25) c = Reshape(a, ten4) "
+        "d = Reshape(b, sixty) e = Relu(c) f = ReduceMax<keepdims = 0>(d) y = Add(e, f)",
+        x="float[1,4,25]",
+    ),
+    Case(
+        "split-of-split-axis",
+        "r = Reshape(x, row4) a, b = Split<axis = 1>(r, parts25) c = ReduceMax(b) y = Add(a, c)",
+        "the last axis stays",
+        x="float[1,4,25]",
     ),
 )

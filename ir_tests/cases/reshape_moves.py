@@ -17,8 +17,14 @@ CASES = (
     Case(
         "slice-of-split-axis",
         "a = Reshape(x, packed) y = Slice(a, i1, i2, i4, i1)",
-        "another axis",
+        "the last axis there",
         x="float[1,5,12]",
     ),
     Case("slice-of-split-axis", "y = Slice(x, i1, i2, i2, i1)", "not slice a reshape"),
+    Case(
+        "slice-of-split-axis",
+        "a = Reshape(x, packed) y = Slice(a, i0, end, i2, i2)",
+        "in steps",
+        x="float[1,5,12]",
+    ),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from mmc.ir import Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
 
 from .reshapes import perm_of
-from .scores import Heads, Scores, heads_of, leaves_a_key, mask_of, read, scaled
+from .scores import Heads, Scores, each_once, heads_of, leaves_a_key, mask_of, read, scaled
 
 attend = partial(rewrite, stage="attention")
 
@@ -113,15 +115,47 @@ def attention_of_packed_heads(
     gain = 2 + sum(1 if comes_from_heads(x) else -2 for x in (q, k, v))
     if gain <= 0 or shape_of(q)[0] != shape_of(k)[0]:
         raise NoMatch("its operands are not made by splitting heads")
-    options = {name: value for name, value in attrs(n).items() if name in n.attributes}
-    options |= {"q_num_heads": shape_of(q)[1], "kv_num_heads": shape_of(k)[1]}
     operands = [packed(out, x) for x in (q, k, v)] + ([] if mask is None else [mask])
-    y = out.node("Attention", operands, **options)
+    y = again(out, n, operands, q_num_heads=shape_of(q)[1], kv_num_heads=shape_of(k)[1])
     batch, heads, length, size = shape_of(n.outputs[0])
     wanted = shape_of(result.outputs[0])
     whole = (batch, length, heads * size)
     merged: Value = y if wanted == whole else out.Reshape(y, list(wanted))
     return merged
+
+
+@attend(op.Transpose(op.Reshape(ATTENTION, "shape").named("flat"), perm=(1, 0, 2)))
+def merge_heads_of_one(out: Builder, n: Node, flat: Node) -> Value:
+    """transpose(reshape(attention(q, k, v)))  ->  reshape(transpose(attention)), for a batch of 1.
+
+    So that what merges heads reads the same with and without an axis of the batch.
+    """
+    shape = shape_of(n.outputs[0])
+    if shape != (1, *shape_of(flat.outputs[0])):
+        raise NoMatch("the reshape does more than drop the axis of the batch")
+    y = again(out, n, n.inputs)
+    _, heads, length, size = shape
+    return out.Reshape(out.Transpose(y, perm=HEADS_LAST), [length, heads, size])
+
+
+def again(out: Builder, n: Node, operands: Sequence[Value | None], **changes: Any) -> Value:
+    """Record node `n` with other operands."""
+    options = {name: value for name, value in attrs(n).items() if name in n.attributes}
+    made: Value = out.node(n.op_type, operands, **(options | changes))
+    return made
+
+
+@attend(ATTENTION)
+def attention_of_repeated_heads(
+    out: Builder, q: Value, k: Value, v: Value, mask: Value | None, n: Node
+) -> Value:
+    """attention(q, repeat(k), repeat(v))  ->  attention(q, k, v): heads are shared by groups."""
+    if len(shape_of(q)) != 4 or len(n.inputs) > 4 or len(n.outputs) > 1:
+        raise NoMatch("its operands are packed, or it has caches")
+    (keys, _, times), (values, _, as_many) = each_once(out, k, 1), each_once(out, v, 1)
+    if times == 1 or times != as_many:
+        raise NoMatch("keys and values are not repeated alike")
+    return again(out, n, [q, keys, values] + ([] if mask is None else [mask]))
 
 
 def comes_from_heads(x: Value) -> bool:
@@ -141,12 +175,9 @@ def packed(out: Builder, x: Value) -> Value:
     made = x.producer()
     batch, heads, length, size = shape_of(x)
     if made is not None and made.op_type == "RotaryEmbedding" and comes_from_heads(x):
-        given = {name: value for name, value in attrs(made).items() if name in made.attributes}
         assert made.inputs[0] is not None
         source = packed(out, made.inputs[0])
-        options = given | {"num_heads": heads}
-        turned: Value = out.node("RotaryEmbedding", [source, *made.inputs[1:]], **options)
-        return turned
+        return again(out, made, [source, *made.inputs[1:]], num_heads=heads)
     if heads == 1:
         return out.Reshape(x, [batch, length, size])
     if made is not None and comes_from_heads(x):

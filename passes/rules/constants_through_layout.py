@@ -62,8 +62,10 @@ def by_column(c: Array, source: tuple[int, ...], split: tuple[int, ...]) -> Arra
     """Return c, which meets the parts that the last axis is split to, for that whole axis."""
     lead = len(source) - 1
     parts = split[lead:]
-    while c.ndim > len(parts) and c.shape[0] == 1:
+    while c.ndim > max(len(parts), 1) and c.shape[0] == 1:
         c = c[0]
+    if c.ndim == 1 and split[-1] == source[-1]:
+        return c
     if split[:lead] != source[:lead] or len(split) <= lead or c.ndim > len(parts):
         raise NoMatch("the constant is not one number, or one a column")
     return np.ascontiguousarray(np.broadcast_to(c, parts)).reshape(-1)

@@ -28,6 +28,30 @@ class Term:
 @rewrite(op.Einsum("a", maybe("b"), maybe("c"), maybe("d")).named("n"), stage="decompose")
 def einsum(out: Builder, a: Value, n: Node) -> Value:
     """einsum(…, a, b, …)  ->  matmul((batch, rows, summed), (batch, summed, columns)), in turn."""
+    return by_products(out, n)
+
+
+@rewrite(op.Einsum("a", "b").named("n"), stage="attention")
+def einsum_of_attention(out: Builder, n: Node) -> Value:
+    """einsum(a, b)  ->  its product, where it makes scores, or takes what a softmax made."""
+    makers = [v.producer() for v in n.inputs if v is not None]
+    taken = any(m is not None and m.op_type == "Softmax" for m in makers)
+    if not taken and not leads_to_softmax(n.outputs[0]):
+        raise NoMatch("it is no product of attention")
+    return by_products(out, n)
+
+
+def leads_to_softmax(value: Value) -> bool:
+    """Say whether a value is scaled and masked on its only way to a softmax."""
+    readers = [u.node for u in value.uses()]
+    if len(readers) != 1:
+        return False
+    moves_on = readers[0].op_type in ("Mul", "Add", "Where")
+    return readers[0].op_type == "Softmax" or (moves_on and leads_to_softmax(readers[0].outputs[0]))
+
+
+def by_products(out: Builder, n: Node) -> Value:
+    """Record an Einsum as transposes and products."""
     values = [v for v in n.inputs if v is not None]
     spelled, result = equation(attrs(n)["equation"], [len(shape_of(v)) for v in values])
     terms = [Term(v, t, shape_of(v)) for v, t in zip(values, spelled, strict=True)]

@@ -117,6 +117,17 @@ def gemm_between_reshapes(
     return product if b is None else out.Add(product, b.reshape(-1))
 
 
+@rewrite(op.MatMul(op.Reshape("x", "shape").named("move"), const("w")).named("n"))
+def matmul_before_unit_axes(out: Builder, x: Value, w: Array, move: Node, n: Node) -> Value:
+    """reshape(x) w  ->  reshape(x w), where only axes of size 1 come, go or move."""
+    source, moved = shape_of(x), shape_of(move.outputs[0])
+    if w.ndim != 2 or source[-1:] != moved[-1:] or len(source) < 2:
+        raise NoMatch("it is no product by a matrix over the same last axis")
+    if [d for d in source if d != 1] != [d for d in moved if d != 1]:
+        raise NoMatch("the reshape regroups axes")
+    return out.Reshape(out.MatMul(x, n.inputs[1]), list(shape_of(n.outputs[0])))
+
+
 HEADS = op.Transpose(
     op.Reshape(op.Add(op.MatMul("x", const("w")).named("n"), const("b")), const("shape"))
 ).named("turn")

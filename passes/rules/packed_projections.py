@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
 from mmc.pass_manager import Contract
@@ -53,9 +54,12 @@ def split_of_split_axis(out: Builder, r: Value, n: Node) -> tuple[Value, ...]:
         raise NoMatch("it does not split a reshape")
     x, shape, axis = made.inputs[0], shape_of(r), attrs(n)["axis"]
     last = len(shape_of(x)) - 1
-    if axis != last or shape_of(x)[:last] != shape[:last] or len(shape) <= last + 1:
+    if last < 0 or prod(shape[axis:]) != shape_of(x)[last]:
         raise NoMatch("the reshape does not split the last axis")
-    rest, parts, start = shape_of(x)[last] // shape[last], [], 0
+    readers = [u.node.op_type for v in n.outputs for u in v.uses()]
+    if len(shape) == axis + 1 and any(r != "Reshape" for r in readers):
+        raise NoMatch("the last axis stays, and the parts are not reshaped")
+    rest, parts, start = shape_of(x)[last] // shape[axis], [], 0
     for value in n.outputs:
         stop = start + shape_of(value)[axis]
         part = slice_by(out, x, [(last, start * rest, stop * rest, 1)])
@@ -103,3 +107,46 @@ def scores_in_four_axes(out: Builder, a: Value, b: Value, product: Node, shape: 
     split = [out.Reshape(v, [*wide[:2], *shape_of(v)[1:]]) for v in (a, b)]
     made: Value = out.MatMul(*split)
     return made
+
+
+BATCHED = op.Attention("q", "k", "v", maybe("mask")).named("n")
+
+
+@attend(BATCHED)
+def heads_of_a_batch(
+    out: Builder, q: Value, k: Value, v: Value, mask: Value | None, n: Node
+) -> Value:
+    """attention of one head, its batch (B H)  ->  attention of H heads, where moves made that.
+
+    Shapes: q (B H, queries, size), as `torch.bmm` wants it.
+    """
+    if attrs(n).get("q_num_heads") != 1 or attrs(n)["kv_num_heads"] != 1:
+        raise NoMatch("it has several heads")
+    if len(shape_of(q)) != 3 or len(n.inputs) > 4 or len(n.outputs) > 1:
+        raise NoMatch("its operands have another form")
+    lead = {batch_and_heads(x) for x in (q, k, v)}
+    if len(lead) > 1 or (mask is not None and len(shape_of(mask)) > 2):
+        raise NoMatch("batch and heads are not the same for all operands")
+    (batch, heads) = lead.pop()
+    wide = [out.Reshape(x, [batch, heads, *shape_of(x)[1:]]) for x in (q, k, v)]
+    given = {a: x for a, x in attrs(n).items() if a in n.attributes and "num_heads" not in a}
+    y = out.node("Attention", wide + ([] if mask is None else [mask]), **given)
+    first, length, size = shape_of(n.outputs[0])
+    if batch > 1:
+        return out.Reshape(y, [first, length, size])
+    turned = out.Reshape(out.Transpose(y, perm=[0, 2, 1, 3]), [length, first, size])
+    made: Value = out.Transpose(turned, perm=[1, 0, 2])
+    return made
+
+
+def batch_and_heads(x: Value) -> tuple[int, int]:
+    """Return what the first axis of x (B H, length, size) was made of."""
+    made = x.producer()
+    source = made.inputs[0] if made is not None else None
+    if made is not None and source is not None and made.op_type == "Reshape":
+        wide = shape_of(source)
+        if len(wide) == 4 and wide[2:] == shape_of(x)[1:]:
+            return wide[0], wide[1]
+    if made is not None and made.op_type == "Transpose":
+        return 1, shape_of(x)[0]
+    raise NoMatch(f"{x.name!r} is not made by splitting heads")

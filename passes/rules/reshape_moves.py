@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import prod
 
 from mmc.ir import Node, Value, attrs
 from mmc.pass_manager import Contract
@@ -37,11 +38,11 @@ def slice_of_split_axis(out: Builder, r: Value, n: Node) -> Value:
         raise NoMatch("it does not slice a reshape")
     x, split, spans = made.inputs[0], static(r), ranges(n)
     last = len(static(x)) - 1
-    if len(spans) != 1 or last < 0 or static(x)[:last] != split[:last] or len(split) <= last + 1:
-        raise NoMatch("the reshape does not split the last axis")
-    axis, start, stop, step = spans[0]
-    if axis != last or step != 1:
-        raise NoMatch("it slices another axis, or in steps")
-    rest = static(x)[last] // split[last]
+    axis, start, stop, step = spans[0] if len(spans) == 1 else (0, 0, 0, 0)
+    if step != 1:
+        raise NoMatch("it slices several axes, or in steps")
+    if last < 0 or prod(split[axis:]) != static(x)[last] or len(split) == axis + 1:
+        raise NoMatch("the reshape does not split the last axis there")
+    rest = static(x)[last] // split[axis]
     part = slice_by(out, x, [(last, start * rest, stop * rest, 1)])
     return reshape(out, part, static(n.outputs[0]))
