@@ -9,7 +9,7 @@ import onnx_ir as ir
 import pytest
 
 from mmc.instruments import Verify
-from mmc.ir import Array, Model, Node, Value, attrs, parse, print_ir, sources
+from mmc.ir import Array, Model, Node, Value, attrs, parse, print_ir, shape_of, sources
 from mmc.matching import OpPattern, match
 from mmc.pass_manager import Pass, PassManager
 from mmc.pattern import Builder, NoMatch, Rule, apply_rules, const, either, maybe, op, rewrite
@@ -196,3 +196,12 @@ def test_one_pattern_object_used_twice_is_one_value() -> None:
     with pytest.raises(NoMatch, match="two different values"):
         match(pattern, root)
     assert isinstance(same.graph[1], ir.Node)
+
+
+def test_a_rule_that_asks_for_a_shape_that_is_not_known_does_not_match() -> None:
+    @rewrite(op.Relu("x"))
+    def flat(out: Builder, x: Value) -> Value:
+        return out.Reshape(x, [int(np.prod(shape_of(x)))])
+
+    model = model_of("y = Relu(x)", "float[n] x", "float[n] y")
+    assert reasons(model, flat) == ["value 'x' has no static shape: [n]"]

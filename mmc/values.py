@@ -79,12 +79,16 @@ def _python(attribute: ir.Attr) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
+class UnknownShapeError(ValueError):
+    """A dimension is not known. A rule that asks for it does not match."""
+
+
 def shape_of(value: ir.Value | None) -> tuple[int, ...]:
-    """Return the static shape of a value; raises ValueError when a dimension is unknown."""
+    """Return the static shape of a value; raises UnknownShapeError if a dimension is unknown."""
     shape = None if value is None else value.shape
     if shape is None or not all(isinstance(d, int) for d in shape.dims):
         name = None if value is None else value.name
-        raise ValueError(f"value {name!r} has no static shape: {shape}")
+        raise UnknownShapeError(f"value {name!r} has no static shape: {shape}")
     return tuple(int(d) for d in shape.dims if isinstance(d, int))
 
 

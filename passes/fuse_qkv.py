@@ -48,7 +48,7 @@ class Projection:
     @property
     def width(self) -> int:
         """Its number of columns."""
-        return shape_of(self.result)[-1]
+        return shape_of(self.weight)[0 if self.transposed else 1]
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def of_gemm(node: Node) -> Projection | None:
 
 def of_matmul(node: Node, nodes: tuple[Node, ...], bias: Value | None) -> Projection | None:
     """Return a MatMul, with its bias, as a projection."""
-    if node.op_type != "MatMul" or node.domain:
+    if node.op_type != "MatMul" or node.domain or node.outputs[0].shape is None:
         return None
     x, weight = node.inputs
     if x is None or weight is None or not is_matrix(weight):
@@ -200,7 +200,7 @@ def merge(
         wide = out.MatMul(first.x, weight)
         wide = wide if bias is None else out.Add(wide, bias)
     sizes = np.array([p.width for p in group], np.int64)
-    axis = len(shape_of(first.result)) - 1
+    axis = len(first.result.shape or ()) - 1
     parts = out.node("Split", [wide, sizes], outputs=len(group), axis=axis)
     nodes = [node for p in group for node in p.nodes]
     origin = "\n".join(dict.fromkeys(name for node in nodes for name in sources(node)))

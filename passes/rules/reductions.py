@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pass_manager import Contract
-from mmc.passes.rules.reshapes import reshape, static
+from mmc.passes.rules.reshapes import reshape
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
 
 exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
@@ -26,7 +26,7 @@ NAMES += ("ReduceL1", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp")
 def axes_of(n: Node) -> list[int]:
     """Return a reduction's axes, counted from the front and sorted; [] when it does nothing."""
     x = n.inputs[0]
-    rank = len(static(x)) if x is not None else 0
+    rank = len(shape_of(x)) if x is not None else 0
     given = n.inputs[1] if len(n.inputs) > 1 else None
     axes = constant(given)
     if given is not None and axes is None:
@@ -50,19 +50,19 @@ def explicit_axes(out: Builder, x: Value, axes: Value | None, n: Node) -> Value:
 @exact(op["ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin"]("x", const("axes")).named("n"))
 def reduce_of_single(out: Builder, x: Value, n: Node) -> Value:
     """reduce(x)  ->  x or reshape(x), over axes of size 1 only."""
-    shape = static(x)
+    shape = shape_of(x)
     if any(shape[a] != 1 for a in axes_of(n)) or not shape:
         raise NoMatch("it reduces")
-    return x if attrs(n)["keepdims"] else reshape(out, x, static(n.outputs[0]))
+    return x if attrs(n)["keepdims"] else reshape(out, x, shape_of(n.outputs[0]))
 
 
 @exact(op.Reshape(op[NAMES]("x", const("axes")).named("inner"), "shape").named("outer"))
 def reduce_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     """reshape(reduce(x))  ->  reduce(x, keepdims), where the reshape only drops or adds ones."""
-    axes, shape = axes_of(inner), static(x)
+    axes, shape = axes_of(inner), shape_of(x)
     kept = tuple(1 if i in axes else d for i, d in enumerate(shape))
     dropped = tuple(d for i, d in enumerate(shape) if i not in axes)
-    wanted = static(outer.outputs[0])
+    wanted = shape_of(outer.outputs[0])
     if wanted not in (kept, dropped):
         raise NoMatch("the reshape does more than drop the reduced axes")
     keepdims = int(wanted == kept)
@@ -81,7 +81,7 @@ def reduced_axes_stay(out: Builder, y: Value, n: Node) -> Value:
     made = y.producer()
     if made is None or made.op_type not in KEPT or made.domain:
         raise NoMatch("it reshapes no function of reductions")
-    return with_axes(out, y, static(n.outputs[0]), {n})
+    return with_axes(out, y, shape_of(n.outputs[0]), {n})
 
 
 def with_axes(out: Builder, y: Value, wanted: tuple[int, ...], users: set[Node]) -> Value:
@@ -95,7 +95,7 @@ def with_axes(out: Builder, y: Value, wanted: tuple[int, ...], users: set[Node])
     if made.op_type in NAMES and not attrs(made)["keepdims"]:
         x, axes = made.inputs[0], axes_of(made)
         assert x is not None
-        kept = tuple(1 if i in axes else d for i, d in enumerate(static(x)))
+        kept = tuple(1 if i in axes else d for i, d in enumerate(shape_of(x)))
         if kept != wanted or any(u.op_type != "Reshape" for u in others):
             raise NoMatch("the reshape does more than restore the reduced axes")
         return out.node(made.op_type, [x, axes], keepdims=1)
@@ -109,9 +109,9 @@ def with_axes(out: Builder, y: Value, wanted: tuple[int, ...], users: set[Node])
 def arg_reshape(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     """reshape(argmax(x, keepdims=1))  ->  argmax(x, keepdims=0), where it drops the axis."""
     options = attrs(inner)
-    shape = list(static(x))
+    shape = list(shape_of(x))
     del shape[options["axis"] % len(shape)]
-    if not options["keepdims"] or static(outer.outputs[0]) != tuple(shape):
+    if not options["keepdims"] or shape_of(outer.outputs[0]) != tuple(shape):
         raise NoMatch("the reshape does more than drop the axis")
     made: Value = out.node(inner.op_type, [x], **(options | {"keepdims": 0}))
     return made
@@ -132,7 +132,7 @@ def reduce_reduce(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     if keeps[0] != keeps[1]:
         raise NoMatch("only one of them keeps the reduced axes")
     if not keeps[0]:
-        left = [i for i in range(len(static(x))) if i not in first]
+        left = [i for i in range(len(shape_of(x))) if i not in first]
         second = [left[i] for i in second]
     axes = sorted({*first, *second})
     return out.node(outer.op_type, [x, axes], keepdims=keeps[0])
@@ -144,7 +144,7 @@ def reduce_reduce(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
 )
 def sum_over_count(out: Builder, x: Value, c: Array, total: Node, n: Node) -> Value:
     """sum(x) / count  ->  mean(x)."""
-    shape = static(x)
+    shape = shape_of(x)
     count = int(np.prod([shape[a] for a in axes_of(total)]))
     factor = 1 / count if n.op_type == "Mul" else count
     if (
@@ -169,7 +169,7 @@ def reduce_of_stack(out: Builder, x: Value, n: Node) -> Value:
         raise NoMatch("it reduces another axis, or the stack is used elsewhere")
     parts = [v.producer() for v in stack.inputs if v is not None]
     sources = [p.inputs[0] for p in parts if p is not None and p.op_type == "Reshape"]
-    shape = static(n.outputs[0])
-    if len(sources) != len(parts) or any(v is None or static(v) != shape for v in sources):
+    shape = shape_of(n.outputs[0])
+    if len(sources) != len(parts) or any(v is None or shape_of(v) != shape for v in sources):
         raise NoMatch("its parts are not stacked along a new axis")
     return out.node(ACROSS[n.op_type], sources)

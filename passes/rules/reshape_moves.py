@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from math import prod
 
-from mmc.ir import Node, Value, attrs
+from mmc.ir import Node, Value, attrs, shape_of
 from mmc.pass_manager import Contract
-from mmc.passes.rules.reshapes import reshape, static
+from mmc.passes.rules.reshapes import reshape
 from mmc.passes.rules.slices import ranges, slice_by
 from mmc.pattern import Builder, NoMatch, op, rewrite
 
@@ -19,8 +19,8 @@ exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
 )
 def softmax_between_reshapes(out: Builder, x: Value, n: Node, result: Node) -> Value:
     """reshape(softmax(reshape(x)))  ->  softmax(x), where the last axis stays as it is."""
-    shape, inner = static(x), static(n.outputs[0])
-    if static(result.outputs[0]) != shape or shape[-1:] != inner[-1:]:
+    shape, inner = shape_of(x), shape_of(n.outputs[0])
+    if shape_of(result.outputs[0]) != shape or shape[-1:] != inner[-1:]:
         raise NoMatch("the reshapes do more than gather the leading axes")
     if attrs(n)["axis"] not in (-1, len(inner) - 1):
         raise NoMatch("it does not run over the last axis")
@@ -36,13 +36,13 @@ def slice_of_split_axis(out: Builder, r: Value, n: Node) -> Value:
     made = r.producer()
     if made is None or made.op_type != "Reshape" or made.inputs[0] is None:
         raise NoMatch("it does not slice a reshape")
-    x, split, spans = made.inputs[0], static(r), ranges(n)
-    last = len(static(x)) - 1
+    x, split, spans = made.inputs[0], shape_of(r), ranges(n)
+    last = len(shape_of(x)) - 1
     axis, start, stop, step = spans[0] if len(spans) == 1 else (0, 0, 0, 0)
     if step != 1:
         raise NoMatch("it slices several axes, or in steps")
-    if last < 0 or prod(split[axis:]) != static(x)[last] or len(split) == axis + 1:
+    if last < 0 or prod(split[axis:]) != shape_of(x)[last] or len(split) == axis + 1:
         raise NoMatch("the reshape does not split the last axis there")
-    rest = static(x)[last] // split[axis]
+    rest = shape_of(x)[last] // split[axis]
     part = slice_by(out, x, [(last, start * rest, stop * rest, 1)])
-    return reshape(out, part, static(n.outputs[0]))
+    return reshape(out, part, shape_of(n.outputs[0]))

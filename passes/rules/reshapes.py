@@ -21,24 +21,16 @@ def reshape(out: Builder, x: Value, shape: tuple[int, ...]) -> Value:
     return result
 
 
-def static(value: Value) -> tuple[int, ...]:
-    """Return the shape, or refuse."""
-    try:
-        return shape_of(value)
-    except ValueError as error:
-        raise NoMatch(str(error)) from None
-
-
 @exact(op["Flatten", "Squeeze", "Unsqueeze"]("x", maybe("axes")).named("n"))
 def regroup_to_reshape(out: Builder, x: Value, n: Node) -> Value:
     """flatten, squeeze, unsqueeze  ->  reshape."""
-    return reshape(out, x, static(n.outputs[0]))
+    return reshape(out, x, shape_of(n.outputs[0]))
 
 
 @exact(op.Reshape("x", "shape").named("n"))
 def reshape_to_static(out: Builder, x: Value, shape: Value, n: Node) -> Value:
     """reshape(x, shape with 0 or -1, or computed)  ->  reshape(x, the result's shape)."""
-    wanted, known = static(n.outputs[0]), constant(shape)
+    wanted, known = shape_of(n.outputs[0]), constant(shape)
     same = known is not None and tuple(known.tolist()) == wanted
     if same and attrs(n)["allowzero"] == int(0 in wanted):
         raise NoMatch("it is static")
@@ -48,7 +40,7 @@ def reshape_to_static(out: Builder, x: Value, shape: Value, n: Node) -> Value:
 @exact(op.Reshape("x", "shape").named("n"))
 def reshape_to_same(out: Builder, x: Value, n: Node) -> Value:
     """reshape(x, shape of x)  ->  x."""
-    if static(x) != static(n.outputs[0]):
+    if shape_of(x) != shape_of(n.outputs[0]):
         raise NoMatch("it changes the shape")
     return x
 
@@ -56,7 +48,7 @@ def reshape_to_same(out: Builder, x: Value, n: Node) -> Value:
 @exact(op.Reshape(op.Reshape("x", "inner"), "shape").named("n"))
 def reshape_reshape(out: Builder, x: Value, n: Node) -> Value:
     """reshape(reshape(x))  ->  reshape(x)."""
-    return reshape(out, x, static(n.outputs[0]))
+    return reshape(out, x, shape_of(n.outputs[0]))
 
 
 @exact(op.Transpose("x").named("n"))
@@ -71,11 +63,11 @@ def transpose_identity(out: Builder, x: Value, n: Node) -> Value:
 @exact(op.Transpose("x").named("n"))
 def transpose_to_reshape(out: Builder, x: Value, n: Node) -> Value:
     """transpose(x)  ->  reshape(x), where only dimensions of size 1 move past the others."""
-    shape = static(x)
+    shape = shape_of(x)
     moved = [axis for axis in perm_of(n) if shape[axis] != 1]
     if moved != sorted(moved):
         raise NoMatch("it moves data")
-    return reshape(out, x, static(n.outputs[0]))
+    return reshape(out, x, shape_of(n.outputs[0]))
 
 
 @exact(op.Transpose(op.Transpose("x").named("inner")).named("outer"))
@@ -98,7 +90,7 @@ def transpose_reshape_transpose(
     out: Builder, x: Value, shape: Array, inner: Node, outer: Node
 ) -> Value:
     """transpose(reshape(transpose(x)))  ->  reshape(x), where the data ends in its first order."""
-    source, mixed, result = static(x), static(inner.outputs[0]), static(outer.outputs[0])
+    source, mixed, result = shape_of(x), shape_of(inner.outputs[0]), shape_of(outer.outputs[0])
     back = np.argsort(perm_of(outer))
     regrouped = tuple(result[axis] for axis in back)
     if not same_order(source, perm_of(inner), mixed, regrouped, perm_of(outer)):
@@ -115,17 +107,17 @@ def transpose_between_reshapes(
     out: Builder, x: Value, inner: Array, turn: Node, result: Node
 ) -> Value:
     """reshape(transpose(reshape(x)))  ->  transpose(reshape(x)), where no axis is regrouped."""
-    if len(static(result.outputs[0])) > inner.size:
+    if len(shape_of(result.outputs[0])) > inner.size:
         raise NoMatch("the transpose would move more axes")
     return transposed_once(out, x, inner, turn, result)
 
 
 def transposed_once(out: Builder, x: Value, inner: Array, turn: Node, result: Node) -> Value:
     """Record transpose(reshape(x)) in the place of reshape(transpose(reshape(x)))."""
-    shape = static(result.outputs[0])
-    order = moved_axes(static(x), tuple(inner.tolist()), perm_of(turn), shape)
+    shape = shape_of(result.outputs[0])
+    order = moved_axes(shape_of(x), tuple(inner.tolist()), perm_of(turn), shape)
     wanted = tuple(shape[order.index(i)] for i in range(len(order)))
-    source = x if wanted == static(x) else reshape(out, x, wanted)
+    source = x if wanted == shape_of(x) else reshape(out, x, wanted)
     return out.Transpose(source, perm=order)
 
 
@@ -236,7 +228,7 @@ def together(out: Builder, n: Node) -> Value:
         raise NoMatch("the operands are not all transposed alike")
     if any(len(v.uses()) > 1 or v.is_graph_output() for v in n.inputs if v is not None):
         raise NoMatch("a transposed operand is used elsewhere")
-    if len({static(t.outputs[0]) for t in turns}) > 1:
+    if len({shape_of(t.outputs[0]) for t in turns}) > 1:
         raise NoMatch("the operands are broadcast")
     operands = [t.inputs[0] for t in turns]
     return out.Transpose(out.node(n.op_type, operands), perm=perm_of(turns[0]))

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant
+from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.pass_manager import Contract
-from mmc.passes.rules.reshapes import reshape, static
+from mmc.passes.rules.reshapes import reshape
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
 
 exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
@@ -25,7 +25,7 @@ def ranges(n: Node) -> list[tuple[int, int, int, int]]:
     `stop` is -1 when a negative step runs past the first element.
     """
     x = n.inputs[0]
-    shape = static(x) if x is not None else ()
+    shape = shape_of(x) if x is not None else ()
     starts, ends, axes, steps = [constant(v) for v in [*n.inputs[1:], None, None][:4]]
     if (
         starts is None
@@ -129,11 +129,11 @@ def gather_one(out: Builder, x: Value, index: Array, n: Node) -> Value:
     """gather(x, i)  ->  reshape(x[i:i+1]), for one index into a computed x."""
     if constant(x) is not None or index.size != 1:
         raise NoMatch("it takes several, or looks up a table")
-    shape = static(x)
+    shape = shape_of(x)
     axis = attrs(n)["axis"] % len(shape)
     position = int(index.item()) % shape[axis]
     part = x if shape[axis] == 1 else slice_by(out, x, [(axis, position, position + 1, 1)])
-    wanted = static(n.outputs[0])
+    wanted = shape_of(n.outputs[0])
     return reshape(out, part, wanted)
 
 
@@ -142,7 +142,7 @@ def gather_range(out: Builder, x: Value, index: Array, n: Node) -> Value:
     """gather(x, [a, a+s, a+2s, ...])  ->  x[a::s], for a computed x."""
     if constant(x) is not None or index.ndim != 1 or index.size < 2:
         raise NoMatch("the index is not a list, or looks up a table")
-    size = static(x)[attrs(n)["axis"]]
+    size = shape_of(x)[attrs(n)["axis"]]
     positions = np.where(index < 0, index + size, index)
     steps = np.diff(positions)
     if (steps != steps[0]).any() or steps[0] <= 0:
@@ -155,7 +155,7 @@ def gather_range(out: Builder, x: Value, index: Array, n: Node) -> Value:
 def split_explicit(out: Builder, x: Value, n: Node) -> tuple[Value, ...]:
     """split(x, num_outputs)  ->  split(x, sizes)."""
     axis = attrs(n)["axis"]
-    sizes = [static(v)[axis] for v in n.outputs]
+    sizes = [shape_of(v)[axis] for v in n.outputs]
     given = constant(n.inputs[1]) if len(n.inputs) > 1 else None
     if len(sizes) < 2 or (given is not None and "num_outputs" not in n.attributes):
         raise NoMatch("the sizes are explicit")
@@ -196,4 +196,4 @@ def gather_same_row(out: Builder, table: Array, index: Array, n: Node) -> Value:
     if index.size < 2 or (index != index.flat[0]).any() or axis != 0 or table.ndim < 1:
         raise NoMatch("the indices differ, or do not count rows")
     row = table[int(index.flat[0])]
-    return out.Expand(row, list(static(n.outputs[0])))
+    return out.Expand(row, list(shape_of(n.outputs[0])))
