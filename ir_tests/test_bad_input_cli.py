@@ -72,7 +72,7 @@ OPTIONS = {
     "later weights": ("MMC002", ("--weights", "auto")),
     "later option": ("MMC002", ("--recipe", "r.toml")),
     "later flag": ("MMC002", ("--vendor",)),
-    "later report": ("MMC002", ("--report", "r.html", *SHAPE)),
+    "report": ("MMC003", ("--report", "r.pdf", *SHAPE)),
     "jobs": ("MMC003", ("-j", "0")),
 }
 

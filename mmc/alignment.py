@@ -10,6 +10,11 @@ from difflib import SequenceMatcher
 from mmc.structure import Op, Structure
 
 
+SEQUENCE_LIMIT = 4_000_000
+"""Above this product of operators that nothing else matches, none are matched by sequence alone:
+that takes quadratic time."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Operators (by position) that correspond: `change` is same, changed, added or removed."""
@@ -34,7 +39,7 @@ def align(a: Structure, b: Structure) -> list[Group]:
     components = list(_components(links, len(a.ops), len(b.ops)))
     of_a = {i: g for g, (before, _) in enumerate(components) for i in before}
     of_b = {i: g for g, (_, after) in enumerate(components) for i in after}
-    judge = _Judge(a, b, of_a, of_b)
+    judge = _Judge(a, b, _origins(a, of_a), _origins(b, of_b))
     groups = [Group(before, after, judge.change(before, after)) for before, after in components]
     return sorted(groups, key=lambda g: (not g.after, g.after, g.before))
 
@@ -91,6 +96,8 @@ def _hashes(s: Structure) -> Iterator[int]:
 def _by_sequence(
     a: Structure, b: Structure, left_a: Sequence[int], left_b: Sequence[int]
 ) -> list[Link]:
+    if len(left_a) * len(left_b) > SEQUENCE_LIMIT:
+        return []
     kinds_a, kinds_b = [a.ops[i].kind for i in left_a], [b.ops[j].kind for j in left_b]
     blocks = SequenceMatcher(None, kinds_a, kinds_b, autojunk=False).get_matching_blocks()
     return [
@@ -129,12 +136,12 @@ def _components(
 
 @dataclass(frozen=True)
 class _Judge:
-    """Says what happened to a group, given the group of every operator."""
+    """Says what happened to a group, given what makes each tensor."""
 
     a: Structure
     b: Structure
-    of_a: dict[int, int]
-    of_b: dict[int, int]
+    from_a: dict[str, Hashable]
+    from_b: dict[str, Hashable]
 
     def change(self, before: Sequence[int], after: Sequence[int]) -> str:
         if not after:
@@ -153,22 +160,20 @@ class _Judge:
                 agree(self.a.types.get(m), self.b.types.get(n))
                 for m, n in zip(x.outputs, y.outputs, strict=True)
             )
-            and self.origins(self.a, self.of_a, x) == self.origins(self.b, self.of_b, y)
+            and self.origins(self.from_a, x) == self.origins(self.from_b, y)
         )
 
-    def origins(self, s: Structure, of: dict[int, int], op: Op) -> list[Hashable]:
+    def origins(self, origins: dict[str, Hashable], op: Op) -> list[Hashable]:
         """Return where every operand comes from: a group and place, an input, or a constant."""
-        makers = s.makers()
-        found: list[Hashable] = []
-        for name in op.inputs:
-            if name in makers:
-                place = s.ops[makers[name]].outputs.index(name)
-                found.append((of[makers[name]], place))
-            elif name in s.inputs:
-                found.append(("input", s.inputs.index(name)))
-            else:
-                found.append("constant" if name else "")
-        return found
+        return [origins.get(name, "constant" if name else "") for name in op.inputs]
+
+
+def _origins(s: Structure, of: dict[int, int]) -> dict[str, Hashable]:
+    """Return what makes each tensor: an input, or a group and the place among its outputs."""
+    found: dict[str, Hashable] = {name: ("input", i) for i, name in enumerate(s.inputs)}
+    for i, op in enumerate(s.ops):
+        found.update({name: (of[i], place) for place, name in enumerate(op.outputs) if name})
+    return found
 
 
 def agree(one: str | None, two: str | None) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmc.arguments import Parser, positive
 from mmc.commands import Command
@@ -64,7 +65,7 @@ def add_checking(parser: Parser) -> None:
     )
     group.add_argument("--dump-ir", metavar="DIR", help="write the model after every pass")
     group.add_argument("--time", action="store_true", help="print what every pass took")
-    group.add_argument("--report", metavar="FILE.json", help="write the full report")
+    group.add_argument("--report", metavar="FILE.json|FILE.html", help="write the full report")
     group.add_argument("-j", dest="jobs", type=positive, default=1, metavar="N", help="processes")
 
 
@@ -72,18 +73,20 @@ def run(args: argparse.Namespace) -> int:
     """Compile every model; the exit code is the worst of all."""
     from mmc.reports import print_reports, write_report
 
-    if args.report and not args.report.endswith(".json"):
-        raise UsageError("MMC002", f"--report {args.report}", "only JSON reports are available yet")
+    if args.report and not args.report.endswith((".json", ".html")):
+        fix = "name a file that ends in .json or .html"
+        raise UsageError("MMC003", f"--report {args.report}", "is no kind of report", fix=fix)
     outputs = artifact_paths(args.models, args.target, args.output)
     options = compile_options(args)
     tasks = [(args, model, out, options) for model, out in zip(args.models, outputs, strict=True)]
     if args.jobs > 1 and len(tasks) > 1:
         with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
-            reports = list(pool.map(compile_one, tasks))
+            made = list(pool.map(compile_one, tasks))
     else:
-        reports = [compile_one(task) for task in tasks]
+        made = [compile_one(task) for task in tasks]
+    reports = [one.report for one in made]
     if args.report:
-        write_report(reports, Path(args.report))
+        write_report(reports, Path(args.report), [one.graphs for one in made])
     print_reports(reports, args)
     return max(report.exit_code for report in reports)
 
@@ -117,31 +120,47 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     return paths
 
 
-def compile_one(task: tuple[argparse.Namespace, str, Path, CompileOptions]) -> CompileReport:
+@dataclass(frozen=True)
+class Compiled:
+    """The report of one compile, and what its page draws."""
+
+    report: CompileReport
+    graphs: dict[str, Any]
+
+
+Task = tuple[argparse.Namespace, str, Path, "CompileOptions"]
+
+
+def compile_one(task: Task) -> Compiled:
     """Compile one model; a coded error becomes part of the report."""
     from mmc.compiler import CompileResult, compile_model
     from mmc.instruments import looking
     from mmc.reports import CompileReport
+    from mmc.reports.graphs import Snapshots
+    from mmc.reports.layers import compiled_layers
     from mmc.target import load_target
 
     args, model, output, options = task
     dump = Path(args.dump_ir) if args.dump_ir else None
     if dump and len(args.models) > 1:
         dump /= Path(model).stem
+    watchers = looking(dump, args.check, args.check_layers, options)
+    page = bool(args.report and args.report.endswith(".html"))
+    seen = Snapshots()
     try:
         result = compile_model(
-            model,
-            args.target,
-            output,
-            options,
-            looking(dump, args.check, args.check_layers, options),
+            model, args.target, output, options, (*watchers, *([seen] if page else ()))
         )
-        return CompileReport.of(result, options)
     except MmcError as error:
         failed = error.result
         if not isinstance(failed, CompileResult):
             failed = CompileResult(Path(model), output, load_target(args.target))
-        return CompileReport.of(failed, options, error)
+        return Compiled(CompileReport.of(failed, options, error), seen.to_json())
+    report = CompileReport.of(result, options)
+    if args.report or args.json:
+        errors = page or args.check_layers
+        report = replace(report, layers=compiled_layers(result, options, errors=errors))
+    return Compiled(report, seen.to_json(output if page else None))
 
 
 COMMAND = Command("compile", "compile", "compile ONNX models for a target", configure, run)

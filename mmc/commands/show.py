@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser
 from mmc.commands import Command
+from mmc.diagnostics import UsageError
 from mmc.findings import printable
 
 if TYPE_CHECKING:
@@ -19,16 +20,21 @@ if TYPE_CHECKING:
 
 def configure(parser: Parser) -> None:
     """Add the options."""
-    parser.add_argument("model", metavar="MODEL|ARTIFACT", help=".onnx or .tflite file")
+    parser.add_argument(
+        "model", metavar="MODEL|ARTIFACT", help=".onnx, an artifact, or a folder of --dump-ir"
+    )
     parser.add_argument("--stats", action="store_true", help="counts and sizes only")
     parser.add_argument("--json", action="store_true", help="print --stats as JSON")
-    parser.later(("--html", 0), ("--deploy", 0))
+    parser.add_argument("--html", metavar="FILE.html", help="write it as a page with its graph")
+    parser.later(("--deploy", 0))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print it."""
+    """Print it, or write the page."""
     from mmc.backends.base import backend_of
 
+    if args.html:
+        return write_html(Path(args.model), Path(args.html))
     backend = backend_of(args.model)
     stats: Mapping[str, object]
     if backend:
@@ -47,6 +53,33 @@ def run(args: argparse.Namespace) -> int:
     else:
         for line in lines:
             print(printable(line))
+    return 0
+
+
+def write_html(model: Path, out: Path) -> int:
+    """Write the page of a model, an artifact or a folder of dumps, and print where it is."""
+    from dataclasses import asdict
+
+    from mmc.reports.graphs import State, dumped, graphs_json
+    from mmc.reports.layers import layers_of
+    from mmc.reports.page import write_page
+    from mmc.structure import read_structure
+
+    if out.suffix != ".html":
+        raise UsageError("MMC003", f"--html {out}", "is no page", fix="name a file like m.html")
+    folder = model.is_dir() and not (model / "Manifest.json").is_file()
+    states = dumped(model) if folder else [State(model.name, read_structure(model))]
+    last = states[-1].structure
+    report = {
+        "schema": "mmc.page/1",
+        "title": str(model),
+        "inputs": {name: last.types.get(name, "?") for name in last.inputs},
+        "outputs": {name: last.types.get(name, "?") for name in last.outputs},
+        "operators": dict(Counter(op.kind for op in last.ops).most_common()),
+        "layers": [asdict(layer) for layer in layers_of(last)],
+    }
+    write_page(out, [report], [graphs_json(states)], f"mmc: {model.name}")
+    print(printable(str(out)))
     return 0
 
 

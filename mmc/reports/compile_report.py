@@ -10,6 +10,7 @@ import mmc
 from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
+from mmc.reports.layers import Layer
 
 if TYPE_CHECKING:
     from mmc.compiler import CompileResult
@@ -165,6 +166,7 @@ class CompileReport:
     stages: list[Stage] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
     diagnostics: list[Finding] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
 
     @classmethod
     def of(

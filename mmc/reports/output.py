@@ -14,6 +14,7 @@ from mmc.files import unwritable
 from mmc.findings import finding_lines
 from mmc.reports.compile_report import CompileReport
 from mmc.reports.cost import budget_rows
+from mmc.reports.page import write_page
 from mmc.reports.text import print_passes, print_summary
 from mmc.saving import replacing
 
@@ -24,8 +25,14 @@ def to_json(reports: Sequence[CompileReport]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def write_report(reports: Sequence[CompileReport], path: Path) -> None:
-    """Write the reports as JSON; raises EmitError (MMC401)."""
+def write_report(
+    reports: Sequence[CompileReport], path: Path, graphs: Sequence[dict[str, Any]]
+) -> None:
+    """Write the reports as JSON, or with the graphs as a page; raises EmitError (MMC401)."""
+    if path.suffix == ".html":
+        title = f"mmc: {', '.join(Path(report.model.path).name for report in reports)}"
+        write_page(path, [report.to_json() for report in reports], graphs, title)
+        return
     try:
         with replacing(path) as file:
             file.write((json.dumps(to_json(reports), indent=2) + "\n").encode())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
 from mmc.diagnostics import Diagnostic, Severity
+from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison
 
 FLOOR_SLACK_DB = 10.0
@@ -44,7 +46,8 @@ class VerifyResult:
     """What was compared and found.
 
     `seed` drew the inputs (None: they were given); `reference` says what the artifact was compared
-    with; `seconds` and `peak_memory` are the artifact's run; `inner` counts compared inner tensors.
+    with; `seconds` and `peak_memory` are the artifact's run; `inner` counts compared inner tensors;
+    `feeds` are the inputs, by name.
     """
 
     outputs: list[OutputResult] = field(default_factory=list)
@@ -54,6 +57,7 @@ class VerifyResult:
     seconds: float = 0.0
     peak_memory: int = 0
     inner: int = 0
+    feeds: Mapping[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def errors(self) -> list[Diagnostic]:

@@ -81,6 +81,7 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         try:
             chosen, feeds, expected = settle(subject, model, options, Path(folder), result)
+            result.feeds = feeds
             judge(try_all(chosen, feeds, expected), options, result)
         except EmitError as error:
             result.add(
