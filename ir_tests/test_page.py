@@ -93,7 +93,9 @@ def test_the_page_is_whole_in_itself(compiled: Path) -> None:
         assert not {"src", "href", "srcset", "action"} & set(attributes), tag
         assert not any(name.startswith("on") for name in attributes), tag
     assert len(found.scripts) == 3
-    assert not re.search(r"@import|url\(|https?:|innerHTML|document\.write|eval\(", found.scripts[2])
+    assert not re.search(
+        r"@import|url\(|https?:|innerHTML|document\.write|eval\(", found.scripts[2]
+    )
     policy = next(a["content"] for t, a in found.tags if "http-equiv" in a) or ""
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
 

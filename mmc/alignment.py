@@ -9,7 +9,6 @@ from difflib import SequenceMatcher
 
 from mmc.structure import Op, Structure
 
-
 SEQUENCE_LIMIT = 4_000_000
 """Above this product of operators that nothing else matches, none are matched by sequence alone:
 that takes quadratic time."""

@@ -68,7 +68,8 @@ def dumped(folder: Path) -> list[State]:
     if not files:
         fix = "give a folder that mmc compile --dump-ir wrote"
         raise ModelError("MMC101", str(folder), "holds no dumps of the IR", fix=fix)
-    states, operators = [], 0
+    states: list[State] = []
+    operators = 0
     for file in files:
         number, _, name = file.stem.partition("-")
         found = read_structure(file)

@@ -1,6 +1,6 @@
 """Reports and graphs as one page of HTML that needs no network and runs no text of a model.
 
-Names in models are not trusted: data is JSON in inert elements, with every `<`, `>` and `&` escaped,
+Names in models are not trusted: data is JSON in inert elements, every `<`, `>` and `&` escaped,
 the script makes text nodes only, and the page's own policy allows no other script, style or load.
 """
 
