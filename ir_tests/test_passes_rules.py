@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cases
@@ -10,15 +13,15 @@ import numpy as np
 import pytest
 from cases import Case
 
-import mmc.passes.rules
+import mmc.passes
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, Node, print_ir, save, shape_of
 from mmc.pass_manager import Pass, PassRecord
 from mmc.passes.canonicalize import Canonicalize
-from mmc.pattern import Rule, apply_rules, rules_of
+from mmc.pattern import NoMatch, Rule, apply_rules, rules_of
 
 GOLDEN = Path(__file__).parent / "golden"
-RULES_FOLDER = Path(mmc.passes.rules.__file__).parent
+PASSES = Path(mmc.passes.__file__).parent
 STAGES = ("canonicalize", "recognize", "fuse", "attention")
 ELSEWHERE = {"tanh-of-softplus", "cast-like", "eye-like", "scale-last", "conv-of-scaled"}
 """Rules that are tested with the decompositions or scales they belong to."""
@@ -99,3 +102,34 @@ def test_every_rule_has_a_case() -> None:
 
 def test_golden_texts_are_those_of_the_cases() -> None:
     assert {p.stem for p in GOLDEN.glob("*.ir")} == set(names(FIRES))
+
+
+def test_every_reason_to_refuse_has_a_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every `raise NoMatch` in passes/ must be the reason that some case names."""
+    raised: list[tuple[str, str, int]] = []
+
+    def hear(self: NoMatch, why: str) -> None:
+        code = sys._getframe(1)
+        raised.append((why, Path(code.f_code.co_filename).name, code.f_lineno))
+        Exception.__init__(self, why)
+
+    monkeypatch.setattr(NoMatch, "__init__", hear)
+    named: set[tuple[str, int]] = set()
+    for case in REFUSES:
+        raised.clear()
+        apply_rules(case.model(), [cases.find(case.rule)])
+        named |= {(file, line) for why, file, line in raised if case.why in why}
+    missing = [
+        f"{path.name}:{first}: {text}"
+        for path in sorted(PASSES.rglob("*.py"))
+        for first, last, text in refusals(path)
+        if not any((path.name, line) in named for line in range(first, last + 1))
+    ]
+    assert not missing, "\n".join(["no case names:", *missing])
+
+
+def refusals(path: Path) -> Iterator[tuple[int, int, str]]:
+    """Yield first line, last line and reason of each `raise NoMatch(reason)` in a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "NoMatch":
+            yield node.lineno, node.end_lineno or node.lineno, ast.unparse(node.args[0])

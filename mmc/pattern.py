@@ -33,7 +33,7 @@ from mmc.naming import FRESH, fresh_name
 from mmc.pass_manager import Contract
 from mmc.registry import Registry
 from mmc.shapes import infer_node
-from mmc.values import UnknownShapeError
+from mmc.values import NotInferredError
 
 __all__ = [
     "RULES",
@@ -141,7 +141,7 @@ class _Rewriter:
             check_types(root, out, values)
             if self.max_growth_bytes is not None:
                 check_growth(found, out, self.max_growth_bytes)
-        except (NoMatch, UnknownShapeError) as reason:
+        except (NoMatch, NotInferredError) as reason:
             if self.explain is not None:
                 self.explain(rule, root, str(reason))
             detach(out.tape.nodes)

@@ -79,16 +79,16 @@ def _python(attribute: ir.Attr) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
-class UnknownShapeError(ValueError):
-    """A dimension is not known. A rule that asks for it does not match."""
+class NotInferredError(ValueError):
+    """A type or a dimension is not known. A rule that asks for it does not match."""
 
 
 def shape_of(value: ir.Value | None) -> tuple[int, ...]:
-    """Return the static shape of a value; raises UnknownShapeError if a dimension is unknown."""
+    """Return the static shape of a value; raises NotInferredError if a dimension is unknown."""
     shape = None if value is None else value.shape
     if shape is None or not all(isinstance(d, int) for d in shape.dims):
         name = None if value is None else value.name
-        raise UnknownShapeError(f"value {name!r} has no static shape: {shape}")
+        raise NotInferredError(f"value {name!r} has no static shape: {shape}")
     return tuple(int(d) for d in shape.dims if isinstance(d, int))
 
 
@@ -98,9 +98,10 @@ def is_static(value: ir.Value) -> bool:
 
 
 def dtype_of(value: ir.Value | None) -> np.dtype[Any]:
-    """Return the numpy type of a value's elements; raises ValueError when it is unknown."""
+    """Return the numpy type of a value's elements; raises NotInferredError if it is unknown."""
     if value is None or value.dtype is None:
-        raise ValueError(f"value {None if value is None else value.name!r} has no known type")
+        name = None if value is None else value.name
+        raise NotInferredError(f"value {name!r} has no known type")
     return np.dtype(value.dtype.numpy())
 
 

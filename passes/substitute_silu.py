@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mmc.ir import Model, Node, Value, attrs
-from mmc.matching import OpPattern
+from mmc.ir import Model, Value
 from mmc.pass_manager import Contract, Pass
-from mmc.pattern import Builder, NoMatch, Rule, apply_rules, mmc_op, op, rewrite
+from mmc.pattern import Builder, apply_rules, mmc_op, op, rewrite
 
 
 @dataclass(frozen=True)
@@ -27,19 +26,15 @@ class SubstituteSilu(Pass):
         return apply_rules(model, RULES)
 
 
-def hard_swish(pattern: OpPattern) -> Rule:
-    """Make a rule that replaces what `pattern` matches."""
-
-    def silu_by_hard_swish(out: Builder, x: Value, n: Node) -> Value:
-        """silu(x)  ->  hardswish(x)."""
-        if n.op_type == "Swish" and attrs(n)["alpha"] != 1:
-            raise NoMatch("its slope is not 1")
-        return out.HardSwish(x)
-
-    return rewrite(pattern.named("n"), stage="substitute", contract=Contract.LOSSY)(
-        silu_by_hard_swish
-    )
+def silu_by_hard_swish(out: Builder, x: Value) -> Value:
+    """silu(x)  ->  hardswish(x)."""
+    return out.HardSwish(x)
 
 
-PATTERNS = (mmc_op.Silu("x"), op.Swish("x"), op.Mul("x", op.Sigmoid("x")))
-RULES = [hard_swish(pattern) for pattern in PATTERNS]
+PATTERNS = (mmc_op.Silu("x"), op.Mul("x", op.Sigmoid("x")))
+"""ONNX's Swish is the second of them: loading a model writes it out."""
+
+RULES = [
+    rewrite(pattern, stage="substitute", contract=Contract.LOSSY)(silu_by_hard_swish)
+    for pattern in PATTERNS
+]

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from dataclasses import dataclass
 
+import onnx.printer
+
 from cases.weights import WEIGHTS
+from mmc import opset
 from mmc.ir import Model, parse
+from mmc.passes import substitute_gelu
 from mmc.pattern import RULES, Rule
 from mmc.shapes import infer
 
@@ -27,26 +32,30 @@ class Case:
     y: str = "float"
     z: str = ""
     """The type of z; that of x if it is not given."""
-    known: bool = True
-    """Whether shapes are inferred before the rule sees the model."""
 
     def model(self) -> Model:
         """Return the model of this case, in working form with shapes."""
         text = (
-            '<ir_version: 13, opset_import: ["" : 25]>\n'
+            '<ir_version: 13, opset_import: ["" : 25, "mmc" : 1]>\n'
             f"g ({self.x} x, {self.z or self.x} z) => ({self.y} y) {{ {self.body} }}"
         )
         words = set(self.body.replace(",", " ").replace("(", " ").replace(")", " ").split())
+        for name in sorted(set(re.findall(r"mmc\.(\w+)", self.body))):
+            text += "\n" + onnx.printer.to_text(opset.function_proto(name))
         model = parse(text, **{k: v for k, v in WEIGHTS.items() if k in words})
-        if self.known:
-            infer(model)
+        infer(model)
         return model
 
 
 def find(name: str) -> Rule:
     """Return a rule by "stage/name", or by its name where only one stage has it."""
-    (key,) = [k for k in RULES if name in (k, k.partition("/")[2])]
-    return RULES[key]
+    found = [RULES[k] for k in RULES if name in (k, k.partition("/")[2])]
+    (rule,) = found or [r for r in SUBSTITUTES if r.name == name]
+    return rule
+
+
+SUBSTITUTES = tuple(substitute_gelu.FORMS.values())
+"""Rules of a pass that applies its own."""
 
 
 def every() -> list[Case]:

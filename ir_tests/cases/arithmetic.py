@@ -25,4 +25,18 @@ CASES = (
     Case("equal-numbers-are-one", "y = Mul(x, threes)"),
     Case("equal-numbers-are-one", "y = Add(x, g5)", "a number or a vector"),
     Case("equal-numbers-are-one", "y = Mul(x, threes)", "broadcasts x", x="float[1,5]"),
+    Case("add-add", "a = Add(x, tall) y = Add(a, broad)", "would be large", x="float[200,200]"),
+    Case("subtract-constant", "y = Sub(x, byte)", "no negative numbers", x="uint8[4]", y="uint8"),
+    Case("divide-by-constant", "a = Div(x, three) y = Round(a)", "last bit decides"),
+    Case(
+        "divide-by-constant",
+        "y = Div(x, int2)",
+        "integers divide otherwise",
+        x="int32[4]",
+        y="int32",
+    ),
+    Case("add-add", "a = Add(two, one) y = Add(a, half)", "it is constant"),
+    Case("mul-mul", "a = Mul(two, three) y = Mul(a, half)", "it is constant"),
+    Case("simple-power", "y = Pow(x, g5)", "exponents differ"),
+    Case("one-over", "y = Div(int1, x)", "1 / x in floats", x="int32[4]", y="int32"),
 )

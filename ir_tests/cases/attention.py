@@ -132,4 +132,11 @@ CASES = (
         "is not Attention",
         x="float[1,5,6]",
     ),
+    Case(
+        "scaled-dot-product",
+        f"{TURN3} k = MatMul(x, t) c = Greater(k, zero) e = Where(c, zero, ten) d = Add(s, e) "
+        "p = Softmax(d) y = MatMul(p, z)",
+        "computed mask of three axes",
+        x=P3,
+    ),
 )

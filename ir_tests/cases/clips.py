@@ -21,4 +21,5 @@ CASES = (
         "a = Relu(x) b = Neg(z) c = Relu(b) d = Mul(c, c4) y = Add(a, d)",
         "different values",
     ),
+    Case("max-to-clip", "y = Max(x, nan)", "limit is NaN"),
 )

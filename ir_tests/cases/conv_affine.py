@@ -27,4 +27,29 @@ CASES = (
         "affine-conv",
         "a = Mul(x, c4) b = Add(a, c4) y = Conv<group = 2, pads = [1, 1, 1, 1]>(b, grouped3)",
     ),
+    Case(
+        "conv-mul",
+        "a = Conv(x, wb16) y = Mul(a, cb16)",
+        "not a float constant",
+        x="bfloat16[1,4,5,5]",
+        y="bfloat16",
+    ),
+    Case(
+        "mul-conv",
+        "a = Mul(x, db16) y = Conv(a, wb16)",
+        "not a float constant",
+        x="bfloat16[1,4,5,5]",
+        y="bfloat16",
+    ),
+    Case("conv-add", "a = Conv(x, w, huge6) y = Add(a, hugec6)", "bias would not be finite"),
+    Case(
+        "conv-bn",
+        "a = Conv(x, w) y = BatchNormalization<training_mode = 1>(a, g6, b6, b6, v6)",
+        "statistics are not constant",
+    ),
+    Case(
+        "conv-bn",
+        "a = Conv(x, w) y = BatchNormalization<epsilon = 0.0>(a, g6, b6, b6, zeros6)",
+        "scale is not finite",
+    ),
 )

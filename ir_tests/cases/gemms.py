@@ -14,4 +14,11 @@ CASES = (
     Case("gemm-of-values", "b = Exp(z) y = Gemm<transA = 1>(x, b, z)", x="float[5,5]"),
     Case("gemm-bias-vector", "y = Gemm(x, m, by_row)", "differs by row", x="float[5,5]"),
     Case("gemm-constant-weight", "y = Gemm<beta = 0.5>(x, m, z)", "computed bias", x="float[3,5]"),
+    Case(
+        "gemm-constant-weight",
+        "a = Gemm(x, large200) b = Gemm(z, large200) y = Add(a, b)",
+        "large and shared",
+        x="float[5,200]",
+    ),
+    Case("gemm-of-values", "y = Gemm<transB = 1>(x, mt)", "weight is constant", x="float[5,5]"),
 )

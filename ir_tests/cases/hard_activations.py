@@ -22,4 +22,9 @@ CASES = (
         "hard-swish-scaled-first",
         "s = Mul(x, sixth) a = Add(x, three) b = Clip(a, zero, six) y = Mul(s, b)",
     ),
+    Case(
+        "hard-sigmoid-unit",
+        "a = Mul(x, c4) b = Add(a, half) y = Clip(b, zero, one)",
+        "not one number each",
+    ),
 )

@@ -52,4 +52,10 @@ CASES = (
     Case("split-in-one", "a = Split<num_outputs = 1>(x) y = Relu(a)"),
     Case("max-pool-without-indices", "y, i = MaxPool<kernel_shape = [2, 2]>(x)"),
     Case("add-zero", "a = Add(x, nan4) y = Relu(a)", "not zero"),
+    Case("dropout", "a, b = Dropout(x) y = And(b, b)", "mask is used", y="bool"),
+    Case("times-one", "a = Mul(one, x) y = Relu(a)", "one is on the left"),
+    Case(
+        "split-in-one", "a, b = Split<axis = 1, num_outputs = 2>(x) y = Add(a, b)", "several parts"
+    ),
+    Case("max-pool-without-indices", "y = MaxPool<kernel_shape = [2, 2]>(x)", "or not made"),
 )

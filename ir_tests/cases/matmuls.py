@@ -48,4 +48,33 @@ CASES = (
         "the same last axis",
         x="float[5,1,4]",
     ),
+    Case("matmul-mul", "a = MatMul(x, m) y = Mul(a, c4)", "one number per column"),
+    Case("matmul-mul", "a = MatMul(x, cube) y = Mul(a, two)", "weight is no matrix"),
+    Case("linear-mul", "a = MatMul(x, cube) b = Add(a, b3) y = Mul(b, two)", "weight is no matrix"),
+    Case(
+        "gemm-between-reshapes",
+        "a = Reshape(x, flat) b = Gemm<transB = 1>(a, mt25) y = Reshape(b, twelve)",
+        "gather the leading axes",
+    ),
+    Case(
+        "gemm-between-reshapes",
+        "a = Reshape(x, rows) b = Gemm<transB = 1>(a, mt, by_row20) y = Reshape(b, back3)",
+        "differs by row",
+    ),
+    Case(
+        "gemm-between-reshapes",
+        "a = Reshape(x, row200) b = Gemm<transB = 1>(a, large200) c = Reshape(b, split200) "
+        "d = Reshape(z, row200) e = Gemm<transB = 1>(d, large200) f = Reshape(e, split200) "
+        "y = Add(c, f)",
+        "large and shared",
+        x="float[1,4,200]",
+    ),
+    Case(
+        "scale-of-scores",
+        "a = MatMul(x, m) b = Add(a, b3) c = Reshape(b, heads3) "
+        "d = Transpose<perm = [0, 2, 1, 3]>(c) k = MatMul(z, m) l = Reshape(k, heads3) "
+        "n = Transpose<perm = [0, 2, 3, 1]>(l) s = MatMul(d, n) y = Mul(s, g4)",
+        "not one number",
+        x="float[1,4,5]",
+    ),
 )

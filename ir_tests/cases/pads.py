@@ -52,4 +52,14 @@ CASES = (
     Case(
         "pad-max-pool", "r = Clip(x, zero) a = Pad(r, pads) y = MaxPool<kernel_shape = [3, 3]>(a)"
     ),
+    Case(
+        "pad-average-pool",
+        "a = Pad(x, pads, one) y = AveragePool<kernel_shape = [2, 2]>(a)",
+        "pad with zeros",
+    ),
+    Case(
+        "pad-max-pool",
+        "r = Relu(x) a = Pad(r, pads) y, i = MaxPool<kernel_shape = [2, 2]>(a)",
+        "returns indices",
+    ),
 )

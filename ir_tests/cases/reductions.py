@@ -52,4 +52,18 @@ CASES = (
         "s = Reshape(d, kept) y = Sub(r, s)",
         "'b' is no function of reductions",
     ),
+    Case("explicit-axes", "y = ReduceMax(x, z)", "axes are computed", z="int64[1]"),
+    Case("explicit-axes", "y = ReduceMax<noop_with_empty_axes = 1>(x)", "reduces nothing"),
+    Case("reduce-reshape", "a = ReduceMean(x, i2) y = Reshape(a, kept)", "not needed"),
+    Case(
+        "arg-reshape",
+        "a = ArgMax<axis = 3>(x) y = Reshape(a, twenty1)",
+        "more than drop the axis",
+        y="int64",
+    ),
+    Case(
+        "reduce-reduce",
+        "a = ReduceMean(x, i2) y = ReduceMean<keepdims = 0>(a, i1)",
+        "only one of them",
+    ),
 )

@@ -27,4 +27,9 @@ CASES = (
         "in steps",
         x="float[1,5,12]",
     ),
+    Case(
+        "softmax-between-reshapes",
+        "a = Reshape(x, rows) b = Softmax<axis = 0>(a) y = Reshape(b, same)",
+        "not run over the last",
+    ),
 )

@@ -60,4 +60,11 @@ CASES = (
         "a = Transpose(x) b = Transpose(z) r = Relu(x) c = Transpose(r) y = Max(a, b, c)",
     ),
     Case("elementwise-of-three-transposed", "y = Max(x, z, x)", "alike"),
+    Case(
+        "transpose-between-reshapes",
+        "a = Reshape<allowzero = 1>(x, empty120) b = Transpose<perm = [1, 0, 2]>(a) "
+        "y = Reshape<allowzero = 1>(b, empty201)",
+        "it is empty",
+        x="float[2,0]",
+    ),
 )

@@ -134,4 +134,10 @@ CASES = (
         x=Q,
         y="float",
     ),
+    Case(
+        "rotary-embedding-of-halves",
+        f"{HALVES.replace('low', 'x').replace('high', 'z')} y = Concat<axis = 3>(re, im)",
+        "no part of another value",
+        x="float[1,4,5,3]",
+    ),
 )

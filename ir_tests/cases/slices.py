@@ -34,4 +34,17 @@ CASES = (
     Case("gather-range", "y = Gather<axis = 2>(x, uneven)", "no range"),
     Case("gather-range", "y = Gather<axis = 2>(x, backwards)", "no range"),
     Case("gather-same-row", "y = Gather(m, repeated)", "differ", y="float"),
+    Case(
+        "slice-of-split-axis",
+        "a = Reshape(x, packed) y = Slice(a, z, end, i2, i1)",
+        "bounds are computed",
+        x="float[1,5,12]",
+        z="int64[1]",
+    ),
+    Case("slice-explicit", "y = Slice(x, i0, end, i2, i1)", "takes everything"),
+    Case("slice-explicit", "y = Slice(x, i1, i2, i2, i1)", "it is explicit"),
+    Case("concat-of-parts", "y = Concat<axis = 1>(x, z)", "parts of one Split"),
+    Case("gather-range", "y = Gather(m, steps)", "looks up a table"),
+    Case("pad-pad", "a = Pad(x, pads) y = Pad(a, pads, one)", "values differ"),
+    Case("slice-slice", "a = Slice(x, i1, i4, i2, i1) y = Slice(a, i2, i1, i2, i1)", "it is empty"),
 )

@@ -110,8 +110,6 @@ def attention_of_packed_heads(
 
     heads(x) = transpose(reshape(x)) is what Attention does itself with operands of three axes.
     """
-    if len(shape_of(q)) != 4:
-        raise NoMatch("its operands are packed already")
     gain = 2 + sum(1 if comes_from_heads(x) else -2 for x in (q, k, v))
     if gain <= 0 or shape_of(q)[0] != shape_of(k)[0]:
         raise NoMatch("its operands are not made by splitting heads")

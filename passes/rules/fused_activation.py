@@ -30,8 +30,6 @@ def fused(out: Builder, n: Node, activation: Node) -> Value:
     if dtype_of(n.outputs[0]) != np.float32:
         raise NoMatch(f"only float32 kernels take an activation, not {n.outputs[0].dtype}")
     name = n.op_type + activation_of(activation)
-    if n.op_type not in opset.OPS:
-        raise NoMatch(f"{n.op_type} has no fused form")
     given = {k: v for k, v in attrs(n).items() if k in n.attributes}
     return out.mmc.node(name, list(n.inputs), **given)  # type: ignore[no-any-return]
 

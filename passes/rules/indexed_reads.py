@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, op, rewrite
 
 
@@ -13,9 +13,7 @@ def from_front(out: Builder, i: Value, size: int | Array) -> Value:
     known = constant(i)
     if known is not None:
         return out.lift(np.where(known < 0, known + size, known))  # type: ignore[return-value]
-    if i.dtype is None:
-        raise NoMatch("the type of the indices is not known")
-    kind = i.dtype.numpy()
+    kind = dtype_of(i)
     below = out.Less(i, np.array(0, kind))
     return out.Where(below, out.Add(i, np.asarray(size, kind)), i)
 
@@ -31,7 +29,7 @@ def flat_positions(
         counted: the shape of `i`.
     """
     strides = [int(np.prod(shape[a + 1 :], dtype=np.int64)) for a in range(len(shape))]
-    kind = i.dtype.numpy() if i.dtype is not None else np.dtype(np.int64)
+    kind = dtype_of(i)
     grid = np.indices(counted)
     rest = sum(g * s for a, (g, s) in enumerate(zip(grid, strides, strict=True)) if a != axis)
     base = np.broadcast_to(np.asarray(rest, kind), counted)
@@ -55,7 +53,7 @@ def gather_nd_batches(out: Builder, x: Value, i: Value, n: Node) -> Value:
     batches, counted = attrs(n)["batch_dims"], shape_of(i)
     if not batches:
         raise NoMatch("it has no batch dimensions")
-    kind = i.dtype.numpy() if i.dtype is not None else np.dtype(np.int64)
+    kind = dtype_of(i)
     sizes = np.array(shape_of(x)[batches : batches + counted[-1]], kind)
     grid = np.moveaxis(np.indices(counted[:-1])[:batches], 0, -1).astype(kind)
     full = out.Concat(grid, from_front(out, i, sizes), axis=-1)

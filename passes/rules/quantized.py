@@ -18,8 +18,6 @@ def codes(out: Builder, x: Value, zero: Value | None, shape: tuple[int, ...] | N
 
     `shape` is the zero point's when it does not broadcast as it is.
     """
-    if dtype_of(x).itemsize > 2 and zero is not None:
-        raise NoMatch(f"codes of type {dtype_of(x)}")
     q, z = constant(x), constant(zero)
     if q is not None and (zero is None or z is not None):
         offset = np.float32(0) if z is None else shaped(z.astype(np.float32), shape)
@@ -245,8 +243,11 @@ def _integer(out: Builder, product: Node) -> Value:
 def q_linear_conv(out: Builder, n: Node) -> Value:
     """y = clip(round((conv(x - zx, w - zw) + b) sx sw / sy) + zy)."""
     x, sx, zx, w, sw, zw, sy, zy = n.inputs[:8]
-    if x is None or sx is None or w is None or sw is None or sy is None:
-        raise NoMatch("an input is missing")
+    assert x
+    assert sx
+    assert w
+    assert sw
+    assert sy
     given = attrs(n)
     options = {name: given[name] for name in CONV if name in given}
     rows = None if zw is None else along(zw, w, 0)
@@ -276,8 +277,11 @@ def step(sx: Value, sw: Value, sy: Value, shape: tuple[int, ...] | None) -> Arra
 def q_linear_matmul(out: Builder, n: Node) -> Value:
     """y = clip(round((a - za) (b - zb) sa sb / sy) + zy)."""
     a, sa, za, b, sb, zb, sy, zy = n.inputs
-    if a is None or sa is None or b is None or sb is None or sy is None:
-        raise NoMatch("an input is missing")
+    assert a
+    assert sa
+    assert b
+    assert sb
+    assert sy
     if int(np.prod(shape_of(sa))) != 1:
         raise NoMatch("the left operand has a scale per row")
     total = out.MatMul(codes(out, a, za), codes(out, b, zb))

@@ -10,6 +10,7 @@ import numpy as np
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.values import NotInferredError
 
 exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
 
@@ -201,7 +202,7 @@ def perm_of(n: Node) -> tuple[int, ...]:
         return tuple(perm)
     value = n.inputs[0]
     if value is None or value.shape is None:
-        raise NoMatch("the rank is not known")
+        raise NotInferredError("the rank is not known")
     return tuple(reversed(range(len(value.shape))))
 
 

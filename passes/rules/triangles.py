@@ -6,7 +6,7 @@ import numpy as np
 
 from mmc.ir import DataType, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pass_manager import Contract
-from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
+from mmc.pattern import Builder, maybe, op, rewrite
 
 
 @rewrite(op.Trilu("x", maybe("k")).named("n"), stage="decompose", contract=Contract.EXACT)
@@ -28,8 +28,6 @@ def trilu(out: Builder, x: Value, k: Value | None, n: Node) -> Value:
 @rewrite(op.EyeLike("x").named("n"), stage="canonicalize", contract=Contract.EXACT)
 def eye_like(out: Builder, x: Value, n: Node) -> Value:
     """eye_like(x)  ->  a constant matrix of x's shape."""
-    if x.shape is None or not x.shape.is_static():
-        raise NoMatch("the shape is not known")
     given = attrs(n)
     kind = DataType(given["dtype"]).numpy() if given.get("dtype") else dtype_of(x)
     rows, columns = shape_of(x)

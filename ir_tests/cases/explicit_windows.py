@@ -1,0 +1,13 @@
+"""Cases of the rules in passes/rules/explicit_windows.py."""
+
+from cases import Case
+
+CEIL = "kernel_shape = [2, 2], strides = [2, 2], ceil_mode = 1"
+CASES = (
+    Case("conv-auto-pad", "y = Conv(x, w)", "pads are explicit"),
+    Case("pool-explicit", "y = MaxPool<kernel_shape = [2, 2]>(x)", "pads are explicit"),
+    Case("conv-transpose-explicit", "y = ConvTranspose(x, wt)", "pads are explicit"),
+    Case(
+        "pool-explicit", f"y = AveragePool<{CEIL}, count_include_pad = 1>(x)", "that ceil_mode adds"
+    ),
+)

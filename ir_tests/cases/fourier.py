@@ -1,0 +1,15 @@
+"""Cases of the rules in passes/rules/fourier.py."""
+
+from cases import Case
+
+CASES = (
+    Case("dft", "y = DFT(x, , place2)", "real and imaginary parts", x="float[1,4,2]"),
+    Case("dft", "y = DFT<inverse = 1>(x, , place1)", "inverse transform", x="float[1,4,2]"),
+    Case("dft", "y = DFT(x, , place1)", "its matrix would have", x="float[1,4096,1]"),
+    Case(
+        "dft", "n = Squeeze(z) y = DFT(x, n, place1)", "is computed", x="float[1,4,1]", z="int64[1]"
+    ),
+    Case("stft", "y = STFT(x, place2)", "neither its window", x="float[1,64,1]"),
+    Case("stft", "y = STFT(x, place2, g5, place4)", "window has 5 points", x="float[1,64,1]"),
+    Case("stft", "y = STFT(x, place2, , place4096)", "its kernel would have", x="float[1,8192,1]"),
+)

@@ -1,0 +1,12 @@
+"""Cases of the rules in passes/rules/keys.py."""
+
+from cases import Case
+
+CASES = (
+    Case(
+        "keep-last-axis-of-keys",
+        "t = Transpose<perm = [0, 2, 1, 3]>(z) y = MatMul(x, t)",
+        "last but one",
+        x="float[1,5,5,5]",
+    ),
+)

@@ -1,0 +1,40 @@
+"""Cases of the rules in passes/rules/linear.py."""
+
+from cases import Case
+
+CASES = (
+    Case("matmul-to-linear", "y = MatMul(x, cube)", "not a constant matrix"),
+    Case(
+        "matmul-to-linear",
+        "y = MatMul(x, double53)",
+        "the weight is float64",
+        x="double[4,5]",
+        y="double",
+    ),
+    Case("matmul-to-linear", "y = MatMul(x, m)", "no batch axis", x="float[5]"),
+    Case(
+        "matmul-transposed-to-linear",
+        "t = Transpose<perm = [1, 0]>(mt) y = MatMul(x, t)",
+        "x is a vector",
+        x="float[5]",
+    ),
+    Case("gemm-to-linear", "y = Gemm<alpha = 2.0>(x, m)", "normal form", x="float[5,5]"),
+    Case("linear-bias", "a = mmc.Linear(x, mt) y = Add(a, c4)", "one number per column"),
+    Case(
+        "linear-between-reshapes",
+        "a = Reshape(x, flat) b = mmc.Linear(a, mt25) y = Reshape(b, twelve)",
+        "gather the leading axes",
+    ),
+    Case(
+        "matmul-nt",
+        "t = Transpose<perm = [0, 2, 1, 3]>(z) y = MatMul(x, t)",
+        "swap the last two",
+        x="float[1,5,5,5]",
+    ),
+    Case(
+        "matmul-nt",
+        "t = Transpose<perm = [0, 2, 1]>(cube) y = MatMul(x, t)",
+        "constant, and folded",
+        x="float[4,4,3]",
+    ),
+)

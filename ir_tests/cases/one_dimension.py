@@ -1,0 +1,19 @@
+"""Cases of the rules in passes/rules/one_dimension.py."""
+
+from cases import Case
+
+CASES = (
+    Case("conv-1d", "y = Conv(x, w)", "one spatial axis"),
+    Case(
+        "conv-1d",
+        'y = Conv<auto_pad = "SAME_UPPER">(x, conv1d)',
+        "not explicit yet",
+        x="float[1,4,5]",
+    ),
+    Case(
+        "pool-1d",
+        "y = MaxPool<kernel_shape = [2], ceil_mode = 1>(x)",
+        "not explicit yet",
+        x="float[1,4,5]",
+    ),
+)

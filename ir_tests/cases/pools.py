@@ -1,0 +1,32 @@
+"""Cases of the rules in passes/rules/pools.py."""
+
+from cases import Case
+
+CASES = (
+    Case(
+        "expand-average-pool-dilated",
+        'y = AveragePool<kernel_shape = [2, 2], auto_pad = "SAME_UPPER">(x)',
+        "not explicit yet",
+    ),
+    Case(
+        "expand-max-pool-dilated",
+        "v, i = MaxPool<kernel_shape = [2, 2]>(x) j = Cast<to = 1>(i) y = Add(v, j)",
+        "places of the maxima",
+    ),
+    Case(
+        "expand-average-pool-divisor",
+        'y = AveragePool<kernel_shape = [2, 2], auto_pad = "SAME_UPPER">(x)',
+        "counts them all",
+    ),
+    Case(
+        "expand-average-pool-divisor", "y = AveragePool<kernel_shape = [2, 2]>(x)", "kernels divide"
+    ),
+    Case("expand-average-pool-dilated", "y = AveragePool<kernel_shape = [2, 2]>(x)", "no gaps, or"),
+    Case(
+        "expand-average-pool-dilated",
+        "y = AveragePool<kernel_shape = [2, 2], dilations = [2, 2], pads = [1, 1, 1, 1]>(x)",
+        "left out of the mean",
+    ),
+    Case("expand-max-pool-dilated", "y = MaxPool<kernel_shape = [2, 2]>(x)", "window has no gaps"),
+    Case("expand-pool-3d", "y = MaxPool<kernel_shape = [2, 2]>(x)", "over three axes"),
+)

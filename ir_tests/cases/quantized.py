@@ -1,0 +1,64 @@
+"""Cases of the rules in passes/rules/quantized.py."""
+
+from cases import Case
+
+CASES = (
+    Case(
+        "quantize-linear",
+        "y = QuantizeLinear(x, step1, nibble0)",
+        "no plain tensors of int4",
+        y="int4",
+    ),
+    Case(
+        "dequantize-linear",
+        "y = DequantizeLinear<axis = 0, block_size = 2>(x, steps24)",
+        "per block",
+        x="int8[4,4]",
+    ),
+    Case(
+        "dequantize-linear",
+        "y = DequantizeLinear(x, half_step)",
+        "scale is not float32",
+        x="int8[4,4]",
+        y="float16",
+    ),
+    Case(
+        "whole-numbers",
+        "c = Clip(x, minus, six) i = Cast<to = 3>(c) y = Cast<to = 1>(i)",
+        "have a fraction",
+    ),
+    Case(
+        "whole-numbers",
+        "r = Round(x) c = Clip(r, minus, large300) i = Cast<to = 3>(c) y = Cast<to = 1>(i)",
+        "bounds exceed",
+    ),
+    Case(
+        "matmul-integer",
+        "p = MatMulInteger(x, z) y = Cast<to = 1>(p)",
+        "cast to float",
+        x="int8[5,5]",
+    ),
+    Case(
+        "q-linear-matmul",
+        "s = Squeeze(z) y = QLinearMatMul(x, s, tiny0, tiny55, step1, tiny0, step1, tiny0)",
+        "scales are computed",
+        x="int8[5,5]",
+        z="float[1]",
+        y="int8",
+    ),
+    Case(
+        "q-linear-matmul",
+        "y = QLinearMatMul(x, sigmas, tiny5, tiny55, step1, tiny0, step1, tiny0)",
+        "scale per row",
+        x="int8[5,5]",
+        y="int8",
+    ),
+    Case(
+        "q-linear-conv",
+        "y = QLinearConv(x, step1, tiny0, tiny6411, step1, tiny0, step1, tiny0, z)",
+        "bias is computed",
+        x="int8[1,4,5,5]",
+        z="int32[6]",
+        y="int8",
+    ),
+)

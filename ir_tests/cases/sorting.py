@@ -1,0 +1,10 @@
+"""Cases of the rules in passes/rules/sorting.py."""
+
+from cases import Case
+
+CASES = (
+    Case("top-k-last-axis", "y, i = TopK(x, channel)", "the last axis"),
+    Case(
+        "one-hot-of-values", "y = OneHot(z, scalar4, pair_f)", "values are constant", z="int64[3]"
+    ),
+)

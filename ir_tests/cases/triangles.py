@@ -1,0 +1,5 @@
+"""Cases of the rules in passes/rules/triangles.py."""
+
+from cases import Case
+
+CASES = (Case("eye-like", "y = EyeLike<k = 1>(x)", x="float[3,4]"),)
