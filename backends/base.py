@@ -95,6 +95,11 @@ def suffix_of(name: str) -> str:
     return next(suffix for suffix, backend in suffixes().items() if backend == name)
 
 
+def artifact_path(source: Path, target: Target) -> Path:
+    """Return where an artifact goes unless the user says: ./<stem>.<target><suffix>."""
+    return Path(f"{source.stem}.{target.name}{suffix_of(target.backend)}")
+
+
 def makes_folder(name: str) -> bool:
     """Say whether the artifacts of the backend called `name` are folders."""
     return bool(getattr(import_module(f"{PACKAGE}.{name}"), "FOLDER", False))

@@ -93,7 +93,8 @@ def ours(name: str, folder: Path) -> tuple[list[str], Path]:
     """Return mmc's command and the artifact it makes."""
     model, out = golden_models.find(name), folder / "mmc.tflite"
     shapes = [f"--input-shape={k}:{joined(v)}" for k, v in model.shapes.items()]
-    flags = ["--target=cpu", "--io-layout=nhwc", "--no-verify", "--quiet", "-o", str(out)]
+    flags = ["--target=cpu", "--io-layout=nhwc", "--no-verify", "--no-cache", "--quiet"]
+    flags += ["-o", str(out)]
     path = str(golden_models.path(name))
     return [sys.executable, "-m", "mmc", "compile", path, *shapes, *flags], out
 

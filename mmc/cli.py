@@ -15,8 +15,10 @@ from mmc.commands import (
     bisect,
     check,
     compile,
+    completion,
     cost,
     diff,
+    doctor,
     extract,
     later,
     lists,
@@ -42,6 +44,8 @@ COMMANDS: tuple[Command, ...] = (
     diff.COMMAND,
     extract.COMMAND,
     *lists.COMMANDS,
+    doctor.COMMAND,
+    completion.command(lambda: build_parser()),
     *later.COMMANDS,
 )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmc.backends.base import load_backend, makes_folder, suffix_of
+from mmc.backends.base import artifact_path, load_backend, makes_folder, suffix_of
 from mmc.budget import Budget, BudgetLine, check_budget, figures, missed, refuse_unchecked
 from mmc.cost import CostEstimate, estimate
 from mmc.cost.device import has_device
@@ -21,6 +21,7 @@ from mmc.instruments import Reproducer, Time, Verify
 from mmc.ir import Model, load, save, shape_of
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager, PassRecord
+from mmc.progress import Progress
 from mmc.shapes import fix_shapes, infer
 from mmc.target import Target, load_target
 from mmc.values import ARRIVED_QUANTIZED
@@ -61,10 +62,12 @@ class CompileResult:
     cost: CostEstimate | None = None
     evaluation: Evaluation | None = None
     budget: list[BudgetLine] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measure a stage, also one that fails; CPU time includes that of child processes."""
+        self.progress.stage(name)
         wall, cpu = time.perf_counter(), cpu_seconds()
         try:
             yield
@@ -100,9 +103,12 @@ def compile_model(
     output: str | Path | None = None,
     options: CompileOptions | None = None,
     instruments: Sequence[Instrument] = (),
+    progress: Progress | None = None,
 ) -> CompileResult:
     """Compile one ONNX model for one target; the artifact is executed and compared (`verify`).
 
+    Args:
+        progress: hears of every stage and pass.
     Raises:
         MmcError: with coded diagnostics; no artifact is left behind then.
     """
@@ -113,7 +119,8 @@ def compile_model(
     backend = load_backend(where.backend)(where, options)
     artifact = Path(output) if output else artifact_path(source, where)
     check_output(artifact, folder=makes_folder(where.backend))
-    result = CompileResult(source, artifact, where)
+    result = CompileResult(source, artifact, where, progress=progress or Progress())
+    instruments = (*instruments, result.progress)
     with result.kept():
         model, program = to_program(result, backend, options, instruments)
         refuse(result.diagnostics, options.require_npu)
@@ -135,11 +142,6 @@ def compile_model(
 def settled(options: CompileOptions, target: Target) -> CompileOptions:
     """Return the options with the target's precision where the user gave none."""
     return replace(options, precision=options.precision or target.precision)
-
-
-def artifact_path(source: Path, target: Target) -> Path:
-    """Return where an artifact goes unless the user says: ./<stem>.<target><suffix>."""
-    return Path(f"{source.stem}.{target.name}{suffix_of(target.backend)}")
 
 
 def check_file(

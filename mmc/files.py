@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,6 +83,19 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def replace_with(path: Path, source: Path) -> None:
+    """Let a copy of a file or folder take the place of `path`; raises OSError."""
+    if source.is_dir():
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as place:
+            new = shutil.copytree(source, Path(place) / "new")
+            if path.exists():
+                os.rename(path, Path(place) / "old")
+            os.rename(new, path)
+    else:
+        with replacing(path) as file, source.open("rb") as opened:
+            shutil.copyfileobj(opened, file)
 
 
 def check_output(path: Path, *, folder: bool = False) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser, positive
 from mmc.commands import Command
@@ -19,11 +16,11 @@ from mmc.commands.options import (
     add_shapes,
     compile_options,
 )
-from mmc.diagnostics import MmcError, UsageError
+from mmc.diagnostics import UsageError
 
 if TYPE_CHECKING:
+    from mmc.batch import Job
     from mmc.options import CompileOptions
-    from mmc.reports import CompileReport
 
 LATER = (
     ("--io-dtype", 1),
@@ -66,11 +63,15 @@ def add_checking(parser: Parser) -> None:
     group.add_argument("--dump-ir", metavar="DIR", help="write the model after every pass")
     group.add_argument("--time", action="store_true", help="print what every pass took")
     group.add_argument("--report", metavar="FILE.json|FILE.html", help="write the full report")
+    group.add_argument(
+        "--no-cache", action="store_true", help="compile even if nothing has changed"
+    )
     group.add_argument("-j", dest="jobs", type=positive, default=1, metavar="N", help="processes")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compile every model; the exit code is the worst of all."""
+    from mmc.batch import compile_all
     from mmc.reports import print_reports, write_report
 
     if args.report and not args.report.endswith((".json", ".html")):
@@ -78,12 +79,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("MMC003", f"--report {args.report}", "is no kind of report", fix=fix)
     outputs = artifact_paths(args.models, args.target, args.output)
     options = compile_options(args)
-    tasks = [(args, model, out, options) for model, out in zip(args.models, outputs, strict=True)]
-    if args.jobs > 1 and len(tasks) > 1:
-        with ProcessPoolExecutor(args.jobs, get_context("spawn")) as pool:
-            made = list(pool.map(compile_one, tasks))
-    else:
-        made = [compile_one(task) for task in tasks]
+    jobs = [job_of(args, m, out, options) for m, out in zip(args.models, outputs, strict=True)]
+    made = list(compile_all(jobs, args.jobs))
     reports = [one.report for one in made]
     if args.report:
         write_report(reports, Path(args.report), [one.graphs for one in made])
@@ -97,8 +94,7 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     Raises:
         UsageError: MMC003 if two models would have the same artifact; MMC200, MMC401.
     """
-    from mmc.backends.base import makes_folder, suffix_of
-    from mmc.compiler import artifact_path
+    from mmc.backends.base import artifact_path, makes_folder, suffix_of
     from mmc.files import check_output, unwritable
     from mmc.target import load_target
 
@@ -120,47 +116,27 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     return paths
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """The report of one compile, and what its page draws."""
+def job_of(args: argparse.Namespace, model: str, output: Path, options: CompileOptions) -> Job:
+    """Return what is to be done with one model."""
+    from mmc.batch import Job
 
-    report: CompileReport
-    graphs: dict[str, Any]
-
-
-Task = tuple[argparse.Namespace, str, Path, "CompileOptions"]
-
-
-def compile_one(task: Task) -> Compiled:
-    """Compile one model; a coded error becomes part of the report."""
-    from mmc.compiler import CompileResult, compile_model
-    from mmc.instruments import looking
-    from mmc.reports import CompileReport
-    from mmc.reports.graphs import Snapshots
-    from mmc.reports.layers import compiled_layers
-    from mmc.target import load_target
-
-    args, model, output, options = task
     dump = Path(args.dump_ir) if args.dump_ir else None
     if dump and len(args.models) > 1:
         dump /= Path(model).stem
-    watchers = looking(dump, args.check, args.check_layers, options)
-    page = bool(args.report and args.report.endswith(".html"))
-    seen = Snapshots()
-    try:
-        result = compile_model(
-            model, args.target, output, options, (*watchers, *([seen] if page else ()))
-        )
-    except MmcError as error:
-        failed = error.result
-        if not isinstance(failed, CompileResult):
-            failed = CompileResult(Path(model), output, load_target(args.target))
-        return Compiled(CompileReport.of(failed, options, error), seen.to_json())
-    report = CompileReport.of(result, options)
-    if args.report or args.json:
-        errors = page or args.check_layers
-        report = replace(report, layers=compiled_layers(result, options, errors=errors))
-    return Compiled(report, seen.to_json(output if page else None))
+    kind = Path(args.report).suffix[1:] if args.report else "json" if args.json else ""
+    return Job(
+        Path(model),
+        output,
+        args.target,
+        options,
+        report=kind,
+        dump_ir=dump,
+        check=args.check,
+        check_layers=args.check_layers,
+        cached=not args.no_cache,
+        quiet=args.quiet,
+        verbose=args.verbose,
+    )
 
 
 COMMAND = Command("compile", "compile", "compile ONNX models for a target", configure, run)

@@ -48,7 +48,7 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         ModelError: MMC101 to MMC119, see docs/diagnostics.md.
     """
     file = Path(path)
-    proto = _read(file)
+    proto = read_stripped(file)
     try:
         contrib.spell(proto)
         checks.check_model(proto)
@@ -129,13 +129,13 @@ def read_proto(path: str | os.PathLike[str]) -> onnx.ModelProto:
         ModelError: MMC101 to MMC112.
     """
     file = Path(path)
-    proto = _read(file)
+    proto = read_stripped(file)
     checks.check_model(proto)
     check_data(proto, file)
     return onnx.load(file)
 
 
-def _read(path: Path) -> onnx.ModelProto:
+def read_stripped(path: Path) -> onnx.ModelProto:
     """Return the file's ModelProto without its large tensors (MMC101, MMC102, MMC103)."""
     checks.check_file(path)
     try:

@@ -167,6 +167,7 @@ class CompileReport:
     passes: list[PassRun] = field(default_factory=list)
     diagnostics: list[Finding] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
+    cached: bool = False
 
     @classmethod
     def of(

@@ -10,13 +10,11 @@ from math import inf, isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmc.backends.lowering import place_of
 from mmc.diagnostics import OFF_NPU, MmcError
 from mmc.structure import Op, Structure, read_structure
 
 if TYPE_CHECKING:
     from mmc.compiler import CompileResult
-    from mmc.options import CompileOptions
 
 TYPE = re.compile(r"([a-z]+(\d*)\w*)\[([\d,]*)\]")
 WHOLE = re.compile(r"u?int(32|64)\b|bool|string")
@@ -72,9 +70,7 @@ def bits_of(text: str) -> int | None:
     return int(found[2]) if found[2] else WIDTHS.get(found[1])
 
 
-def compiled_layers(
-    result: CompileResult, options: CompileOptions, *, errors: bool = False
-) -> list[Layer]:
+def compiled_layers(result: CompileResult, *, errors: bool = False) -> list[Layer]:
     """Return the operators of the artifact that a compile made.
 
     Args:
@@ -82,7 +78,7 @@ def compiled_layers(
     """
     structure = read_structure(result.artifact)
     places = placed(result, structure)
-    latencies = latencies_of(result, options, structure)
+    latencies = latencies_of(result, structure)
     found = errors_of(result, structure) if errors else {}
     layers = []
     for op, layer, runs_on, latency in zip(
@@ -99,26 +95,20 @@ def compiled_layers(
 
 def placed(result: CompileResult, structure: Structure) -> list[str | None]:
     """Return where each operator runs, by the findings that name it."""
+    from mmc.backends.lowering import place_of
+
     if result.target.runs_on != "npu":
         return [result.target.runs_on] * len(structure.ops)
     off = {d.where for d in result.diagnostics if d.code in OFF_NPU}
     return ["cpu" if place_of(op.kind, op.sources) in off else "npu" for op in structure.ops]
 
 
-def latencies_of(
-    result: CompileResult, options: CompileOptions, structure: Structure
-) -> list[float | None]:
+def latencies_of(result: CompileResult, structure: Structure) -> list[float | None]:
     """Return an estimate an operator; None where no device of the target was measured."""
-    from mmc.backends.base import load_backend
-    from mmc.cost import estimate
-
-    unknown: list[float | None] = [None] * len(structure.ops)
-    with suppress(MmcError):
-        backend = load_backend(result.target.backend)(result.target, options)
-        found = estimate(backend.work(backend.read(result.artifact)), result.target).ops
-        if [op.kind for op in found] == [op.kind for op in structure.ops]:
-            return [op.latency_ms for op in found]
-    return unknown
+    found = result.cost.ops if result.cost else []
+    if [op.kind for op in found] == [op.kind for op in structure.ops]:
+        return [op.latency_ms for op in found]
+    return [None] * len(structure.ops)
 
 
 def errors_of(result: CompileResult, structure: Structure) -> Mapping[str, float]:

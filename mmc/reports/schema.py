@@ -29,6 +29,22 @@ def schema_of(kind: Any) -> dict[str, Any]:
     return {"type": PLAIN[kind]} if kind in PLAIN else {}
 
 
+def from_json(kind: Any, data: Any) -> Any:
+    """Return the dataclass, list, dict or plain value of a type that became this JSON."""
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{f.name: from_json(hints[f.name], data[f.name]) for f in fields(kind)})
+    origin, arguments = get_origin(kind), get_args(kind)
+    if data is None or origin is None:
+        return data
+    if origin is list:
+        return [from_json(arguments[0], item) for item in data]
+    if origin is dict:
+        return {key: from_json(arguments[1], item) for key, item in data.items()}
+    inner = [a for a in arguments if a is not type(None)]
+    return from_json(inner[0], data) if origin in (Union, UnionType) else data
+
+
 def report_schema() -> dict[str, Any]:
     """Return the schema of a compile report."""
     return {

@@ -114,6 +114,8 @@ def cost_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     cpu = sum(s.cpu_seconds for s in report.stages)
     peak = max((s.peak_bytes for s in report.stages), default=0)
     yield "seconds", f"{seconds:.2f}  ({stages})"
+    if report.cached:
+        yield "cached", "nothing has changed since those seconds (--no-cache compiles anew)"
     yield "cost", f"{cpu:.2f} s of CPU, peak memory {megabytes(peak)}"
 
 

@@ -48,6 +48,8 @@ function overview() {
   if (artifact) found.push(tile("Artifact", bytes(artifact.bytes), `${(100 * artifact.bytes / report.model.bytes).toFixed(0)} % of the model`));
   found.push(tile("Operators", ops.after, `${ops.transposes} transposes`));
   if (ops.on_npu !== null && ops.after) found.push(tile("On the NPU", `${(100 * ops.on_npu / ops.after).toFixed(0)} %`, `${ops.on_npu} of ${ops.after}`, ops.on_npu === ops.after ? "good" : null));
+  if (report.cost) found.push(tile("Latency", `${number(report.cost.latency_ms)} ms`, `estimated; ${number(report.cost.latency_low_ms)} to ${number(report.cost.latency_high_ms)}`), tile("Energy", `${number(report.cost.energy_mj)} mJ`, `on ${report.cost.device}`));
+  for (const line of report.budget || []) found.push(tile(`Budget: ${words(line.name)}`, line.met ? "kept" : "missed", "", line.met ? "good" : "bad"));
   if (memory) found.push(tile("Activations", bytes(memory.peak_bytes), `at once; arena ${bytes(memory.arena_bytes)}`));
   found.push(tile("Verified", checked ? (checked.passed ? "yes" : "no") : "not run", shortest, checked ? (checked.passed ? "good" : "bad") : null));
   const seconds = (report.stages || []).reduce((sum, s) => sum + s.seconds, 0);

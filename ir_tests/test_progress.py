@@ -1,0 +1,94 @@
+"""Progress: on stderr, only after a second, never with --quiet; plain lines without a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import golden_models
+from mmc import progress
+from mmc.progress import Progress, shown
+
+PNET = str(golden_models.path("mtcnn_pnet"))
+
+
+def work(pause: float, **how: bool) -> None:
+    with shown("m\x1b[31m.onnx", **how) as told:
+        told.stage("load")
+        time.sleep(pause)
+        told.stage("passes")
+        told.step("fuse, 3 nodes")
+        told.stage("write")
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "SILENT_S", 0.2)
+
+
+def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    work(0.5)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert [line.split(": ")[1] for line in printed.err.splitlines()] == ["load", "passes", "write"]
+    assert "\x1b" not in printed.err
+
+
+def test_what_is_short_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    work(0.0)
+    time.sleep(0.4)
+    assert capsys.readouterr().err == ""
+
+
+def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str]) -> None:
+    work(0.5, quiet=True)
+    assert capsys.readouterr().err == ""
+    work(0.5, verbose=True)
+    assert "passes (fuse, 3 nodes)" in capsys.readouterr().err
+
+
+def test_the_base_is_silent() -> None:
+    Progress().stage("load")
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_on_a_terminal_one_line_moves(tmp_path: Path, colour: bool) -> None:
+    code = (
+        "import time; from mmc import progress; progress.SILENT_S = 0.1\n"
+        "with progress.shown('a [b].onnx') as told:\n"
+        "    told.stage('load'); time.sleep(0.6); told.stage('verify'); time.sleep(0.6)"
+    )
+    environment = {**os.environ, "TERM": "xterm"} | ({} if colour else {"NO_COLOR": "1"})
+    ours, theirs = pty.openpty()
+    done = subprocess.Popen([sys.executable, "-c", code], stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    assert done.wait() == 0
+    assert b"a [b].onnx: load" in seen
+    assert b"a [b].onnx: verify" in seen
+    assert (b"\x1b[3" in seen) == colour
+
+
+def test_several_models_are_counted(tmp_path: Path) -> None:
+    models = []
+    for name in "ab":
+        models.append(str(tmp_path / f"{name}.onnx"))
+        Path(models[-1]).write_bytes(Path(PNET).read_bytes())
+    command = [sys.executable, "-m", "mmc", "compile", *models, "--target", "cpu", "-j", "2"]
+    command += ["--no-verify", "--input-shape", "x:1,3,24,24", "-o", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ["[1/2] a.onnx: ok", "[2/2] b.onnx: ok"]
