@@ -18,13 +18,13 @@ from mmc.instruments import Verify
 from mmc.ir import Array, Model, Node, print_ir, save, shape_of
 from mmc.pass_manager import Pass, PassRecord
 from mmc.passes.canonicalize import Canonicalize
-from mmc.pattern import NoMatch, Rule, apply_rules, rules_of
+from mmc.pattern import RULES, NoMatch, Rule, apply_rules
 
 GOLDEN = Path(__file__).parent / "golden"
 PASSES = Path(mmc.passes.__file__).parent
-STAGES = ("canonicalize", "recognize", "fuse", "attention")
-ELSEWHERE = {"tanh-of-softplus", "cast-like", "eye-like", "scale-last", "conv-of-scaled"}
-"""Rules that are tested with the decompositions or scales they belong to."""
+
+UNRUNNABLE = ("expand-global-lp-pool", "one-hot-of-values")
+"""ONNX Runtime has no kernel for what these see or make; TFLite shows their meaning elsewhere."""
 
 EVERY = cases.every()
 FIRES = [c for c in EVERY if not c.why]
@@ -35,8 +35,9 @@ def names(cases: list[Case]) -> list[str]:
     """Return test ids: the rule's name, numbered where it has several cases."""
     found: list[str] = []
     for case in cases:
-        number = 1 + sum(n.partition(".")[0] == case.rule for n in found)
-        found.append(case.rule if number == 1 else f"{case.rule}.{number}")
+        name = case.rule.replace("/", "-")
+        number = 1 + sum(n.partition(".")[0] == name for n in found)
+        found.append(name if number == 1 else f"{name}.{number}")
     return found
 
 
@@ -62,11 +63,12 @@ def run(model: Model, folder: Path) -> list[Array]:
 @pytest.mark.parametrize(("case", "name"), list(zip(FIRES, names(FIRES), strict=True)))
 def test_rule_fires(case: Case, name: str, tmp_path: Path) -> None:
     model = case.model()
-    before, reference = print_ir(model), run(model, tmp_path)
+    runs = case.rule not in UNRUNNABLE
+    before, reference = print_ir(model), run(model, tmp_path) if runs else []
     assert apply_rules(model, [cases.find(case.rule)]) >= 1
     record = PassRecord("rule", "", 1, model.graph.num_nodes())
     Verify().after(pass_of_any(), model, record)
-    for a, b in zip(reference, run(model, tmp_path), strict=True):
+    for a, b in zip(reference, run(model, tmp_path) if runs else [], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     text = f"{before}->\n{print_ir(model)}"
     golden = GOLDEN / f"{name}.ir"
@@ -95,9 +97,8 @@ def test_rule_refuses(case: Case, name: str) -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    named = {cases.find(c.rule).name for c in FIRES} | ELSEWHERE
-    missing = [rule.name for stage in STAGES for rule in rules_of(stage) if rule.name not in named]
-    assert missing == []
+    fired = {id(cases.find(c.rule)) for c in FIRES}
+    assert [name for name in RULES if id(RULES[name]) not in fired] == []
 
 
 def test_golden_texts_are_those_of_the_cases() -> None:

@@ -4,6 +4,21 @@ from cases import Case
 
 CROP = 'coordinate_transformation_mode = "tf_crop_and_resize"'
 CASES = (
+    Case("conv-to-channels-last", ("y = Conv<pads = [1, 0, 0, 1], strides = [2, 1]>(x, w3, b6)")),
+    Case("conv-to-channels-last", ("y = Conv<group = 4, dilations = [1, 2]>(x, depthwise)")),
+    Case(
+        "conv-transpose-to-channels-last",
+        ("y = ConvTranspose<strides = [2, 1], pads = [1, 0, 0, 1]>(x, wt, b6)"),
+    ),
+    Case("depth-space-to-channels-last", "y = DepthToSpace<blocksize = 2>(x)", x="float[1,12,2,3]"),
+    Case(
+        "pool-to-channels-last",
+        (
+            "y = AveragePool<kernel_shape = [2, 3], pads = [1, 0, 0, 1], strides = "
+            "[1, 2], count_include_pad = 1>(x)"
+        ),
+    ),
+    Case("resize-to-channels-last", 'y = Resize<mode = "linear">(x, , , size10)'),
     Case(
         "pool-to-channels-last",
         'y = MaxPool<kernel_shape = [2, 2], auto_pad = "SAME_UPPER">(x)',

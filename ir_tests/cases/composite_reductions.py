@@ -3,6 +3,11 @@
 from cases import Case
 
 CASES = (
+    Case("reduce-l1", "y = ReduceL1(x, i2)"),
+    Case("decompose/reduce-l2", "y = ReduceL2<keepdims = 0>(x, i2)"),
+    Case("reduce-log-sum", "a = Abs(x) y = ReduceLogSum(a, i2)"),
+    Case("reduce-log-sum-exp", "y = ReduceLogSumExp<keepdims = 0>(x, space)"),
+    Case("reduce-sum-square", "y = ReduceSumSquare(x, i1)"),
     Case("recognize-reduce-l2", "a = Mul(x, x) b = ReduceSum<keepdims = 0>(a, i2) y = Sqrt(b)"),
     Case(
         "recognize-reduce-l2", "a = Mul(x, z) b = ReduceSum(a, i2) y = Sqrt(b)", "different values"

@@ -3,6 +3,7 @@
 from cases import Case
 
 CASES = (
+    Case("conv-unit-clip", ("a = Conv(x, w, b6) b = Clip(a, zero, one) y = Mul(b, c6)")),
     Case("conv-bn", "a = Conv(x, w, b6) y = BatchNormalization(a, g6, b6, g6, v6)"),
     Case("conv-bn", "a = ConvTranspose(x, wt) y = BatchNormalization(a, g6, b6, g6, v6)"),
     Case("conv-add", "a = Conv(x, w) y = Add(a, c6)"),

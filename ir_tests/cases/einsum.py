@@ -3,6 +3,7 @@
 from cases import Case
 
 CASES = (
+    Case("decompose/einsum", 'y = Einsum<equation = "bij,bkj->kbi">(x, z)', x="float[2,3,4]"),
     Case(
         "einsum-of-attention",
         'e = Einsum<equation = "bnhd,bmhd->bhnm">(x, z) s = Mul(e, half) y = Softmax(s)',

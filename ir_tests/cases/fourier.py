@@ -3,6 +3,9 @@
 from cases import Case
 
 CASES = (
+    Case("dft", "y = DFT<onesided = 1>(x, , place1)", x="float[1,6,1]"),
+    Case("dft", "y = DFT(x, place4, place1)", x="float[1,6,2]"),
+    Case("stft", "y = STFT<onesided = 1>(x, place2, hann4, place4)", x="float[1,9,1]"),
     Case("dft", "y = DFT(x, , place2)", "real and imaginary parts", x="float[1,4,2]"),
     Case("dft", "y = DFT<inverse = 1>(x, , place1)", "inverse transform", x="float[1,4,2]"),
     Case("dft", "y = DFT(x, , place1)", "its matrix would have", x="float[1,4096,1]"),

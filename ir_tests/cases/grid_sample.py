@@ -3,5 +3,11 @@
 from cases import Case
 
 CASES = (
+    Case(
+        "grid-sample",
+        ('y = GridSample<mode = "linear", padding_mode = "border", align_corners = 1>(x, z)'),
+        x="float[1,2,4,5]",
+        z="float[1,3,2,2]",
+    ),
     Case("grid-sample", 'y = GridSample<mode = "cubic">(x, z)', "is cubic", z="float[1,3,3,2]"),
 )

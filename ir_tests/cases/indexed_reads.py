@@ -2,4 +2,8 @@
 
 from cases import Case
 
-CASES = (Case("gather-nd-batches", "y = GatherND(x, z)", "no batch dimensions", z="int64[2,1]"),)
+CASES = (
+    Case("gather-elements", "y = GatherElements<axis = 2>(x, places)", x="float[2,3,4]"),
+    Case("gather-nd-batches", "y = GatherND<batch_dims = 1>(x, batched_places)", x="float[2,3,4]"),
+    Case("gather-nd-batches", "y = GatherND(x, z)", "no batch dimensions", z="int64[2,1]"),
+)

@@ -3,6 +3,8 @@
 from cases import Case
 
 CASES = (
+    Case("cast-of-integer-weight", "a = Cast<to = 1>(bytes5) y = Add(x, a)"),
+    Case("scaled-integer-weight", ("a = Cast<to = 1>(bytes5) b = Mul(a, half) y = Add(x, b)")),
     Case("cast-of-integer-weight", "a = Cast<to = 1>(words) y = Add(x, a)", "a cast from int32"),
     Case(
         "cast-of-integer-weight",

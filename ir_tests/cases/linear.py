@@ -3,6 +3,26 @@
 from cases import Case
 
 CASES = (
+    Case("gemm-to-linear", "y = Gemm(x, m, b3)", x="float[5,5]"),
+    Case(
+        "linear-between-reshapes",
+        ("a = Reshape(x, rows) b = mmc.Linear(a, mt, b3) y = Reshape(b, back3)"),
+    ),
+    Case("linear-bias", "a = mmc.Linear(x, mt) y = Add(a, b3)"),
+    Case(
+        "matmul-nt", ("t = Transpose<perm = [0, 1, 3, 2]>(z) y = MatMul(x, t)"), x="float[1,4,2,5]"
+    ),
+    Case(
+        "matmul-tn", ("t = Transpose<perm = [0, 1, 3, 2]>(x) y = MatMul(t, z)"), x="float[1,4,2,5]"
+    ),
+    Case("matmul-to-linear", "y = MatMul(x, m)"),
+    Case("matmul-transposed-to-linear", "t = Transpose<perm = [1, 0]>(mt) y = MatMul(x, t)"),
+    Case(
+        "matmul-tt",
+        ("t = Transpose<perm = [0, 1, 3, 2]>(x) y = mmc.MatMulNT(t, z)"),
+        x="float[1,4,2,5]",
+        z="float[1,4,3,2]",
+    ),
     Case("matmul-to-linear", "y = MatMul(x, cube)", "not a constant matrix"),
     Case(
         "matmul-to-linear",

@@ -3,6 +3,12 @@
 from cases import Case
 
 CASES = (
+    Case("conv-1d", ("y = Conv<pads = [1, 0], strides = [2]>(x, conv1d, b6)"), x="float[2,4,7]"),
+    Case(
+        "pool-1d",
+        ("y = AveragePool<kernel_shape = [3], pads = [1, 0], strides = [2]>(x)"),
+        x="float[2,4,7]",
+    ),
     Case("conv-1d", "y = Conv(x, w)", "one spatial axis"),
     Case(
         "conv-1d",

@@ -5,6 +5,26 @@ from cases import Case
 CASES = (
     Case(
         "expand-average-pool-dilated",
+        ("y = AveragePool<kernel_shape = [2, 2], dilations = [2, 1]>(x)"),
+    ),
+    Case(
+        "expand-average-pool-divisor",
+        ("y = AveragePool<kernel_shape = [3, 2], pads = [1, 0, 0, 1], strides = [2, 1]>(x)"),
+    ),
+    Case("expand-global-lp-pool", "y = GlobalLpPool<p = 3>(x)"),
+    Case("expand-global-pool", "y = GlobalMaxPool(x)"),
+    Case("expand-lp-pool", ("y = LpPool<kernel_shape = [2, 2], p = 1, strides = [2, 1]>(x)")),
+    Case(
+        "expand-max-pool-dilated",
+        ("y = MaxPool<kernel_shape = [2, 2], dilations = [2, 3], pads = [1, 0, 0, 1]>(x)"),
+    ),
+    Case(
+        "expand-pool-3d",
+        ("y = MaxPool<kernel_shape = [2, 3, 1], strides = [1, 2, 1]>(x)"),
+        x="float[1,2,3,5,2]",
+    ),
+    Case(
+        "expand-average-pool-dilated",
         'y = AveragePool<kernel_shape = [2, 2], auto_pad = "SAME_UPPER">(x)',
         "not explicit yet",
     ),

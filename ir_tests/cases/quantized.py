@@ -3,6 +3,45 @@
 from cases import Case
 
 CASES = (
+    Case("conv-integer", "y = ConvInteger(x, tiny6411w, tiny3)", x="int8[1,4,5,5]", y="int32"),
+    Case(
+        "float-conv-integer",
+        ("p = ConvInteger(x, tiny6411w, tiny3) y = Cast<to = 1>(p)"),
+        x="int8[1,4,5,5]",
+    ),
+    Case("matmul-integer", "y = MatMulInteger(x, tiny53, tiny3)", x="int8[5,5]", y="int32"),
+    Case(
+        "float-matmul-integer",
+        ("p = MatMulInteger(x, tiny53, tiny3) y = Cast<to = 1>(p)"),
+        x="int8[5,5]",
+    ),
+    Case("dequantize-linear", "y = DequantizeLinear<axis = 1>(x, steps4, tiny4)", x="int8[2,4]"),
+    Case(
+        "quantize-linear",
+        "y = QuantizeLinear<axis = 1>(x, steps4, tiny4)",
+        x="float[2,4]",
+        y="int8",
+    ),
+    Case("dynamic-quantize-linear", "y, s, p = DynamicQuantizeLinear(x)", y="uint8"),
+    Case(
+        "q-linear-conv",
+        (
+            "y = QLinearConv<pads = [1, 0, 0, 1]>(x, step1, tiny3, tiny6411w, "
+            "steps6, tiny06, scale7, tiny3, words6)"
+        ),
+        x="int8[1,4,5,5]",
+        y="int8",
+    ),
+    Case(
+        "q-linear-matmul",
+        ("y = QLinearMatMul(x, step1, tiny3, tiny53, scale7, tiny0, scale7, tiny3)"),
+        x="int8[5,5]",
+        y="int8",
+    ),
+    Case(
+        "whole-numbers",
+        ("r = Round(x) c = Clip(r, minus, six) i = Cast<to = 3>(c) y = Cast<to = 1>(i)"),
+    ),
     Case(
         "quantize-linear",
         "y = QuantizeLinear(x, step1, nibble0)",

@@ -2,4 +2,7 @@
 
 from cases import Case
 
-CASES = (Case("eye-like", "y = EyeLike<k = 1>(x)", x="float[3,4]"),)
+CASES = (
+    Case("trilu", "y = Trilu<upper = 0>(x, one64)"),
+    Case("eye-like", "y = EyeLike<k = 1>(x)", x="float[3,4]"),
+)

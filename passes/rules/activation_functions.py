@@ -119,16 +119,6 @@ def tanh_softplus_of(out: Builder, x: Value) -> Value:
     return made
 
 
-@rewrite(op.Swish("x").named("n"), stage="decompose")
-def expand_swish(out: Builder, x: Value, n: Node) -> Value:
-    """y = x sigmoid(alpha x)."""
-    need_float(x)
-    alpha = attrs(n)["alpha"]
-    inner = x if alpha == 1 else out.Mul(x, number(x, alpha))
-    made: Value = out.Mul(x, out.Sigmoid(inner))
-    return made
-
-
 @rewrite(op.Shrink("x").named("n"), stage="decompose")
 def expand_shrink(out: Builder, x: Value, n: Node) -> Value:
     """y = x + bias if x < -lambd; x - bias if x > lambd; else 0."""
