@@ -2,10 +2,10 @@
 
     python benchmarks/cost.py [--graphs FOLDER] [--write]
 
-Measurements: mmc/cost/hexagon_latency.csv. What the measured models have to do is in
-benchmarks/hexagon_work.json; --graphs makes it anew from their graphs (weights above 1024 elements
-are inputs there; the metadata `mmc.inputs` names the real ones), each compiled by mmc. Without
---write the tables are only printed.
+Measurements: mmc/cost/hexagon_latency.csv, and of the models of networks.py hexagon_more.csv. What
+the measured models have to do is in hexagon_work.json; --graphs makes it anew from the graphs of
+the former (weights above 1024 elements are inputs there; the metadata `mmc.inputs` names the real
+ones) and from networks.py, each compiled by mmc. Without --write the tables are only printed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 import onnx
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.networks import NETWORKS
 from mmc.cost.fit import LatencyModel, Row, left_out, rank_correlation
 from mmc.cost.terms import TERMS, Array
 from mmc.cost.work import NUMBERS, Sizes, Work, Workload, assumed, distinct
@@ -31,6 +32,7 @@ from mmc.costing import work_of_file
 
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / "mmc" / "cost" / "hexagon_latency.csv"
+MORE = ROOT / "benchmarks" / "hexagon_more.csv"
 FITTED = ROOT / "mmc" / "cost" / "hexagon_fit.toml"
 WORK = ROOT / "benchmarks" / "hexagon_work.json"
 PAGE = ROOT / "docs" / "cost.md"
@@ -45,14 +47,17 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 VTCM = 8 * 2**20
 TAIL = 0.05
 
+SEEN = ("yamnet", "quicksrnetsmall")
+"""Models of networks.py that are fitted too: their inputs are not images of 224 × 224."""
+
 SIDES = {"inception_v3": 224, "nasnet": 224, "efficientnet_b4": 224}
 """Sides of the images that the publisher measures with, where the graphs have others: info.yaml of
 inception_v3 and nasnet, and get_input_spec of efficientnet_b4's class, in quic/ai-hub-models."""
 
 
-def rows() -> list[Row]:
+def rows(path: Path = MEASURED) -> list[Row]:
     """Return the measurements."""
-    with MEASURED.open() as file:
+    with path.open() as file:
         return [
             Row(
                 r["model"],
@@ -76,48 +81,53 @@ def workloads() -> dict[str, Workload]:
                 for _ in range(count)
             ],
             entry["stored_bytes"],
-            entry["arena_bytes"],
+            *(entry[size] for size in ("arena_bytes", "entry_bytes", "exit_bytes")),
         )
         for name, entry in found.items()
     }
 
 
-def programs(
-    found: dict[str, Workload], wanted: Sequence[Row]
-) -> dict[tuple[str, str], list[Work]]:
-    """Return the operators of each model in each number format that was measured."""
+def programs(found: dict[str, Workload], wanted: Sequence[Row]) -> dict[tuple[str, str], Workload]:
+    """Return the work of each model in each number format that was measured."""
     bits = {NAMES[precision]: b for precision, b in BITS.items()}
     keys = dict.fromkeys((r.model, r.number) for r in wanted)
-    return {(m, n): assumed(found[m], *bits[n]).ops for m, n in keys}
+    return {(m, n): assumed(found[m], *bits[n]) for m, n in keys}
 
 
 def save_work(folder: Path, names: Sequence[str]) -> None:
     """Compile every graph and write down what it has to do, a line an operator."""
     lines = []
-    for name in names:
-        work = compiled(folder / f"{name}.onnx", SIDES.get(name))
+    for name in [*names, *NETWORKS]:
+        made = NETWORKS[name]() if name in NETWORKS else graph(folder / f"{name}.onnx")
+        work = compiled(made)
         ops = [
             json.dumps(
                 [n, o.kind, o.engine, o.number, astuple(o.sizes), o.read, o.written, o.weights]
             )
             for o, n in sorted(distinct(work.ops).items(), key=lambda item: astuple(item[0]))
         ]
-        head = f'"stored_bytes": {work.stored_bytes}, "arena_bytes": {work.arena_bytes}'
+        sizes = ("stored_bytes", "arena_bytes", "entry_bytes", "exit_bytes")
+        head = ", ".join(f'"{size}": {getattr(work, size)}' for size in sizes)
         lines.append(f'"{name}": {{{head}, "ops": [\n' + ",\n".join(ops) + "\n]}")
         print(f"{name}: {len(work.ops)} operators", file=sys.stderr)
     WORK.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def compiled(path: Path, side: int | None) -> Workload:
-    """Return what a graph has to do, its images `side` wide."""
-    model = onnx.load(path)
-    names = {p.key: p.value for p in model.metadata_props}["mmc.inputs"].split(",")
-    if side:
-        resize(model, side)
-    fill(model, set(names))
+def compiled(model: onnx.ModelProto) -> Workload:
+    """Return what a model has to do."""
     with tempfile.TemporaryDirectory() as scratch:
         onnx.save(model, file := Path(scratch) / "m.onnx")
         return work_of_file(file, "hexagon_v75")
+
+
+def graph(path: Path) -> onnx.ModelProto:
+    """Return a graph with weights, its images as large as the measured ones."""
+    model = onnx.load(path)
+    names = {p.key: p.value for p in model.metadata_props}["mmc.inputs"].split(",")
+    if side := SIDES.get(path.stem):
+        resize(model, side)
+    fill(model, set(names))
+    return model
 
 
 def resize(model: onnx.ModelProto, side: int) -> None:
@@ -151,19 +161,27 @@ def fill(model: onnx.ModelProto, real: set[str]) -> None:
 def tail_factors(predicted: Array, wanted: Sequence[Row]) -> dict[str, tuple[float, float]]:
     """Return by number format the factors between which measured / predicted lies, 9 of 10 times.
 
-    Every model counts the same, however often it was measured.
+    Every model counts the same, however often it was measured. Few models were: each end is the
+    wider one of its own quantile and of the quantile of errors in either direction.
     """
     found = {}
     for number in NUMBERS:
         places = [i for i, r in enumerate(wanted) if r.number == number]
         counts = Counter(wanted[i].model for i in places)
-        ratios = [wanted[i].latency_ms / predicted[i] for i in places]
-        order = np.argsort(ratios)
-        weight = np.array([1 / counts[wanted[places[k]].model] for k in order])
-        reached = (np.cumsum(weight) - weight / 2) / weight.sum()
-        low, high = np.interp([TAIL, 1 - TAIL], reached, np.array(ratios)[order])
-        found[number] = (float(low), float(high))
+        logs = np.log([wanted[i].latency_ms / predicted[i] for i in places])
+        weight = np.array([1 / counts[wanted[i].model] for i in places])
+        either = quantile(np.abs(logs), weight, 1 - 2 * TAIL)
+        low = min(quantile(logs, weight, TAIL), -either)
+        high = max(quantile(logs, weight, 1 - TAIL), either)
+        found[number] = (float(np.exp(low)), float(np.exp(high)))
     return found
+
+
+def quantile(values: Array, weight: Array, part: float) -> float:
+    """Return the weighted quantile."""
+    order = np.argsort(values)
+    reached = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
+    return float(np.interp(part, reached, values[order]))
 
 
 def memory(found: dict[str, Workload]) -> tuple[float, float, float]:
@@ -195,7 +213,7 @@ def fitted(model: LatencyModel, parameters: Array) -> Iterator[str]:
     """Yield the lines of hexagon_fit.toml but those of intervals and memory."""
     yield "# Made by `python benchmarks/cost.py --write`. Do not edit."
     yield "# Milliseconds per unit (mmc/cost/terms.py): giga-multiplications, megabytes,"
-    yield "# thousands of operators; base is the inference itself."
+    yield "# thousands of operators; entry and exit are of megabytes, base of an inference."
     for architecture, table in zip(ARCHITECTURES, model.coefficients(parameters), strict=True):
         for number, row in zip(NUMBERS, table, strict=True):
             yield f"\n[{architecture}.{number}]"
@@ -220,6 +238,12 @@ def page(wanted: Sequence[Row], predicted: Array, memory_error: float) -> Iterat
             f"| {100 * np.quantile(error, 0.9):.0f} % | {rank:.3f} |"
         )
     yield "\nPredicted / measured, median over the rows of a model that the fit did not see:\n"
+    yield from by_model(wanted, ratio)
+    yield f"\nPeak memory, all rows that report one: median error {100 * memory_error:.0f} %."
+
+
+def by_model(wanted: Sequence[Row], ratio: Array) -> Iterator[str]:
+    """Yield a table of the median of `ratio`, by model and number format."""
     yield "| model | " + " | ".join(NUMBERS) + " |\n|---|---|---|---|"
     for name in sorted({r.model for r in wanted}):
         cells = []
@@ -227,7 +251,16 @@ def page(wanted: Sequence[Row], predicted: Array, memory_error: float) -> Iterat
             places = [i for i, r in enumerate(wanted) if (r.model, r.number) == (name, number)]
             cells.append(f"{np.median(ratio[places]):.2f}" if places else "")
         yield f"| {name} | " + " | ".join(cells) + " |"
-    yield f"\nPeak memory, all rows that report one: median error {100 * memory_error:.0f} %."
+
+
+def others(wanted: Sequence[Row], predicted: Array) -> Iterator[str]:
+    """Yield what is predicted for models that are not in the file."""
+    measured = np.array([r.latency_ms for r in wanted])
+    error = np.median(np.abs(predicted / measured - 1))
+    rank = rank_correlation(predicted, measured)
+    yield f"\nModels that are not in the file ({MORE.name}): median error {100 * error:.1f} %,"
+    yield f"rank correlation {rank:.3f} over {len(wanted)} rows; predicted / measured:\n"
+    yield from by_model(wanted, predicted / measured)
 
 
 def write(text: str) -> None:
@@ -245,14 +278,18 @@ def main() -> None:
     measured = rows()
     if args.graphs:
         save_work(args.graphs, sorted({r.model for r in measured}))
-    found = workloads()
-    model = LatencyModel(programs(found, measured), ARCHITECTURES, VTCM, RUNTIMES[0])
-    predicted = left_out(model, measured)
+    found, more = workloads(), rows(MORE)
+    model = LatencyModel(programs(found, [*measured, *more]), ARCHITECTURES, VTCM, RUNTIMES[0])
+    seen = [r for r in more if r.model in SEEN]
+    unseen = [r for r in more if r.model not in SEEN]
+    predicted, parameters = left_out(model, measured, seen), model.fit([*measured, *seen])
     fixed, copies, memory_error = memory(found)
-    figures = "\n".join(page(measured, predicted, memory_error))
+    lines = [*page(measured, predicted, memory_error)]
+    lines += others(unseen, model.predict(parameters, unseen))
+    figures = "\n".join(lines)
     print(figures)
     if args.write:
-        lines = [*fitted(model, model.fit(measured)), "\n[interval]"]
+        lines = [*fitted(model, parameters), "\n[interval]"]
         factors = tail_factors(predicted, measured)
         lines += [f"{n} = [{low:.3g}, {high:.3g}]" for n, (low, high) in factors.items()]
         lines += ["\n[memory]", f"fixed_mb = {fixed:.3g}", f"copies = {copies:.3g}"]

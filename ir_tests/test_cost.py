@@ -14,6 +14,7 @@ import golden_models
 import mmc
 from benchmarks import cost as benchmark
 from mmc.cli import main
+from mmc.cost import assumed, estimate
 from mmc.cost.device import load_device
 from mmc.cost.fit import LatencyModel, rank_correlation
 from mmc.cost.terms import TERMS
@@ -33,7 +34,7 @@ MEASURED = [t for t in targets() if t != "cpu"]
 @pytest.fixture(scope="module")
 def model() -> LatencyModel:
     """The model over all measured programs."""
-    measured = benchmark.rows()
+    measured = [*benchmark.rows(), *benchmark.rows(benchmark.MORE)]
     programs = benchmark.programs(benchmark.workloads(), measured)
     return LatencyModel(programs, benchmark.ARCHITECTURES, benchmark.VTCM, "tflite")
 
@@ -55,11 +56,19 @@ def test_models_that_the_fit_never_saw(model: LatencyModel) -> None:
 
 
 def test_the_coefficients_are_those_of_the_measurements(model: LatencyModel) -> None:
-    table = model.coefficients(model.fit(benchmark.rows()))
+    seen = [r for r in benchmark.rows(benchmark.MORE) if r.model in benchmark.SEEN]
+    parameters = model.fit([*benchmark.rows(), *seen])
+    table = model.coefficients(parameters)
     for architecture, expected in zip(benchmark.ARCHITECTURES, table, strict=True):
         device = load_device(load_target(f"hexagon_{architecture}"))
         stored = np.array([device.coefficients[number] for number in NUMBERS])
         np.testing.assert_allclose(stored, expected, rtol=0.01)
+    unseen = [r for r in benchmark.rows(benchmark.MORE) if r.model not in benchmark.SEEN]
+    predicted = model.predict(parameters, unseen)
+    measured = np.array([r.latency_ms for r in unseen])
+    assert len({r.model for r in unseen}) == 4
+    assert np.median(np.abs(predicted / measured - 1)) <= 0.20
+    assert rank_correlation(predicted, measured) >= 0.95
 
 
 def test_derivatives_are_those_of_differences(model: LatencyModel) -> None:
@@ -117,12 +126,21 @@ def test_figures_add_up(target: str) -> None:
     assert all(found.sources.values())
 
 
-def test_integers_cost_less_and_fewer_bits_weigh_less() -> None:
+def test_integers_are_faster_where_there_is_much_to_compute() -> None:
+    work, target = benchmark.workloads()["resnet50"], load_target("hexagon_v75")
+    plain, small, tiny = (
+        estimate(assumed(work, activations, weights), target)
+        for activations, weights in ((0, 0), (8, 8), (16, 4))
+    )
+    assert small.latency_ms < 0.6 * plain.latency_ms
+    assert plain.weights_mb > small.weights_mb > tiny.weights_mb
+
+
+def test_fewer_bits_weigh_less() -> None:
     path = golden_models.path(MODEL)
     plain, small = (cost_file(path, "hexagon_v75", o) for o in (OPTIONS, INT8))
     tiny = CompileOptions(input_shapes=SHAPES, weights="int4", activations="int16")
     assert small.number == "int8"
-    assert small.latency_ms < plain.latency_ms
     assert small.weights_mb == pytest.approx(plain.weights_mb / 4)
     assert small.peak_memory_mb < plain.peak_memory_mb
     assert cost_file(path, "hexagon_v75", tiny).weights_mb == pytest.approx(plain.weights_mb / 8)

@@ -39,7 +39,9 @@ def workload(program: Program) -> Workload:
     }
     ops = [work_of(op) for op in program.computing()]
     largest = max((op.read + op.written for op in ops), default=0)
-    return Workload(ops, sum(constants.values()), largest)
+    entry = sum(held(feature.var) for feature in program.inputs)
+    leaving = sum(held(feature.var) for feature in program.outputs)
+    return Workload(ops, sum(constants.values()), largest, entry, leaving)
 
 
 def work_of(op: Operation) -> Work:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from mmc.backends.lowering import place_of
@@ -47,12 +48,19 @@ def workload(program: Program, off: Collection[str] = ()) -> Workload:
     tensors, graph = program.tensors, graph_of(program)
     sizes = [0 if t.data is not None else held(t) for t in tensors]
     arena = arena_of(replace(graph, sizes=sizes))
-    stored = sum(count(t) * STORED_BITS[t.dtype] for t in tensors if t.data is not None) // 8
-    return Workload([work_of(program, op, off) for op in program.operators], stored, arena)
+    uses = Counter(i for op in program.operators for i in set(op.inputs))
+    uses.update(index for _, index in program.inputs + program.outputs)
+    stored = sum(stored_bytes(t) for t in tensors if t.data is not None)
+    entry = sum(stored_bytes(tensors[index]) for _, index in program.inputs)
+    leaving = sum(stored_bytes(tensors[index]) for _, index in program.outputs)
+    ops = [work_of(program, op, uses, off) for op in program.operators]
+    return Workload(ops, stored, arena, entry, leaving)
 
 
-def work_of(program: Program, op: Operator, off: Collection[str] = ()) -> Work:
-    """Return what one operator has to do."""
+def work_of(
+    program: Program, op: Operator, uses: Mapping[int, int], off: Collection[str] = ()
+) -> Work:
+    """Return what one operator has to do; `uses` counts who reads each tensor."""
     tensors = program.tensors
     operands = [tensors[i] for i in op.inputs if i >= 0]
     results = [tensors[i] for i in op.outputs]
@@ -60,6 +68,8 @@ def work_of(program: Program, op: Operator, off: Collection[str] = ()) -> Work:
     written = sum(held(t) for t in results)
     constants = sum(held(t) for t in operands if t.data is not None and t.dtype != "INT32")
     place = place_of(op.code, op.sources)
+    if op.code == "CONCATENATION":
+        read = written = sum(held(tensors[i]) for i in copied(program, op, uses))
     return Work(
         op.code,
         ENGINE_OF.get(op.code, "pointwise"),
@@ -71,6 +81,15 @@ def work_of(program: Program, op: Operator, off: Collection[str] = ()) -> Work:
         op.sources[0] if op.sources else results[0].name if results else op.code,
         place in off,
     )
+
+
+def copied(program: Program, op: Operator, uses: Mapping[int, int]) -> list[int]:
+    """Return the inputs that a concatenation copies.
+
+    What nobody else reads is made in its place, at the scale of the whole.
+    """
+    constant = (i for i in op.inputs if program.tensors[i].data is not None)
+    return [*constant, *(i for i in op.inputs if uses[i] > 1)]
 
 
 def number_of(results: list[Tensor]) -> str:
@@ -112,6 +131,11 @@ def sizes_of(program: Program, op: Operator) -> Sizes:
 def count(tensor: Tensor) -> int:
     """Return the elements of a tensor."""
     return math.prod(tensor.shape)
+
+
+def stored_bytes(tensor: Tensor) -> int:
+    """Return the bytes that a tensor takes in the file and at the interface."""
+    return -(-count(tensor) * STORED_BITS.get(tensor.dtype, 32) // 8)
 
 
 def held(tensor: Tensor) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmc.cost.device import Device, load_device
-from mmc.cost.terms import TERMS, Array, amounts_of, parts
+from mmc.cost.terms import OF_OPS, TERMS, Array, amounts_of, parts, whole
 from mmc.cost.work import Work, Workload
 from mmc.target import Target
 
@@ -78,7 +78,7 @@ def estimate(work: Workload, target: Target) -> CostEstimate:
     device = load_device(target)
     number = work.number if work.number in device.coefficients else next(iter(device.coefficients))
     cost = times(work.ops, device, number)
-    base = float(device.coefficients[number][-1])
+    base = float(device.coefficients[number][OF_OPS:] @ whole(work))
     latency = base + float(cost.sum())
     low, high = device.interval[number]
     energy = [device.power_w.low, device.power_w.middle, device.power_w.high]
@@ -110,7 +110,7 @@ def estimate(work: Workload, target: Target) -> CostEstimate:
 
 
 def times(ops: list[Work], device: Device, number: str) -> Array:
-    """Return the milliseconds of each operator by term: (operators, terms but base).
+    """Return the milliseconds of each operator by term: (operators, terms of operators).
 
     An operator on other types than the device computes with counts as one of `number`.
     """

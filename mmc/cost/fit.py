@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmc.cost.terms import TERMS, Array, amounts_of, parts
-from mmc.cost.work import NUMBERS, Work, distinct
+from mmc.cost.terms import OF_OPS, TERMS, Array, amounts_of, parts, whole
+from mmc.cost.work import NUMBERS, Workload, distinct
 
 SPREAD = {"a": 1.0, "b": 0.7, "c": 1.0, "d": 0.3, "e": 0.3, "runtime": 0.3}
 """Standard deviations of the priors, of natural logarithms."""
@@ -24,7 +24,16 @@ NOISE = 0.15
 ENOUGH = 0.02
 """A step that lowers the loss by less ends the fit."""
 GUESS = dict.fromkeys(TERMS, 0.005) | {
-    **{"matrix": 0.1, "product": 0.2, "depthwise": 1.0, "ops": 0.5, "weights": 0.02, "base": 0.2}
+    "base": 0.1,
+    **{
+        "matrix": 0.1,
+        "product": 0.2,
+        "depthwise": 1.0,
+        "ops": 0.5,
+        "weights": 0.02,
+        "entry": 0.1,
+        "exit": 0.1,
+    },
 }
 """Where the priors of `a` are centred: milliseconds per unit."""
 
@@ -45,7 +54,7 @@ class LatencyModel:
 
     def __init__(
         self,
-        programs: Mapping[tuple[str, str], Sequence[Work]],
+        programs: Mapping[tuple[str, str], Workload],
         architectures: Sequence[str],
         vtcm_bytes: int,
         reference: str,
@@ -53,7 +62,8 @@ class LatencyModel:
         """`programs` are by model and number; latencies of other runtimes have a factor each."""
         self.keys = {key: place for place, key in enumerate(programs)}
         self.architectures, self.reference = list(architectures), reference
-        counts = [distinct(ops) for ops in programs.values()]
+        counts = [distinct(work.ops) for work in programs.values()]
+        self.whole = np.array([whole(work) for work in programs.values()])
         self.start = np.cumsum([0, *(len(c) for c in counts)])[:-1]
         self.amount = np.concatenate([amounts_of(c, vtcm_bytes) for c in counts])
         self.times = np.array([n for c in counts for n in c.values()], np.float64)
@@ -92,10 +102,10 @@ class LatencyModel:
         latencies, derivatives = [], []
         for table in self.coefficients(parameters):
             cost = parts(self.amount, table[self.op_number]) * self.times[:, None]
-            base = table[self.key_number, -1]
-            terms = np.add.reduceat(cost, self.start, axis=0)
-            latencies.append(terms.sum(axis=1) + base)
-            derivatives.append(np.concatenate([terms, base[:, None]], axis=1))
+            whole = self.whole * table[self.key_number, OF_OPS:]
+            terms = np.concatenate([np.add.reduceat(cost, self.start, axis=0), whole], axis=1)
+            latencies.append(terms.sum(axis=1))
+            derivatives.append(terms)
         return np.array(latencies), np.array(derivatives)
 
     def logs(self, parameters: Array, rows: Sequence[Row]) -> tuple[Array, Array]:
@@ -159,14 +169,14 @@ class LatencyModel:
         return np.asarray(np.exp(self.logs(parameters, rows)[0]))
 
 
-def left_out(model: LatencyModel, rows: Sequence[Row]) -> Array:
-    """Return what is predicted for each row by a fit to the rows of all other models."""
-    everything = model.fit(rows)
+def left_out(model: LatencyModel, rows: Sequence[Row], always: Sequence[Row] = ()) -> Array:
+    """Return what is predicted for each row by a fit to the other models' rows and to `always`."""
+    everything = model.fit([*rows, *always])
     predicted = np.zeros(len(rows))
     for name in sorted({r.model for r in rows}):
         places = [i for i, r in enumerate(rows) if r.model == name]
         others = [r for r in rows if r.model != name]
-        parameters = model.fit(others, everything, steps=25)
+        parameters = model.fit([*others, *always], everything, steps=25)
         predicted[places] = model.predict(parameters, [rows[i] for i in places])
     return predicted
 

@@ -10,7 +10,7 @@ MULTIPLYING = ("matrix", "product", "depthwise")
 """Engines that multiply: dense layers, products of two computed tensors, one channel a group."""
 STREAMING = ("pointwise", "function", "reduce", "move", "concat")
 """Engines that stream: arithmetic, functions (exp, softmax, division), reductions and pools, moves
-of data, concatenations (which requantize)."""
+of data, concatenations (which requantize integers)."""
 
 NUMBERS = ("float", "int8", "int16")
 """Types of activations that a device computes with; float is half precision on the NPUs."""
@@ -60,11 +60,20 @@ class Work:
 
 @dataclass(frozen=True)
 class Workload:
-    """A whole program: its operators, bytes of weights in the file, and bytes of activations."""
+    """A whole program.
+
+    Attributes:
+        ops: its operators, in order.
+        stored_bytes: of weights in the file.
+        arena_bytes: of activations.
+        entry_bytes, exit_bytes: of the inputs and of the outputs as the caller sees them.
+    """
 
     ops: list[Work] = field(default_factory=list)
     stored_bytes: int = 0
     arena_bytes: int = 0
+    entry_bytes: int = 0
+    exit_bytes: int = 0
 
     @property
     def number(self) -> str:
@@ -87,6 +96,7 @@ def assumed(found: Workload, activation_bits: int, weight_bits: int) -> Workload
     A bit count of 0 leaves floats. Weights below 8 bits are those of dense layers; others have 8.
     """
     shrink = activation_bits / 16 if activation_bits else 1.0
+    outside = activation_bits / 32 if activation_bits else 1.0
     number = f"int{activation_bits}" if activation_bits else "float"
 
     def change(op: Work) -> Work:
@@ -105,4 +115,6 @@ def assumed(found: Workload, activation_bits: int, weight_bits: int) -> Workload
         [change(op) for op in found.ops],
         round(found.stored_bytes * (weight_bits / 32 if weight_bits else 1.0)),
         round(found.arena_bytes * shrink),
+        round(found.entry_bytes * outside),
+        round(found.exit_bytes * outside),
     )

@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from mmc.reports.compile_report import CompileReport
 
 
+def interval(found: CostEstimate) -> str:
+    """Return the bounds of the latency; only those of fitted devices were tested on models."""
+    tested = "9 of 10" if found.confidence == "fitted" else "assumed"
+    return f"{tested}: {found.latency_low_ms:.3g} to {found.latency_high_ms:.3g}"
+
+
 def cost_rows(found: CostEstimate) -> Iterable[tuple[str, str]]:
     """Yield labels and texts."""
-    low, high = found.latency_low_ms, found.latency_high_ms
-    yield "latency", f"{found.latency_ms:.3g} ms  (9 of 10: {low:.3g} to {high:.3g}, the P95)"
+    yield "latency", f"{found.latency_ms:.3g} ms  ({interval(found)}, the P95)"
     low, high = found.energy_low_mj, found.energy_high_mj
     drain = f"{found.battery_percent_per_hour:.0f} % of the battery an hour without a pause"
     yield "energy", f"about {found.energy_mj:.2g} mJ  ({low:.2g} to {high:.2g}; {drain})"
@@ -26,8 +31,8 @@ def cost_rows(found: CostEstimate) -> Iterable[tuple[str, str]]:
 def device_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     """Yield the summary's lines: what an inference takes, what a metric says, the budget."""
     if found := report.cost:
-        between = f"9 of 10: {found.latency_low_ms:.3g} to {found.latency_high_ms:.3g}"
-        figures = f"{found.latency_ms:.3g} ms ({between}), about {found.energy_mj:.2g} mJ"
+        between = f"{found.latency_ms:.3g} ms ({interval(found)})"
+        figures = f"{between}, about {found.energy_mj:.2g} mJ"
         yield "estimated", f"{figures}, peak memory {found.peak_memory_mb:.0f} MB"
         yield "", f"on {found.device}, {found.confidence} (mmc cost says what takes long)"
     if measured := report.evaluation:
