@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from mmc import plugins
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -82,11 +84,19 @@ class Backend(Protocol):
 
 
 @cache
+def packages() -> dict[str, str]:
+    """Return backend name -> its package: the folders here, and those that plugins have."""
+    package = import_module(PACKAGE)
+    here = {
+        m.name: f"{PACKAGE}.{m.name}" for m in pkgutil.iter_modules(package.__path__) if m.ispkg
+    }
+    return plugins.modules("mmc.backends") | here
+
+
+@cache
 def suffixes() -> dict[str, str]:
     """Return artifact suffix -> backend name."""
-    package = import_module(PACKAGE)
-    names = [m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg]
-    found = {name: getattr(import_module(f"{PACKAGE}.{name}"), "SUFFIX", "") for name in names}
+    found = {name: getattr(import_module(p), "SUFFIX", "") for name, p in packages().items()}
     return {suffix: name for name, suffix in found.items() if suffix}
 
 
@@ -102,29 +112,29 @@ def artifact_path(source: Path, target: Target) -> Path:
 
 def makes_folder(name: str) -> bool:
     """Say whether the artifacts of the backend called `name` are folders."""
-    return bool(getattr(import_module(f"{PACKAGE}.{name}"), "FOLDER", False))
+    return bool(getattr(import_module(packages()[name]), "FOLDER", False))
 
 
 def load_backend(name: str) -> type[Backend]:
     """Return the backend called `name`, as a target's table names it."""
-    found: type[Backend] = import_module(f"{PACKAGE}.{name}.backend").BACKEND
+    found: type[Backend] = import_module(f"{packages()[name]}.backend").BACKEND
     return found
 
 
 def backend_of(path: str | Path) -> type[Backend] | None:
     """Return the backend whose artifact `path` is by its suffix; None for other files."""
     name = suffixes().get(Path(path).suffix)
-    return load_backend(name) if name and find_spec(f"{PACKAGE}.{name}.backend") else None
+    return load_backend(name) if name and find_spec(f"{packages()[name]}.backend") else None
 
 
 def runner_of(path: str | Path) -> str | None:
     """Return the "module:function" that runs the artifact `path`; None for other files."""
     name = suffixes().get(Path(path).suffix)
-    return f"{PACKAGE}.{name}.run:run" if name else None
+    return f"{packages()[name]}.run:run" if name else None
 
 
 def precisions_of(path: str | Path) -> tuple[str, ...]:
     """Return the precisions that the artifact `path` can be run with: its run's PRECISIONS."""
     name = suffixes().get(Path(path).suffix)
     found: tuple[str, ...] = ("float32",)
-    return getattr(import_module(f"{PACKAGE}.{name}.run"), "PRECISIONS", found) if name else found
+    return getattr(import_module(f"{packages()[name]}.run"), "PRECISIONS", found) if name else found

@@ -19,11 +19,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mmc import plugins
 from mmc.diagnostics import MmcError
 from mmc.files import replace_with, size_of
 
@@ -81,6 +83,9 @@ def parts(model: Path, target: str, options: CompileOptions, wanted: str) -> Ite
     about = [FORMAT, target, wanted, platform.python_version(), platform.machine(), model.stem]
     yield json.dumps([*about, [f"{p} {metadata.version(p)}" for p in BUILT_ON]]).encode()
     yield own_digest()
+    for source in plugin_files():
+        if source.is_file() and "__pycache__" not in source.parts:
+            yield content(source)
     for file in (model, *data_files(model)):
         yield file.name.encode()
         yield content(file)
@@ -103,6 +108,16 @@ def own_digest() -> bytes:
                 state = file.stat()
                 found.update(f"{file} {state.st_size} {state.st_mtime_ns}\n".encode())
     return found.digest()
+
+
+def plugin_files() -> Iterator[Path]:
+    """Yield the source of every plugin: a package's whole folder."""
+    for _, _, module in plugins.installed():
+        spec = find_spec(module)
+        if spec is None or spec.origin is None:
+            raise UnknownContentError(module)
+        places = spec.submodule_search_locations
+        yield from sorted(Path(places[0]).rglob("*.*")) if places else [Path(spec.origin)]
 
 
 def data_files(model: Path) -> list[Path]:

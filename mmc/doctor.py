@@ -84,6 +84,7 @@ class Checkup:
     packages: list[Health]
     extras: list[Extra]
     trials: list[Health]
+    plugins: list[str]
 
     @property
     def well(self) -> bool:
@@ -98,6 +99,7 @@ class Checkup:
 def examine() -> Checkup:
     """Look at the packages, then try what they are for."""
     import mmc
+    from mmc import plugins
 
     return Checkup(
         mmc.__version__,
@@ -106,6 +108,7 @@ def examine() -> Checkup:
         [package(text) for text in requirements("")],
         list(extras()),
         [trial(name, code, more) for name, (code, more) in TRIALS.items()],
+        [f"{package}: {module} ({group})" for package, group, module in plugins.installed()],
     )
 
 

@@ -33,7 +33,7 @@ class Pass(ABC):
     """Least SQNR that a LOSSY pass promises, of every tensor against the model before it."""
 
     def __init_subclass__(cls) -> None:
-        if cls.__module__.startswith(PASSES.package + "."):
+        if PASSES.takes(cls.__module__):
             PASSES.add(cls.name, cls)
 
     @abstractmethod
@@ -50,7 +50,7 @@ class Pass(ABC):
         return self.name + (f"{{{','.join(options)}}}" if options else "")
 
 
-PASSES: Registry[type[Pass]] = Registry("pass", "mmc.passes")
+PASSES: Registry[type[Pass]] = Registry("pass", "mmc.passes", "mmc.passes")
 
 
 @dataclass

@@ -69,7 +69,7 @@ class Rule:
         return inspect.getdoc(self.build) or ""
 
 
-RULES: Registry[Rule] = Registry("rule", "mmc.passes.rules")
+RULES: Registry[Rule] = Registry("rule", "mmc.passes.rules", "mmc.rules")
 """Rules by "stage/name": what `fuse/mish` recognises, `decompose/mish` takes apart."""
 
 
@@ -92,7 +92,7 @@ def rewrite(
         parameters = tuple(inspect.signature(build).parameters)[1:]
         name = build.__name__.replace("_", "-")
         rule = Rule(name, pattern, build, stage, contract, parameters, loses_digits)
-        if build.__module__.startswith(RULES.package + "."):
+        if RULES.takes(build.__module__):
             RULES.add(f"{stage}/{name}", rule)
         return rule
 

@@ -8,15 +8,21 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Generic, TypeVar
 
+from mmc import plugins
+
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names and their objects; `package` is imported, module by module, at the first look-up."""
+    """Names and their objects; `package` is imported, module by module, at the first look-up.
 
-    def __init__(self, kind: str, package: str) -> None:
+    So are the modules of other packages that entry points of `group` name, where there is one.
+    """
+
+    def __init__(self, kind: str, package: str, group: str = "") -> None:
         self.kind = kind
         self.package = package
+        self.group = group
         self._entries: dict[str, T] = {}
         self._loaded = False
 
@@ -29,6 +35,10 @@ class Registry(Generic[T]):
     def decorator(self, name: str) -> Callable[[T], T]:
         """Return a decorator that registers what it decorates under `name`."""
         return lambda entry: self.add(name, entry)
+
+    def takes(self, module: str) -> bool:
+        """Say whether what is defined in a module is registered: in the package, or a plugin."""
+        return module.startswith(self.package + ".") or plugins.is_plugin(self.group, module)
 
     def get(self, name: str) -> T | None:
         """Return the entry, or None."""
@@ -57,3 +67,4 @@ class Registry(Generic[T]):
             if not module.ispkg:
                 import_module(module.name)
         self._loaded = True
+        plugins.load(self.group)

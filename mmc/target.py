@@ -19,9 +19,13 @@ from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mmc import plugins
 from mmc.diagnostics import UsageError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 FOLDER = "mmc.backends.targets"
 SEPARATOR = " | "
@@ -151,20 +155,28 @@ def load_target(name: str) -> Target:
     raise UsageError("MMC200", f"target {name!r}", "is not known", fix=fix)
 
 
+@cache
+def tables() -> dict[str, Traversable]:
+    """Return family -> its table: those here, then those in `targets/` of plugins' backends."""
+    folders = [files(FOLDER)]
+    folders += [files(p).joinpath("targets") for p in plugins.modules("mmc.backends").values()]
+    found = [entry for folder in folders if folder.is_dir() for entry in folder.iterdir()]
+    return {
+        entry.name.removesuffix(".toml"): entry
+        for entry in reversed(found)
+        if entry.name.endswith(".toml") and not entry.name.endswith("_head.toml")
+    }
+
+
 def families() -> list[str]:
     """Return the families that have a table."""
-    names = (entry.name for entry in files(FOLDER).iterdir())
-    return sorted(
-        name.removesuffix(".toml")
-        for name in names
-        if name.endswith(".toml") and not name.endswith("_head.toml")
-    )
+    return sorted(tables())
 
 
 @cache
 def read(family: str) -> Mapping[str, Any]:
     """Return the parsed table of a family."""
-    return tomllib.loads(files(FOLDER).joinpath(f"{family}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(tables()[family].read_text(encoding="utf-8"))
 
 
 def names(family: str, data: Mapping[str, Any]) -> list[str]:

@@ -42,6 +42,7 @@ def lines(found: Checkup) -> Iterator[str]:
         yield f"extra {extra.name:20} {extra.adds}  ({state})"
     yield ""
     yield from map(line, found.trials)
+    yield from (f"plugin   {text}" for text in found.plugins)
     wrong = [h for h in (*found.packages, *found.trials) if h.status != "ok"]
     if wrong:
         yield ""
