@@ -113,6 +113,35 @@ def test_multiplications_are_counted_as_by_hand(tmp_path: Path) -> None:
     assert halves["CONV_2D"] == 2 * (12 * 10 * 8 + 12 * 10 * 16)
 
 
+def test_what_is_computed_when_loading_costs_nothing() -> None:
+    half = CompileOptions(input_shapes=SHAPES, weights="float16")
+    plain, found = (
+        work_of_file(golden_models.path(MODEL), "hexagon_v75", o) for o in (OPTIONS, half)
+    )
+    assert [op.kind for op in found.ops] == [op.kind for op in plain.ops]
+    assert [op.weights for op in found.ops] == [op.weights for op in plain.ops]
+    assert found.stored_bytes < 0.6 * plain.stored_bytes
+
+
+def test_a_concatenation_copies_what_others_read(tmp_path: Path) -> None:
+    text = """<ir_version: 10, opset_import: ["": 20]>
+    g (float[1,8] x) => (float[1,8] y, float[1,16] z)
+    { y = Sin (x)
+      a = Cos (x)
+      z = Concat <axis = 1> (y, a) }"""
+    onnx.save(onnx.parser.parse_model(text), path := tmp_path / "m.onnx")
+    copies = [op.read for op in work_of_file(path, "hexagon_v75").ops if op.engine == "concat"]
+    assert copies == [2 * 8]
+
+
+def test_a_model_without_operators(tmp_path: Path) -> None:
+    text = """<ir_version: 10, opset_import: ["": 20]>
+    g (float[1,8] x) => (float[1,8] y) { y = Identity (x) }"""
+    onnx.save(onnx.parser.parse_model(text), path := tmp_path / "m.onnx")
+    for target in MEASURED:
+        assert 0 < cost_file(path, target).latency_ms < 1
+
+
 @pytest.mark.parametrize("target", MEASURED)
 def test_figures_add_up(target: str) -> None:
     found = cost_file(golden_models.path(MODEL), target, OPTIONS)

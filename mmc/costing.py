@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmc.backends.base import load_backend, suffix_of
-from mmc.compiler import CompileResult, settled, to_program
+from mmc.compiler import CompileResult, refuse, settled, to_program
 from mmc.cost import CostEstimate, Workload, assumed, estimate
 from mmc.cost.device import load_device
 from mmc.options import CompileOptions
@@ -31,18 +31,23 @@ def work_of_file(path: str | Path, target: str, options: CompileOptions | None =
     Integer weights and activations without calibration data are assumed, not made.
 
     Raises:
+        LegalityError: where a compile would write no file.
         MmcError: when it cannot be read, a pass fails, or a compile would refuse the options.
     """
     source, where = Path(path), load_target(target)
     options = settled(options or CompileOptions(), where)
     made = load_backend(where.backend)
     if source.suffix == suffix_of(where.backend):
-        return made(where, options).work(made.read(source))
+        program = made.read(source)
+        refuse(made(where, options).check(program), options.require_npu)
+        return made(where, options).work(program)
     assume = bool(options.weight_bits and not options.calibration)
     plain = options
     if assume:
         made(where, replace(options, calibration="assumed")).phases()  # refuses what a compile does
         plain = replace(options, weights="float32", activations="float")
-    _, program = to_program(CompileResult(source, source, where), made(where, plain), plain, ())
+    result = CompileResult(source, source, where)
+    _, program = to_program(result, made(where, plain), plain, ())
+    refuse(result.diagnostics, options.require_npu)
     work = made(where, plain).work(program)
     return assumed(work, options.activation_bits, options.weight_bits) if assume else work

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mmc.backends.lowering import place_of
 from mmc.cost.work import Sizes, Work, Workload
@@ -45,31 +45,50 @@ LOOKUPS = frozenset({"GATHER", "GATHER_ND", "EMBEDDING_LOOKUP"})
 
 def workload(program: Program, off: Collection[str] = ()) -> Workload:
     """Return what `program` has to do; `off` names the operators that the host runs."""
-    tensors, graph = program.tensors, graph_of(program)
-    sizes = [0 if t.data is not None else held(t) for t in tensors]
-    arena = arena_of(replace(graph, sizes=sizes))
-    uses = Counter(i for op in program.operators for i in set(op.inputs))
-    uses.update(index for _, index in program.inputs + program.outputs)
-    stored = sum(stored_bytes(t) for t in tensors if t.data is not None)
-    entry = sum(stored_bytes(tensors[index]) for _, index in program.inputs)
-    leaving = sum(stored_bytes(tensors[index]) for _, index in program.outputs)
-    ops = [work_of(program, op, uses, off) for op in program.operators]
-    return Workload(ops, stored, arena, entry, leaving)
+    tensors, graph, facts = program.tensors, graph_of(program), Facts.of(program)
+    sizes = [0 if i in facts.constants else held(t) for i, t in enumerate(tensors)]
+    return Workload(
+        [work_of(program, op, facts, off) for op in program.operators if not facts.settled(op)],
+        sum(stored_bytes(t) for t in tensors if t.data is not None),
+        arena_of(replace(graph, sizes=sizes)),
+        sum(stored_bytes(tensors[index]) for _, index in program.inputs),
+        sum(stored_bytes(tensors[index]) for _, index in program.outputs),
+    )
 
 
-def work_of(
-    program: Program, op: Operator, uses: Mapping[int, int], off: Collection[str] = ()
-) -> Work:
-    """Return what one operator has to do; `uses` counts who reads each tensor."""
+@dataclass(frozen=True)
+class Facts:
+    """Which tensors are known when a program is loaded, and how many read each tensor."""
+
+    constants: frozenset[int]
+    uses: Mapping[int, int]
+
+    @classmethod
+    def of(cls, program: Program) -> Facts:
+        """Find them: what depends on constants only (DEQUANTIZE) is computed once, when loading."""
+        known = {i for i, t in enumerate(program.tensors) if t.data is not None}
+        uses = Counter(index for _, index in program.inputs + program.outputs)
+        for op in program.operators:
+            uses.update(set(op.inputs))
+            if op.inputs and known.issuperset(i for i in op.inputs if i >= 0):
+                known.update(op.outputs)
+        return cls(frozenset(known), uses)
+
+    def settled(self, op: Operator) -> bool:
+        """Say whether an operator has nothing to do in an inference."""
+        return bool(op.outputs) and self.constants.issuperset(op.outputs)
+
+
+def work_of(program: Program, op: Operator, facts: Facts, off: Collection[str] = ()) -> Work:
+    """Return what one operator has to do."""
     tensors = program.tensors
-    operands = [tensors[i] for i in op.inputs if i >= 0]
     results = [tensors[i] for i in op.outputs]
-    read = sum(held(t) for t in operands if t.data is None)
-    written = sum(held(t) for t in results)
-    constants = sum(held(t) for t in operands if t.data is not None and t.dtype != "INT32")
-    place = place_of(op.code, op.sources)
+    known = [tensors[i] for i in op.inputs if i in facts.constants]
+    computed = [tensors[i] for i in op.inputs if i >= 0 and i not in facts.constants]
+    read, written = sum(map(held, computed)), sum(map(held, results))
+    weights = sum(held(t) for t in known if t.dtype != "INT32")
     if op.code == "CONCATENATION":
-        read = written = sum(held(tensors[i]) for i in copied(program, op, uses))
+        read = written = sum(held(tensors[i]) for i in copied(op, facts))
     return Work(
         op.code,
         ENGINE_OF.get(op.code, "pointwise"),
@@ -77,19 +96,18 @@ def work_of(
         sizes_of(program, op),
         read,
         written,
-        min(constants, written) if op.code in LOOKUPS else constants,
+        min(weights, written) if op.code in LOOKUPS else weights,
         op.sources[0] if op.sources else results[0].name if results else op.code,
-        place in off,
+        place_of(op.code, op.sources) in off,
     )
 
 
-def copied(program: Program, op: Operator, uses: Mapping[int, int]) -> list[int]:
+def copied(op: Operator, facts: Facts) -> list[int]:
     """Return the inputs that a concatenation copies.
 
     What nobody else reads is made in its place, at the scale of the whole.
     """
-    constant = (i for i in op.inputs if program.tensors[i].data is not None)
-    return [*constant, *(i for i in op.inputs if uses[i] > 1)]
+    return [i for i in op.inputs if i in facts.constants or facts.uses[i] > 1]
 
 
 def number_of(results: list[Tensor]) -> str:
