@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from mmc.arguments import Parser, positive
+from mmc.arguments import Parser
 from mmc.commands import Command
 from mmc.commands.options import add_calibration, add_form, add_output, add_shapes, compile_options
 from mmc.findings import printable
@@ -25,9 +25,6 @@ def configure(parser: Parser) -> None:
     add_form(parser)
     add_calibration(parser)
     add_output(parser)
-    parser.add_argument(
-        "--top", type=positive, default=OPS_SHOWN, metavar="N", help="operators to print"
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found.to_json() | {"model": args.model}, indent=2))
     elif not args.quiet:
-        print_cost(found, len(found.ops) if args.verbose else args.top)
+        print_cost(found, len(found.ops) if args.verbose else OPS_SHOWN)
     return 0
 
 
