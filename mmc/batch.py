@@ -55,6 +55,7 @@ class Compiled:
 def compile_all(jobs: Sequence[Job], processes: int = 1) -> Iterator[Compiled]:
     """Yield what became of every job, in order; coded errors are part of the reports."""
     several = len(jobs) > 1
+    jobs = shared_out(jobs) if several else jobs
     if processes == 1 or not several:
         for place, job in enumerate(jobs, 1):
             yield compile_job(job, f"[{place}/{len(jobs)}] " if several else "")
@@ -66,6 +67,37 @@ def compile_all(jobs: Sequence[Job], processes: int = 1) -> Iterator[Compiled]:
                 line = f"[{place + 1}/{len(jobs)}] {job.model.name}: {done.report.status}"
                 print(printable(line), file=sys.stderr, flush=True)
             yield done
+
+
+def shared_out(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs, each with the shapes that are about its model.
+
+    What is about none of the models stays with all, for the error that names it.
+    """
+    names = [input_names(job.model) for job in jobs]
+    known = set().union(*names)
+    found = []
+    for job, own in zip(jobs, names, strict=True):
+        kept = {
+            option: {
+                n: v for n, v in getattr(job.options, option).items() if n in own or n not in known
+            }
+            for option in ("dims", "input_shapes", "constants")
+        }
+        found.append(replace(job, options=replace(job.options, **kept)))
+    return found
+
+
+def input_names(model: Path) -> set[str]:
+    """Return the names of a model's inputs and of their dimensions; none if it cannot be read."""
+    from mmc.frontend.loading import read_stripped
+
+    try:
+        inputs = read_stripped(model).graph.input
+    except MmcError:
+        return set()
+    dims = (dim for value in inputs for dim in value.type.tensor_type.shape.dim)
+    return {value.name for value in inputs} | {dim.dim_param for dim in dims if dim.dim_param}
 
 
 def compile_job(job: Job, number: str = "") -> Compiled:

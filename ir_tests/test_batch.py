@@ -1,4 +1,4 @@
-"""Progress: on stderr, only after a second, never with --quiet; plain lines without a terminal."""
+"""Several models, and progress: on stderr, only after a second, never with --quiet; plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 
 import golden_models
 from mmc import progress
+from mmc.batch import Job, shared_out
+from mmc.options import CompileOptions
 from mmc.progress import Progress, shown
 
 PNET = str(golden_models.path("mtcnn_pnet"))
@@ -92,3 +94,13 @@ def test_several_models_are_counted(tmp_path: Path) -> None:
     command += ["--no-verify", "--input-shape", "x:1,3,24,24", "-o", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == ["[1/2] a.onnx: ok", "[2/2] b.onnx: ok"]
+
+
+def test_shapes_go_to_the_models_that_have_them(tmp_path: Path) -> None:
+    names = ("digits_vqa_vision", "digits_vqa_text")
+    options = CompileOptions(dims={"batch": 1, "qlen": 10}, input_shapes={"nobody": (1,)})
+    jobs = [Job(golden_models.path(n), tmp_path / n, "cpu", options) for n in names]
+    vision, text = (job.options for job in shared_out(jobs))
+    assert vision.dims == {"batch": 1}
+    assert text.dims == {"batch": 1, "qlen": 10}
+    assert vision.input_shapes == text.input_shapes == {"nobody": (1,)}
