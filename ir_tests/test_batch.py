@@ -1,4 +1,4 @@
-"""Several models, and progress: on stderr, only after a second, never with --quiet; plain lines without a terminal."""
+"""Several models in one go; progress, on stderr, after a second, plain lines without a terminal."""
 
 from __future__ import annotations
 

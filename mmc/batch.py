@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mmc import cache
 from mmc.diagnostics import MmcError
@@ -20,6 +20,9 @@ from mmc.findings import printable
 from mmc.options import CompileOptions
 from mmc.reports.compile_report import CompileReport, File
 from mmc.reports.schema import from_json
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,20 @@ def shared_out(jobs: Sequence[Job]) -> list[Job]:
     known = set().union(*names)
     found = []
     for job, own in zip(jobs, names, strict=True):
-        kept = {
-            option: {
-                n: v for n, v in getattr(job.options, option).items() if n in own or n not in known
-            }
-            for option in ("dims", "input_shapes", "constants")
-        }
-        found.append(replace(job, options=replace(job.options, **kept)))
+        o, others = job.options, known - own
+        options = replace(
+            o,
+            dims=without(o.dims, others),
+            input_shapes=without(o.input_shapes, others),
+            constants=without(o.constants, others),
+        )
+        found.append(replace(job, options=options))
     return found
+
+
+def without(given: Mapping[str, T], names: set[str]) -> dict[str, T]:
+    """Return what is given for other names than these."""
+    return {name: value for name, value in given.items() if name not in names}
 
 
 def input_names(model: Path) -> set[str]:
