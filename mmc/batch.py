@@ -21,7 +21,6 @@ from mmc.options import CompileOptions
 from mmc.reports.compile_report import CompileReport, File
 from mmc.reports.schema import from_json
 
-
 T = TypeVar("T")
 
 
