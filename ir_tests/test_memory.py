@@ -18,6 +18,7 @@ from mmc.backends.tflite.program import Operator, Program, Tensor
 from mmc.backends.tflite.reader import read
 from mmc.cli import main
 from mmc.ir import Array
+from mmc.reports.text import megabytes
 from mmc.schedule import schedule
 
 COMMITTED = [m.name for m in golden_models.models() if m.file]
@@ -147,6 +148,6 @@ def test_report_and_summary_tell_the_memory(
     assert memory["lower_bound_bytes"] <= memory["peak_bytes"] <= memory["arena_bytes"]
     assert "schedule" in [stage["name"] for stage in told["stages"]]
     shown = capsys.readouterr().out
-    assert f"{memory['peak_bytes'] / 1e3:.1f} KB at once" in shown
+    assert f"{megabytes(memory['peak_bytes'])} at once" in shown
     assert "before scheduling" in shown
     assert f"{memory['in_place']} operators in place, {memory['aliases']} as views" in shown
