@@ -13,6 +13,7 @@ from mmc.backends.refusals import reasons
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.ir import Array, Model, Node, constant, sources
 from mmc.opset import DOMAIN, split_activation
+from mmc.remedies import remedy
 
 Lowering = TypeVar("Lowering", bound=Callable[..., None])
 
@@ -66,9 +67,8 @@ class Lowerings(Generic[Lowering]):
             where = f"{node.op_type} {', '.join(sources(node))!r}"
             hint = hints.get(node) if node in lacking else None
             why = f"{reason.why} ({hint})" if hint else reason.why
-            found.append(
-                Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, reason.fix)
-            )
+            fix = reason.fix or (remedy(node) if node in lacking else "")
+            found.append(Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, fix))
         return found
 
     def _load(self) -> None:

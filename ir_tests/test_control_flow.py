@@ -80,21 +80,21 @@ REFUSED: dict[str, tuple[str, dict[str, Array], str]] = {
         y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s2) {
             c2 = Identity(c)  s2 = Sin(s) }> (n, t, x) }""",
         {"t": np.array(True)},
-        "number of steps depends",
+        "number of steps .trip count. depends on the data, on 'n'",
     ),
     "while": (
         """(float[2,3] x) => (float[2,3] y) {
         y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s2) {
             s2 = Sin(s)  m = ReduceMax <keepdims = 0> (s2)  c2 = Less(m, one) }> (n, t, x) }""",
         {**N4, "one": np.float32(1)},
-        "condition depends",
+        "number of steps .trip count. depends on the data, on 'x'",
     ),
     "if": (
         """(float[2,3] x, bool c) => (float[2,3] y) {
         y = If (c) <then_branch = p () => (float[2,3] r) { r = Sin(x) },
                 else_branch = q () => (float[2,3] r2) { r2 = Cos(x) }> }""",
         {},
-        "condition depends",
+        "the branch that it takes depends on the data, on 'c'",
     ),
     "nms": (
         """(float[1,20,4] b, float[1,1,20] s) => (int64[k,3] y) {

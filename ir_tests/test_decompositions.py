@@ -6,6 +6,7 @@ from math import erf as exact_erf
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 from lowering import emit, feeds_for, run_both, single
 
@@ -14,6 +15,7 @@ from mmc.diagnostics import LegalityError
 from mmc.ir import Array, parse, print_ir
 from mmc.passes.expand_functions import ExpandFunctions
 from mmc.pattern import apply_rules, rules_of
+from mmc.remedies import remedy
 
 
 @pytest.mark.parametrize("op", ["Tan", "Sinh", "Cosh", "Asinh", "Erf"])
@@ -148,6 +150,29 @@ def test_what_depends_on_data_is_refused_by_name() -> None:
             g (float[4] x) => (float[1,n] y) { i = NonZero(x) f = Cast<to=1>(i) y = Abs(f) }"""
         )
     assert refusal.value.diagnostics[0].where.startswith("NonZero")
+
+
+def test_what_depends_on_data_is_refused_after_rules_that_ask_for_its_shape() -> None:
+    with pytest.raises(LegalityError, match="mmc extract MODEL --to 'a'") as refusal:
+        run_both(
+            """<ir_version: 10, opset_import: ["" : 21]>
+            g (float[4,5] x) => (float[n] y) {
+                a = Relu(x) i = NonZero(a) t = Transpose(i) y = GatherND(a, t)
+            }"""
+        )
+    assert refusal.value.diagnostics[0].where.startswith("NonZero")
+
+
+@pytest.mark.parametrize(
+    ("op_type", "fix"),
+    [
+        ("RandomNormalLike", "make them an input"),
+        ("Det", "products and sums"),
+        ("TreeEnsembleRegressor", "mmc extract"),
+    ],
+)
+def test_operators_that_no_target_has_are_refused_with_a_way_out(op_type: str, fix: str) -> None:
+    assert fix in remedy(ir.Node("", op_type, []))
 
 
 def test_a_refusal_says_why_the_rules_did_not_help() -> None:

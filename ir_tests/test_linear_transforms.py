@@ -23,6 +23,11 @@ def test_inverse_dft_is_refused() -> None:
         run_both(single("DFT", (2, 9, 2), None, np.array(1), inverse=1))
 
 
+@pytest.mark.parametrize("points", [None, np.array(9), np.array(13), np.array(6)])
+def test_inverse_dft_of_half_a_spectrum(points: Any) -> None:
+    run_both(single("DFT", (2, 6, 3, 2), points, np.array(1), inverse=1, onesided=1))
+
+
 def test_dft_too_large_or_of_computed_length_is_refused() -> None:
     with pytest.raises(LegalityError, match="entries"):
         run_both(single("DFT", (1, 4096, 1), None, np.array(1)))
@@ -34,6 +39,14 @@ def test_dft_too_large_or_of_computed_length_is_refused() -> None:
 def test_stft(onesided: int) -> None:
     window = np.hanning(16).astype(np.float32)
     run_both(single("STFT", (2, 61, 1), np.array(7), window, np.array(16), onesided=onesided))
+
+
+def test_stft_is_onesided_by_default() -> None:
+    run_both(single("STFT", (1, 64, 1), np.array(8), np.hanning(16).astype(np.float32)))
+
+
+def test_stft_of_signals_without_a_last_axis() -> None:
+    run_both(single("STFT", (2, 64), np.array(8), None, np.array(16)))
 
 
 def test_stft_of_a_computed_window_is_refused() -> None:

@@ -133,6 +133,17 @@ def test_a_replacement_of_another_shape_is_refused() -> None:
     assert len(model.graph.inputs[0].uses()) == 1
 
 
+@pytest.mark.parametrize("dtype", ["float", "double", "float16"])
+def test_a_number_that_a_rule_writes_has_the_type_of_its_operand(dtype: str) -> None:
+    @rewrite(op.Abs("x"))
+    def negated(out: Builder, x: Value) -> Value:
+        return out.Mul(x, -1.0)
+
+    model = model_of("y = Abs(x)", f"{dtype}[2,3] x", f"{dtype}[2,3] y")
+    assert apply_rules(model, [negated]) == 1
+    infer(model)
+
+
 def test_the_engine_runs_to_a_fixpoint_on_long_chains() -> None:
     @rewrite(op.Neg(op.Neg("x")))
     def twice(out: Builder, x: Value) -> Value:

@@ -13,12 +13,15 @@ from mmc import opset
 from mmc.naming import fresh_name
 from mmc.values import Array
 
+SINGLE = np.dtype(np.float32)
+
 
 class Builder:
     """Records new nodes: `out.Gemm(x, w, b, transB=1)`, `out.mmc.Linear(x, w, b)`.
 
-    Inputs are values, None, or anything numpy takes, which becomes a constant (a Python float is
-    float32, an int is int64). `outputs=n` returns n values.
+    Inputs are values, None, or anything numpy takes, which becomes a constant. A float has the type
+    of the first operand that is a value of floats (float32 without one), an int is int64.
+    `outputs=n` returns n values.
     """
 
     def __init__(self, domain: str = "", tape: ir.tape.Tape | None = None) -> None:
@@ -49,20 +52,19 @@ class Builder:
         self, op_type: str, inputs: Sequence[Any], *, outputs: int = 1, **attributes: Any
     ) -> Any:
         """Record one node; attributes that are None are left out."""
-        lifted = [self.lift(x) for x in inputs]
+        dtype = float_type(inputs)
+        lifted = [self.lift(x, dtype) for x in inputs]
         kept = {k: v for k, v in attributes.items() if v is not None}
         values = self.tape.op_multi_out(
             op_type, lifted, kept, num_outputs=outputs, domain=self.domain
         )
         return values[0] if outputs == 1 else tuple(values)
 
-    def lift(self, value: Any) -> Value | None:
-        """Return a value for `value`: itself, or a new constant."""
+    def lift(self, value: Any, dtype: np.dtype[Any] = SINGLE) -> Value | None:
+        """Return a value for `value`: itself, or a new constant; a float becomes one of `dtype`."""
         if value is None or isinstance(value, Value):
             return value
-        if isinstance(value, float):
-            value = np.float32(value)
-        array = np.asarray(value)
+        array = np.asarray(value, dtype if isinstance(value, float) else None)
         return self.tape.initializer(ir.Tensor(array), name=f"new_{len(self.tape.initializers)}")
 
 
@@ -74,6 +76,12 @@ def initializer(graph: Graph, like: Value, array: Array) -> Value:
     value = Value(name=name, shape=shape, type=kind, const_value=tensor)
     graph.register_initializer(value)
     return value
+
+
+def float_type(inputs: Sequence[Any]) -> np.dtype[Any]:
+    """Return the type of the first operand that is a value of floats, else float32."""
+    dtypes = [x.dtype for x in inputs if isinstance(x, Value) and x.dtype is not None]
+    return next((d.numpy() for d in dtypes if d.is_floating_point()), SINGLE)
 
 
 def detach(nodes: Iterable[Node]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx
 import onnx_ir as ir
-from onnx import inliner, shape_inference
+from onnx import checker, inliner, shape_inference
 
 from mmc.diagnostics import ModelError
 from mmc.values import OPSET, is_static, schema_of
@@ -17,6 +17,12 @@ SMALL = 256
 
 IR_VERSION = 13
 CACHE_LIMIT = 20_000
+
+REFUSALS = (shape_inference.InferenceError, checker.ValidationError, RuntimeError)
+"""What ONNX raises on operands that do not go together."""
+
+MISREAD = {"STFT": ("onesided", 1)}
+"""Defaults that ONNX's inference takes for another value: it is told them."""
 
 Answer = tuple[onnx.TypeProto | None, ...]
 _answers: dict[tuple[Any, ...], Answer] = {}
@@ -133,7 +139,7 @@ def _ask(node: ir.Node) -> Answer:
         found = shape_inference.infer_node_outputs(
             schema, proto, types, data, opset_imports=imports, ir_version=IR_VERSION
         )
-    except (shape_inference.InferenceError, RuntimeError) as error:
+    except REFUSALS as error:
         raise _contradiction(node, error) from error
     return tuple(found.get(name) for name in proto.output)
 
@@ -163,14 +169,23 @@ def _read(node: ir.Node) -> Iterator[ir.Value]:
     yield from seen
 
 
+def _spell_out(proto: onnx.NodeProto) -> None:
+    """Write down the default of MISREAD, unless the node has a value of its own."""
+    name, value = MISREAD.get(proto.op_type, ("", 0))
+    if name and not proto.domain and all(a.name != name for a in proto.attribute):
+        proto.attribute.append(onnx.helper.make_attribute(name, value))
+
+
 def _node_proto(node: ir.Node, names: dict[ir.Value, str]) -> onnx.NodeProto:
-    return onnx.NodeProto(
+    proto = onnx.NodeProto(
         op_type=node.op_type,
         domain=node.domain,
         input=["" if v is None else names[v] for v in node.inputs],
         output=[f"result {i}" for i in range(len(node.outputs))],
         attribute=[ir.serde.serialize_attribute(a) for a in node.attributes.values()],
     )
+    _spell_out(proto)
+    return proto
 
 
 def type_proto(value: ir.Value) -> onnx.TypeProto:
@@ -214,7 +229,7 @@ def _ask_function(
     try:
         inlined = inliner.inline_local_functions(model)
         inferred = shape_inference.infer_shapes(inlined, strict_mode=True, data_prop=True)
-    except (shape_inference.InferenceError, RuntimeError) as error:
+    except REFUSALS as error:
         raise _contradiction(node, error) from error
     found = {v.name: v.type for v in inferred.graph.output}
     return tuple(found[n] if found[n].WhichOneof("value") else None for n in proto.output)
@@ -240,6 +255,8 @@ def _without_weights(model: ir.Model) -> onnx.ModelProto:
     graph = proto.graph
     graph.name = "graph"
     graph.node.extend(ir.serde.serialize_node(node) for node in model.graph)
+    for node in graph.node:
+        _spell_out(node)
     for value in model.graph.inputs:
         graph.input.add(name=value.name, type=type_proto(value))
     for value in model.graph.initializers.values():

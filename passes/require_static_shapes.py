@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 from mmc.ir import Model, Node, is_static, sources
 from mmc.pass_manager import Pass
+from mmc.remedies import cut, decided_by
 
 
 @dataclass(frozen=True)
@@ -39,5 +40,7 @@ def diagnostic(node: Node) -> Diagnostic:
     """Say which result, and what to do."""
     where = f"{node.op_type} {', '.join(sources(node))!r}"
     why = f"the shape of its result depends on data: {[str(v.shape) for v in node.outputs]}"
-    fix = "bind the input that the shape is computed from with --const, or cut the model there"
+    given = decided_by(v for v in node.inputs[1:] if v is not None)
+    bind = f"bind {', '.join(map(repr, given))} with --const; or " if given else ""
+    fix = bind + cut(node)
     return Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, fix)

@@ -15,9 +15,11 @@ from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import _substitute
 from mmc.pattern import Builder
+from mmc.remedies import cut, decided_by
 from mmc.shapes import infer_node
 
 LOOPS = ("Loop", "Scan")
+STEPS = "its number of steps (trip count)"
 
 
 class Endless(Exception):  # noqa: N818 - becomes a diagnostic
@@ -55,7 +57,7 @@ class UnrollLoops(Pass):
     def unroll(self, graph: Graph, node: Node) -> list[Node]:
         """Unroll one node and remove it; returns what it became."""
         if node.op_type == "If":
-            raise Endless("its condition depends on the inputs")
+            raise undecided(node, "the branch that it takes")
         body = attrs(node)["body"]
         steps = scan_length(node) if node.op_type == "Scan" else trips(node, body, self.max_nodes)
         size = steps * sum(1 for _ in body.all_nodes())
@@ -74,9 +76,28 @@ class UnrollLoops(Pass):
 def finding(node: Node, why: str) -> Diagnostic:
     """Say which node cannot be resolved, and what to do."""
     where = f"{node.op_type} {', '.join(sources(node))!r}"
-    fix = "bind the input that decides it with --const, or cut the model before this node"
+    names = deciding(node)
+    bind = " ".join(f"--const {name}=VALUE" for name in names)
+    fix = f"bind what decides it ({bind}), or {cut(node)}" if names else cut(node)
     what = "is control flow that stays until run time"
     return Diagnostic("MMC201", Severity.ERROR, where, what, why, fix)
+
+
+def deciding(node: Node) -> list[str]:
+    """Return the model's inputs that decide how often a loop runs, or which branch is taken."""
+    if node.op_type != "Loop":
+        return decided_by(node.inputs[:1])
+    body, states = attrs(node)["body"], node.inputs[2:]
+    steps = zip(body.inputs[2:], states, body.outputs[1:], strict=False)
+    behind = {inner: (start, following) for inner, start, following in steps}
+    behind |= dict.fromkeys(body.inputs[:2], ())
+    return decided_by([*node.inputs[:2], body.outputs[0]], behind)
+
+
+def undecided(node: Node, what: str) -> Endless:
+    """Return the refusal of what only the data decides, with the inputs that it comes from."""
+    names = ", ".join(map(repr, deciding(node)))
+    return Endless(f"{what} depends on the data" + (f", on {names}" if names else ""))
 
 
 def scan_length(node: Node) -> int:
@@ -95,9 +116,9 @@ def trips(node: Node, body: Graph, most: int) -> int:
     """Return the number of steps of a Loop: its condition is followed through known values."""
     limit, start = constant(node.inputs[0]), constant(node.inputs[1])
     if node.inputs[0] is not None and limit is None:
-        raise Endless("its number of steps depends on the inputs")
+        raise undecided(node, STEPS)
     if node.inputs[1] is not None and start is None:
-        raise Endless("its condition depends on the inputs")
+        raise undecided(node, STEPS)
     alive = start is None or bool(start.item())
     states = [constant(v) for v in node.inputs[2:]]
     count = 0
@@ -106,7 +127,7 @@ def trips(node: Node, body: Graph, most: int) -> int:
         known = {v: x for v, x in zip(body.inputs, values, strict=True) if x is not None}
         going = follow(body.outputs[0], known)
         if going is None:
-            raise Endless("its condition depends on the inputs")
+            raise undecided(node, STEPS)
         states = [follow(v, known) for v in body.outputs[1 : 1 + len(states)]]
         alive, count = bool(going.item()), count + 1
         if count > most:

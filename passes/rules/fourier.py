@@ -25,22 +25,57 @@ def dft(out: Builder, x: Value, length: Value | None, axis: Value | None, n: Nod
     place %= len(shape)
     if place == len(shape) - 1:
         raise NoMatch("its axis is that of the real and imaginary parts")
-    points = shape[place] if length is None else int(scalar(length, "dft_length"))
     if given["inverse"]:
         # The conformance cases hold cancelling sums to 1e-7 absolute: a float32 product misses it.
         raise NoMatch("it is an inverse transform, whose cancelling sums need more than float32")
+    points = shape[place] if length is None else int(scalar(length, "dft_length"))
     bins = points // 2 + 1 if given["onesided"] else points
     size = shape[place] * shape[-1] * bins * 2
     if size > SIZE_LIMIT:
         raise NoMatch(f"its matrix would have {size} entries, more than {SIZE_LIMIT}")
     matrix = waves(shape[place], points, bins, shape[-1])
+    return along(out, x, place, matrix)
+
+
+@rewrite(
+    op.DFT("x", maybe("length"), maybe("axis"), inverse=1, onesided=1).named("n"),
+    stage="decompose",
+)
+def inverse_of_half(
+    out: Builder, x: Value, length: Value | None, axis: Value | None, n: Node
+) -> Value:
+    """irdft(x (…, K, 2))  ->  x (…, 2 K) F, reshaped to (…, N, 1); N is 2 (K - 1) if not given.
+
+    What is not given is the mirror image: bins between 0 and N / 2 count twice. More bins than
+    N // 2 + 1 are not read, missing ones are zero.
+    """
+    shape = shape_of(x)
+    place = int(scalar(axis, "axis")) % len(shape) if axis is not None else len(shape) - 2
+    if shape[-1] != 2 or place == len(shape) - 1:
+        raise NoMatch("it is not along the bins of a complex spectrum")
+    points = 2 * (shape[place] - 1) if length is None else int(scalar(length, "dft_length"))
+    size = 2 * shape[place] * points
+    if points < 1 or size > SIZE_LIMIT:
+        raise NoMatch(f"its matrix would have {size} entries, more than {SIZE_LIMIT}")
+    bins = np.arange(shape[place])
+    twice = np.where((bins == 0) | (2 * bins == points), 1, 2) * (2 * bins <= points)
+    matrix = waves(len(bins), points, points, 2)[..., :1] * np.array([1, -1])[:, None, None]
+    # the real part of a wave is even in its angle, what an imaginary part adds is odd
+    matrix = matrix * twice[:, None, None, None] / points
+    return along(out, x, place, matrix)
+
+
+def along(out: Builder, x: Value, place: int, matrix: Array) -> Value:
+    """Return x (…, N at `place`, …, c) times F (N, c, K, d): K bins where N samples were."""
+    shape = shape_of(x)
+    count, parts, bins, made = matrix.shape
     order = [a for a in range(len(shape)) if a != place]
     order.insert(-1, place)
     rest = [shape[a] for a in order[:-2]]
-    rows = reshape(out, out.Transpose(x, perm=order), (*rest, shape[place] * shape[-1]))
-    flat = matrix.reshape(shape[place] * shape[-1], 2 * bins).astype(dtype_of(x))
-    made = reshape(out, out.MatMul(rows, flat), (*rest, bins, 2))
-    return out.Transpose(made, perm=[int(a) for a in np.argsort(order)])
+    rows = reshape(out, out.Transpose(x, perm=order), (*rest, count * parts))
+    flat = matrix.reshape(count * parts, bins * made).astype(dtype_of(x))
+    y = reshape(out, out.MatMul(rows, flat), (*rest, bins, made))
+    return out.Transpose(y, perm=[int(a) for a in np.argsort(order)])
 
 
 @rewrite(
@@ -50,7 +85,9 @@ def stft(
     out: Builder, x: Value, step: Array, window: Value | None, length: Value | None, n: Node
 ) -> Value:
     """stft(x (B, T, c))  ->  a convolution (2 K, c, L) of stride `step`, as (B, frames, K, 2)."""
-    batch, total, parts = shape_of(x)
+    (batch, total, parts), dtype = (*shape_of(x), 1)[:3], dtype_of(x)
+    if len(shape_of(x)) == 2:
+        x = reshape(out, x, (batch, total, 1))
     if window is None and length is None:
         raise NoMatch("neither its window nor its frame length is given")
     weights = None if window is None else known(window, "window")
@@ -65,7 +102,7 @@ def stft(
     matrix = waves(points, points, bins, parts)
     if weights is not None:
         matrix *= weights.astype(np.float64)[:, None, None, None]
-    kernel = matrix.transpose(2, 3, 1, 0).reshape(2 * bins, parts, points).astype(dtype_of(x))
+    kernel = matrix.transpose(2, 3, 1, 0).reshape(2 * bins, parts, points).astype(dtype)
     stride = int(step.item())
     y = out.Conv(out.Transpose(x, perm=[0, 2, 1]), kernel, strides=[stride])
     frames = (total - points) // stride + 1
