@@ -46,8 +46,7 @@ def inverse_of_half(
 ) -> Value:
     """irdft(x (…, K, 2))  ->  x (…, 2 K) F, reshaped to (…, N, 1); N is 2 (K - 1) if not given.
 
-    What is not given is the mirror image: bins between 0 and N / 2 count twice. More bins than
-    N // 2 + 1 are not read, missing ones are zero.
+    What is not given is the mirror image: bins between 0 and N / 2 count twice.
     """
     shape = shape_of(x)
     place = int(scalar(axis, "axis")) % len(shape) if axis is not None else len(shape) - 2
@@ -55,10 +54,12 @@ def inverse_of_half(
         raise NoMatch("it is not along the bins of a complex spectrum")
     points = 2 * (shape[place] - 1) if length is None else int(scalar(length, "dft_length"))
     size = 2 * shape[place] * points
-    if points < 1 or size > SIZE_LIMIT:
+    if shape[place] != points // 2 + 1:
+        raise NoMatch(f"{shape[place]} bins are no half of {points}: runtimes fill up otherwise")
+    if size > SIZE_LIMIT:
         raise NoMatch(f"its matrix would have {size} entries, more than {SIZE_LIMIT}")
     bins = np.arange(shape[place])
-    twice = np.where((bins == 0) | (2 * bins == points), 1, 2) * (2 * bins <= points)
+    twice = np.where((bins == 0) | (2 * bins == points), 1, 2)
     matrix = waves(len(bins), points, points, 2)[..., :1] * np.array([1, -1])[:, None, None]
     # the real part of a wave is even in its angle, what an imaginary part adds is odd
     matrix = matrix * twice[:, None, None, None] / points
