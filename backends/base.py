@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mmc.schedule import Schedule
     from mmc.structure import Structure
     from mmc.target import Target
+    from mmc.verification.pieces import Piece
 
 PACKAGE = "mmc.backends"
 
@@ -59,7 +60,8 @@ class Backend(Protocol):
     def work(self, program: Any) -> Workload:
         """Return what the operators have to do, for mmc.cost."""
 
-    def write(self, program: Any, path: Path) -> None:
+    @staticmethod
+    def write(program: Any, path: Path) -> None:
         """Write the artifact (to a temporary name, then renamed)."""
 
     @staticmethod
@@ -81,6 +83,14 @@ class Backend(Protocol):
     @staticmethod
     def inner_values(program: Any) -> list[str]:
         """Return the names of the computed tensors, in order of computation."""
+
+    @staticmethod
+    def pieces(program: Any, known: Mapping[str, tuple[int, ...]]) -> Iterator[Piece]:
+        """Yield programs that together hold the integer operators, each fed from outside.
+
+        Args:
+            known: shapes by name of the values of the final IR, where the program may be cut.
+        """
 
 
 @cache

@@ -58,7 +58,7 @@ CELLS: dict[str, Callable[[], Model]] = {
     "MatMul": lambda: single("MatMul", (2, 5, 64), (2, 64, 7)),
     "MatMulNT": lambda: single("MatMulNT", (2, 5, 64), (2, 7, 64), domain=DOMAIN),
 }
-SIXTEEN = [name for name in CELLS if name != "HardSwish"]
+SIXTEEN = [name for name in CELLS if name not in ("HardSwish", "Softmax")]
 
 
 def data_of(model: Model, folder: Path, count: int = 8) -> str:
@@ -113,6 +113,34 @@ def test_every_cell_is_executed(cell: str, bits: int, weights: int, tmp_path: Pa
     off = np.abs(expected["y0"] - actual["y0"]).max() / steps(model, "y0")
     # one step an operator; float results that lie between two codes may fall either way
     assert off < 1.01 + (bits == 16) * 3, f"{off} steps"
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_bias_without_weights_fits(bits: int, tmp_path: Path) -> None:
+    """Folded norms leave channels whose weights are next to nothing and whose bias is not."""
+    weight, bias = normal(48, 64), normal(48)
+    weight[:9] *= np.float32(10.0) ** -np.arange(4, 31, 3, dtype=np.float32)[:, None]
+    model = quantized(single("Linear", (7, 64), weight, bias, domain=DOMAIN), bits, tmp_path)
+    feeds = feeds_of(model)
+    expected, actual = oracle(model, feeds)["y0"], emit(model, feeds)[0]["y0"]
+    assert np.abs(expected - actual).max() / steps(model, "y0") < 1.01 + (bits == 16) * 3
+
+
+MASKED = """<ir_version: 13, opset_import: ["" : 25]>
+    g (float[2,8,16] x) => (float[2,8,16] y) { a = Add (x, mask)  y = Softmax <axis = -1> (a) }"""
+
+
+def test_masked_scores_keep_their_codes(tmp_path: Path) -> None:
+    """-10000 in front of a softmax is as good as -20: the codes are for the scores."""
+    mask = np.zeros((2, 8, 16), np.float32)
+    mask[..., 10:] = -10000
+    plain = parse(MASKED, mask=mask)
+    infer(plain)
+    model = quantized(parse(MASKED, mask=mask), 8, tmp_path)
+    feeds = feeds_of(model)
+    exact, actual = oracle(plain, feeds)["y"], emit(model, feeds)[0]["y"]
+    assert np.abs(exact - actual).max() < 0.02
+    assert not actual[..., 10:].any()
 
 
 JOINING = """<ir_version: 13, opset_import: ["" : 25]>

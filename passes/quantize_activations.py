@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from mmc.calibration import Data, calibrate
 from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
+from mmc.integer_ranges import lowest
 from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
 from mmc.layers import base_of
 from mmc.naming import fresh_name
@@ -18,6 +19,9 @@ from mmc.quant.statistics import Histogram
 from mmc.values import ARRIVED_QUANTIZED
 
 TYPES = {8: np.int8, 16: np.int16}
+LARGEST_BIAS = 2.0**30
+"""Sums of int8 kernels are 32 bits wide; those of int16 are wider, but a factor of less than 2^-31
+from a sum to its result is taken for 0."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ class QuantizeActivations(Pass):
         scales.choose(seen, self.outliers)
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:
-            quantize_constants(model.graph, node, self.bits)
+            if base_of(node)[1] in WEIGHTED:
+                fit_bias(model.graph, node, chosen)
+            quantize_constants(model.graph, node, self.bits, seen)
             node.metadata_props[INTEGER] = str(self.bits)
         made = {v: wrap(model.graph, v, q) for v, q in chosen.items()}
         for node in nodes:
@@ -155,8 +161,10 @@ class Scales:
         for value in self.values:
             found = seen.get(value.name or "")
             if found is not None:
-                both = least_error(found, self.bits) if outliers == "auto" else min_max(found)
-                ranges.setdefault(self.root(value), []).append(both)
+                low, high = least_error(found, self.bits) if outliers == "auto" else min_max(found)
+                ranges.setdefault(self.root(value), []).append(
+                    (max(low, lowest(value, seen)), high)
+                )
         for root, parts in ranges.items():
             low, high = min(p[0] for p in parts), max(p[1] for p in parts)
             self.known.setdefault(root, affine(low, high, self.bits))
@@ -167,11 +175,7 @@ def parameters(graph: Graph, q: Affine, like: Value) -> list[Value]:
     arrays: tuple[Array, ...] = (np.float32(q.scale), np.asarray(q.zero, TYPES[q.bits]))  # type: ignore[assignment]
     made = []
     for array in arrays:
-        name = fresh_name(graph, like.name or "")
-        tensor = ir.tensor(np.asarray(array), name=name)
-        kind = ir.TensorType(tensor.dtype)
-        made.append(Value(name=name, shape=ir.Shape(()), type=kind, const_value=tensor))
-        graph.register_initializer(made[-1])
+        made.append(stored(graph, like, np.asarray(array)))
     return made
 
 
@@ -222,7 +226,42 @@ def match_scales(
             node.replace_input_with(place, second.outputs[0])
 
 
-def quantize_constants(graph: Graph, node: Node, bits: int) -> None:
+def fit_bias(graph: Graph, node: Node, chosen: dict[Value, Affine]) -> None:
+    """Widen the weight's scale where the bias, in units of the products of codes, is too large.
+
+    That is so in channels whose weights are next to nothing: there the bias is the result, and
+    fewer codes for the weights lose nothing.
+    """
+    source, weight = node.inputs[:2]
+    bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    if bias is None or source is None or weight is None:
+        return
+    maker = weight.producer()
+    assert maker is not None
+    codes, scale = constant(maker.inputs[0]), constant(maker.inputs[1])
+    assert codes is not None
+    assert scale is not None
+    needed = np.abs(bias.reshape(-1)) / (chosen[source].scale * LARGEST_BIAS)
+    if scale.size != needed.size or not (needed > scale).any():
+        return
+    wide = np.maximum(scale, needed).astype(np.float32)
+    shape = [-1 if a == attrs(maker)["axis"] % codes.ndim else 1 for a in range(codes.ndim)]
+    kept = np.rint(codes.astype(np.float32) * (scale / wide).reshape(shape)).astype(codes.dtype)
+    for place, array in enumerate((kept, wide)):
+        maker.replace_input_with(place, stored(graph, maker.inputs[place], array))
+
+
+def stored(graph: Graph, like: Value | None, array: Array) -> Value:
+    """Return a new constant."""
+    name = fresh_name(graph, "" if like is None else like.name or "")
+    tensor = ir.tensor(array, name=name)
+    kind = ir.TensorType(tensor.dtype)
+    made = Value(name=name, shape=ir.Shape(array.shape), type=kind, const_value=tensor)
+    graph.register_initializer(made)
+    return made
+
+
+def quantize_constants(graph: Graph, node: Node, bits: int, seen: dict[str, Histogram]) -> None:
     """Store the constant operands of an integer operator (not weights and biases) as codes."""
     if base_of(node)[1] in WEIGHTED:
         return
@@ -230,15 +269,9 @@ def quantize_constants(graph: Graph, node: Node, bits: int) -> None:
         array = constant(value)
         if value is None or array is None or array.dtype != np.float32:
             continue
-        q = affine(float(array.min()), float(array.max()), bits)
+        q = affine(max(float(array.min()), lowest(value, seen)), float(array.max()), bits)
         codes = np.clip(np.rint(array / q.scale) + q.zero, q.low, q.high).astype(TYPES[bits])
-        name = fresh_name(graph, value.name or "")
-        tensor = ir.tensor(codes, name=name)
-        stored = Value(
-            name=name, shape=value.shape, type=ir.TensorType(tensor.dtype), const_value=tensor
-        )
-        graph.register_initializer(stored)
         _, second = pair(graph, value, q, sources(node))
-        second.replace_input_with(0, stored)
+        second.replace_input_with(0, stored(graph, value, codes))
         graph.insert_before(node, second)
         node.replace_input_with(place, second.outputs[0])

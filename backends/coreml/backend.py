@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from mmc.target import Target
 if TYPE_CHECKING:
     from mmc.cost.work import Workload
     from mmc.options import CompileOptions
+    from mmc.verification.pieces import Piece
 
 NATIVE = (
     *("BatchNormalization", "InstanceNormalization", "LayerNormalization"),
@@ -114,7 +115,8 @@ class CoremlBackend:
 
         return workload(program)
 
-    def write(self, program: Program, path: Path) -> None:
+    @staticmethod
+    def write(program: Program, path: Path) -> None:
         """Write the package (to a temporary name, then renamed)."""
         from mmc.backends.coreml.writer import write
 
@@ -146,6 +148,11 @@ class CoremlBackend:
     def inner_values(program: Program) -> list[str]:
         """Return the names of the computed tensors, in order of computation."""
         return [var.name for op in program.computing() for var in op.outputs]
+
+    @staticmethod
+    def pieces(program: Program, known: Mapping[str, tuple[int, ...]]) -> Iterator[Piece]:
+        """Yield nothing: activations are never integers here."""
+        yield from ()
 
 
 def read_labels(path: Path) -> list[str]:

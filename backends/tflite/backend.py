@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mmc.options import CompileOptions
     from mmc.schedule import Schedule
     from mmc.structure import Structure
+    from mmc.verification.pieces import Piece
 
 
 class TfliteBackend:
@@ -124,7 +125,8 @@ class TfliteBackend:
         off = {d.where for d in self.check(program) if d.code in OFF_NPU}
         return workload(program, off)
 
-    def write(self, program: Program, path: Path) -> None:
+    @staticmethod
+    def write(program: Program, path: Path) -> None:
         """Write the artifact (to a temporary name, then renamed)."""
         from mmc.backends.tflite.flatbuffer import write
 
@@ -156,6 +158,13 @@ class TfliteBackend:
     def inner_values(program: Program) -> list[str]:
         """Return the names of the computed tensors, in order of computation."""
         return [program.tensors[i].name for op in program.operators for i in op.outputs]
+
+    @staticmethod
+    def pieces(program: Program, known: Mapping[str, tuple[int, ...]]) -> Iterator[Piece]:
+        """Yield the integer operators as programs that are fed between them."""
+        from mmc.backends.tflite.pieces import pieces
+
+        return pieces(program, known)
 
 
 BACKEND = TfliteBackend

@@ -9,6 +9,9 @@ import numpy as np
 from .grids import Array
 
 BINS = 2048
+NARROWEST = 1e-3
+"""Width of the first range, relative to the values: so many bins need as many distinct floats."""
+TINY = 1e-30
 
 
 @dataclass
@@ -35,12 +38,14 @@ class Histogram:
     """Counts of values between low and high in equal bins; the range doubles as it must.
 
     Doubling merges neighbours, so the counts are those that a single look at all values gives.
+    `least_top` is the smallest largest value of a row: what counts of a softmax's operand.
     """
 
     low: float = 0.0
     high: float = 0.0
     least: float = np.inf
     most: float = -np.inf
+    least_top: float = np.inf
     counts: Array = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
     def add(self, values: Array) -> None:
@@ -51,8 +56,10 @@ class Histogram:
             return
         least, most = float(flat.min()), float(flat.max())
         self.least, self.most = min(self.least, least), max(self.most, most)
+        tops = values.max(axis=-1) if values.ndim else values
+        self.least_top = min(self.least_top, float(tops.min()))
         if self.high == self.low:
-            self.low, self.high = least, max(most, least + 1e-12 * max(1.0, abs(least)))
+            self.low, self.high = least, max(most, least + NARROWEST * max(abs(least), TINY))
         while most > self.high:
             self._double(up=True)
         while least < self.low:

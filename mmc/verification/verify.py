@@ -23,6 +23,7 @@ from mmc.ir import load, save
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
 from mmc.verification.inputs import draw_inputs
+from mmc.verification.pieces import judge_integers
 from mmc.verification.result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
 from mmc.verification.survivors import compare_inner
 from mmc.verification.trial import Subject, Trial, try_all
@@ -82,7 +83,10 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
         try:
             chosen, feeds, expected = settle(subject, model, options, Path(folder), result)
             result.feeds = feeds
-            judge(try_all(chosen, feeds, expected), options, result)
+            trial = try_all(chosen, feeds, expected)
+            judge(trial, options, result)
+            if has_integers(options) and result.outputs:
+                judge_integers(trial, model, result)
         except EmitError as error:
             result.add(
                 "MMC413",
@@ -170,16 +174,29 @@ def judge(trial: Trial, options: Options, result: VerifyResult) -> None:
         names = ", ".join(sorted(odd))
         result.add("MMC410", Severity.ERROR, "outputs", f"missing or unknown: {names}")
         return
-    narrow = getattr(options, "activations", "float") != "float" or options.precision == "float16"
+    narrow = has_integers(options) or options.precision == "float16"
     target = NARROW_DB if narrow else FLOAT_DB
-    gated = options.weights == "float32" and not narrow
+    gated = is_gated(options)
     for name in trial.reference:
-        judge_output(trial, name, target, gated, result)
+        judge_output(trial, name, target, options, result)
     if gated and result.floor_db < target:
         judge_inner(trial, target, result)
 
 
-def judge_output(trial: Trial, name: str, target: float, gated: bool, result: VerifyResult) -> None:
+def has_integers(options: Options) -> bool:
+    """Say whether activations are integers."""
+    return getattr(options, "activations", "float") != "float"
+
+
+def is_gated(options: Options) -> bool:
+    """Say whether the artifact must be the original model, but for rounding of float32."""
+    exact = options.weights == "float32" and options.precision != "float16"
+    return exact and not has_integers(options)
+
+
+def judge_output(
+    trial: Trial, name: str, target: float, options: Options, result: VerifyResult
+) -> None:
     """Compare one output in both ways and add what is wrong."""
     expected, actual = trial.reference[name], trial.artifact.outputs[name]
     try:
@@ -198,8 +215,10 @@ def judge_output(trial: Trial, name: str, target: float, gated: bool, result: Ve
         accuracy = forgiven(trial, accuracy, least, final=False)
     output = OutputResult(name, emission, accuracy, floor_db)
     result.outputs.append(output)
+    if has_integers(options):
+        return  # their rounding adds up: `judge_integers` compares operator by operator
     report(result, "MMC410", emission, least, "the artifact differs from mmc's final IR")
-    if gated and accuracy is not None:
+    if is_gated(options) and accuracy is not None:
         report(result, "MMC411", accuracy, least, "the artifact differs from the original model")
 
 

@@ -1,0 +1,135 @@
+"""Integer artifacts are judged operator by operator: depth is forgiven, a wrong operator is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mmc
+from ir_tests.test_quantize_weights import normal
+from mmc.backends.tflite.backend import TfliteBackend
+from mmc.backends.tflite.pieces import pieces
+from mmc.backends.tflite.program import Operator, Program, Quantization, Tensor
+from mmc.diagnostics import MmcError
+from mmc.ir import parse, save
+from mmc.verification.pieces import slack_db
+from mmc.verification.result import VerifyResult
+
+DEPTH = 40
+Damage = Callable[[Program], None]
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a net of many layers, and data for it."""
+    folder = tmp_path_factory.mktemp("deep")
+    names = [f"t{i}" for i in range(DEPTH + 1)]
+    lines = [
+        f"p{i} = MatMul ({names[i]}, w{i})  {names[i + 1]} = HardSwish (p{i})"
+        for i in range(DEPTH - 1)
+    ]
+    lines.append(f"{names[-1]} = MatMul ({names[-2]}, w{DEPTH - 1})")
+    text = f"""<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,32] {names[0]}) => (float[4,32] {names[-1]}) {{ {"  ".join(lines)} }}"""
+    weights = {f"w{i}": normal(32, 32, seed=i) / np.float32(3) for i in range(DEPTH)}
+    save(parse(text, **weights), folder / "m.onnx")
+    np.savez(folder / "d.npz", t0=normal(16, 4, 32, seed=99))
+    return folder
+
+
+def compiled(folder: Path, monkeypatch: pytest.MonkeyPatch, damage: Damage | None) -> VerifyResult:
+    """Compile; `damage` changes the program just before it is written."""
+    write = TfliteBackend.write
+
+    def damaged(program: Program, path: Path) -> None:
+        if damage is not None:
+            damage(program)
+        write(program, path)
+
+    monkeypatch.setattr(TfliteBackend, "write", staticmethod(damaged))
+    result = mmc.compile(
+        folder / "m.onnx",
+        target="cpu",
+        output=folder / "m.tflite",
+        weights="int8",
+        activations="int8",
+        calibration=folder / "d.npz",
+        inputs={"t0": normal(4, 32, seed=3)},
+    )
+    assert result.verification is not None
+    return result.verification
+
+
+def test_rounding_that_adds_up_is_no_fault(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = compiled(deep, monkeypatch, None)
+    (output,) = found.outputs
+    assert output.emission.sqnr_db < 40
+    assert [d.code for d in found.diagnostics] == ["MMC418"]
+    assert found.inner >= DEPTH
+
+
+def layer(program: Program, which: int) -> Operator:
+    return [op for op in program.operators if op.code == "FULLY_CONNECTED"][which]
+
+
+def stronger_weights(program: Program) -> None:
+    """Scale the weights of one inner layer by 1.1."""
+    scale_weights(program, DEPTH // 2, 1.1)
+
+
+def scale_weights(program: Program, which: int, factor: float) -> None:
+    weights = program.tensors[layer(program, which).inputs[1]]
+    assert weights.quantization is not None
+    weights.quantization.scale = weights.quantization.scale * np.float32(factor)
+
+
+def another_activation(program: Program) -> None:
+    vars(layer(program, DEPTH // 2).options)["fusedActivationFunction"] = 1
+
+
+def another_operand(program: Program) -> None:
+    layer(program, DEPTH // 2).inputs[0] = layer(program, DEPTH // 2 - 3).inputs[0]
+
+
+@pytest.mark.parametrize("damage", [stronger_weights, another_activation, another_operand])
+def test_one_wrong_operator_is_found(
+    deep: Path, damage: Damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MmcError) as caught:
+        compiled(deep, monkeypatch, damage)
+    assert caught.value.diagnostics[0].code == "MMC417"
+
+
+def test_the_whole_counts_too(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no operator shows alone: here, the comparison of operators is told to find nothing."""
+    monkeypatch.setattr("mmc.verification.pieces.compare_pieces", lambda *_: [])
+    with pytest.raises(MmcError, match="MMC410"):
+        compiled(deep, monkeypatch, lambda program: scale_weights(program, -1, 4))
+
+
+def test_slack_is_for_few_numbers() -> None:
+    """The ratio of two energies of n normal numbers is within the slack, as good as always."""
+    rng = np.random.default_rng(0)
+    for count in (2, 10, 1000):
+        a, b = ((rng.standard_normal((4000, count)) ** 2).sum(axis=1) for _ in range(2))
+        beyond = np.abs(10 * np.log10(a / b)) > slack_db(count)
+        assert beyond.mean() < 1e-2
+
+
+def test_replace_keeps_programs_apart() -> None:
+    """Cutting copies: the program that was cut is the same afterwards."""
+    scale = Quantization(np.ones(1, np.float32), np.zeros(1, np.int64))
+    tensors = [Tensor(n, (4,), "INT8", None, scale) for n in "abc"]
+    operators = [Operator("RELU", [0], [1]), Operator("RELU", [1], [2])]
+    program = Program(tensors, operators, [("a", 0)], [("c", 2)])
+    before = [replace(op) for op in operators], [replace(t) for t in tensors]
+    (made,) = pieces(program, dict.fromkeys("abc", (4,)))
+    assert (program.operators, program.tensors) == before
+    assert sorted(made.inputs) == ["a", "b"]
+    assert sorted(made.outputs) == ["b", "c"]
+    (joined,) = pieces(program, dict.fromkeys("ac", (4,)))
+    assert joined.operators == {"c": 2}

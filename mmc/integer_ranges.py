@@ -1,0 +1,46 @@
+"""What the readers of a value leave of its range."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmc.integer_ops import SAME
+from mmc.ir import Node, Value, attrs, constant
+from mmc.layers import base_of
+from mmc.quant.statistics import Histogram
+
+NEGLIGIBLE = 12.0
+"""exp(-12) is less than any code of a softmax is worth."""
+
+
+def lowest(value: Value, seen: dict[str, Histogram]) -> float:
+    """Return the value below which all is as good as -inf: that is so in front of a softmax.
+
+    Masks put -10000 there, and a range that holds it has no codes left for the scores.
+    """
+    users = [use.node for use in value.uses()]
+    if not users or value.is_graph_output():
+        return -np.inf
+    return min(_lowest_read(value, node, seen) for node in users)
+
+
+def _lowest_read(value: Value, node: Node, seen: dict[str, Histogram]) -> float:
+    """Return the same for one reader."""
+    op, rank = base_of(node)[1], len(value.shape or ())
+    if op == "Softmax" and attrs(node)["axis"] % rank == rank - 1 and value.name in seen:
+        return seen[value.name].least_top - NEGLIGIBLE
+    if op in SAME:
+        return lowest(node.outputs[0], seen)
+    if op == "Add":
+        (other, *_) = [v for v in node.inputs if v is not value] or [value]
+        return lowest(node.outputs[0], seen) - most_of(other, seen)
+    return -np.inf
+
+
+def most_of(value: Value | None, seen: dict[str, Histogram]) -> float:
+    """Return the largest value of a constant, or of what was seen."""
+    array = constant(value)
+    if array is not None:
+        return float(array.max())
+    found = None if value is None else seen.get(value.name or "")
+    return np.inf if found is None else found.most
