@@ -23,6 +23,12 @@ NETS: dict[str, tuple[str, dict[str, Array]]] = {
             s2 = Mul(a, e)  o = Relu(s2) }> (n, t, x) }""",
         {**N4, "half": np.float32(0.5)},
     ),
+    "constant output of a body": (
+        """(float[2,3] x) => (float[2,3] y) {
+        y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s2)
+            <bool c2 = {1}> { s2 = Sin(s) }> (n, t, x) }""",
+        {**N4},
+    ),
     "while": (
         """(float[2,3] x) => (float[2,3] y) {
         y, m = Loop <body = b (int64 i, bool c, float[2,3] s, int64 j)

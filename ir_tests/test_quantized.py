@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from lowering import run_both, single
 
 from mmc.compiler import CompileOptions, compile_model
 from mmc.ir import Array, parse, save
@@ -122,3 +123,9 @@ def test_dynamically_quantized_model(tmp_path: Path) -> None:
     result = compile_model(tmp_path / "m.onnx", "hexagon_v73", tmp_path / "m.tflite")
     assert result.verification is not None
     assert result.verification.passed
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_pooled_bytes_are_padded_below_all_of_them(dtype: type) -> None:
+    given = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
+    run_both(single("MaxPool", ((1, 4, 7, 7), dtype), **given))

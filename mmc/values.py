@@ -18,6 +18,9 @@ DIGEST = "mmc.digest"
 ARRIVED_QUANTIZED = "mmc.arrived_quantized"
 """Metadata key of a model that was quantized when it was loaded: which node says so."""
 
+WIDENED = "mmc.widened"
+"""Metadata key of a model that is computed in float32 here, and was made for float16."""
+
 SOURCES = "mmc.sources"
 """Metadata key of a node: the names of the user's nodes it came from, one per line."""
 

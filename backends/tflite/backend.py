@@ -25,6 +25,7 @@ from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.to_nhwc import ToNhwc
+from mmc.passes.widen_floats import WidenFloats
 from mmc.target import Target
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class TfliteBackend:
         halve = (HalveWeights(), EliminateDeadCode())
         to_nhwc = ToNhwc(io_layout=self.options.io_layout)
         return [
+            Phase("widen", (WidenFloats(),)),
             *to_static(goal, goal.decomposing(), LOWERINGS.ops()),
             Phase("layout", (to_nhwc, goal.fold, EliminateDeadCode())),
             Phase("assign-layout", (AssignLayout(), to_nhwc, *tidy), max_rounds=4),

@@ -39,7 +39,9 @@ def pad(e: Emitter, x: int, pads: list[tuple[int, int]], fill: float = 0.0) -> i
     amounts = e.constant(np.array(pads, np.int32))
     if fill == 0:
         return e.op("PAD", [x, amounts], [result], schema.PadOptionsT())
-    value: Array = np.array([fill], tensor.dtype.lower()) if not e.integer else lowest(tensor.dtype)
+    kind = np.dtype(tensor.dtype.lower())
+    below_all = e.integer or (kind.kind in "iu" and fill < np.iinfo(kind).min)
+    value: Array = lowest(tensor.dtype) if below_all else np.array([fill], kind)
     if e.integer:
         filled = e.add(Tensor("", (1,), tensor.dtype, value, tensor.quantization))
         return e.op("PADV2", [x, amounts, filled], [result], schema.PadV2OptionsT())

@@ -223,12 +223,24 @@ def _prepare(model: ir.Model) -> None:
     _unique_values(model, reserved)
     for inner in model.graph.subgraphs():
         for name in list(inner.initializers) if inner is not graph else ():
-            value = inner.initializers.pop(name)
-            graph.register_initializer(value)
+            _produce(inner, inner.initializers[name])
+            graph.register_initializer(inner.initializers.pop(name))
     for node in list(graph.all_nodes()):
         if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
             _lift(graph, node)
     _unique_nodes(model)
+
+
+def _produce(graph: ir.Graph, value: ir.Value) -> None:
+    """Let an output of a subgraph that is a constant be the result of a node."""
+    if not value.is_graph_output():
+        return
+    copy = ir.node("Identity", [value], name=value.name)
+    copy.metadata_props[SOURCES] = value.name or ""
+    copy.outputs[0].name = f"{value.name} copy"
+    copy.outputs[0].type, copy.outputs[0].shape = value.type, value.shape
+    graph.append(copy)
+    graph.outputs[:] = [copy.outputs[0] if v is value else v for v in graph.outputs]
 
 
 def _lift(graph: ir.Graph, node: ir.Node) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError, MmcError, Severity, VerifyError
 from mmc.ir import load, save
+from mmc.values import WIDENED
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
 from mmc.verification.inputs import draw_inputs
@@ -84,7 +85,7 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
             chosen, feeds, expected = settle(subject, model, options, Path(folder), result)
             result.feeds = feeds
             trial = try_all(chosen, feeds, expected)
-            judge(trial, options, result)
+            judge(trial, options, result, widened=WIDENED in model.metadata_props)
             if has_integers(options) and result.outputs:
                 judge_integers(trial, model, result)
         except EmitError as error:
@@ -166,15 +167,19 @@ def telling(outputs: Mapping[str, Array]) -> bool:
     return finite and (not several or any((o != o.reshape(-1)[0]).any() for o in several))
 
 
-def judge(trial: Trial, options: Options, result: VerifyResult) -> None:
-    """Compare every output, and the inner tensors where the floor is low."""
+def judge(trial: Trial, options: Options, result: VerifyResult, widened: bool = False) -> None:
+    """Compare every output, and the inner tensors where the floor is low.
+
+    Args:
+        widened: whether the original rounds to float16 where the artifact does not.
+    """
     result.seconds, result.peak_memory = trial.artifact.seconds, trial.artifact.peak_memory
     made = trial.artifact.outputs.keys()
     if odd := (trial.reference.keys() ^ made) | (trial.final.keys() ^ made):
         names = ", ".join(sorted(odd))
         result.add("MMC410", Severity.ERROR, "outputs", f"missing or unknown: {names}")
         return
-    narrow = has_integers(options) or options.precision == "float16"
+    narrow = has_integers(options) or options.precision == "float16" or widened
     target = NARROW_DB if narrow else FLOAT_DB
     gated = is_gated(options)
     for name in trial.reference:

@@ -1,0 +1,72 @@
+"""Models of 16-bit floats are computed in float32, and agree with ONNX Runtime's float16."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmc.compiler import compile_model
+from mmc.instruments import Verify
+from mmc.ir import Array, Model, parse, save
+from mmc.pass_manager import PassManager
+from mmc.passes.widen_floats import WidenFloats
+
+HEAD = '<ir_version: 10, opset_import: ["" : 21]> g '
+
+
+def half(*shape: int, seed: int = 0) -> Array:
+    made: Array = np.random.default_rng(seed).standard_normal(shape).astype(np.float16) / 4
+    return made
+
+
+NETWORK = """(float16[1,3,8,8] x) => (float16[1,4] y) {
+    a = Conv <pads = [1,1,1,1]> (x, w, b)  r = Relu(a)  p = GlobalAveragePool(r)  f = Flatten(p)
+    y = Gemm(f, v, b) }"""
+FRAMED = NETWORK.replace("float16[1,4] y", "float[1,4] z").replace(
+    "y = Gemm(f, v, b)", "y = Gemm(f, v, b)  z = Cast <to = 1> (y)"
+)
+NORMED = """(float16[1,5,4] x) => (float16[1,5,4] y) {
+    a = MatMul(x, v)  s = Softmax <axis = -1> (a)  l = LayerNormalization <axis = -1> (s, b, b)
+    e = Erf(l)  k = ConstantOfShape <value = float16[1] {2}> (n)  y = Mul(e, k) }"""
+CONSTANTS = {"w": half(4, 3, 3, 3), "b": half(4), "v": half(4, 4), "n": np.array([1, 5, 1])}
+
+
+def network(text: str) -> Model:
+    used = {name: array for name, array in CONSTANTS.items() if f"{name})" in text or name in "wbv"}
+    return parse(HEAD + text, **{n: a for n, a in used.items() if n != "w" or "w" in text})
+
+
+@pytest.mark.parametrize("text", [NETWORK, FRAMED, NORMED])
+def test_half_precision_models_agree(text: str, tmp_path: Path) -> None:
+    save(network(text), tmp_path / "m.onnx")
+    result = compile_model(tmp_path / "m.onnx", "cpu", tmp_path / "m.tflite")
+    assert result.verification is not None
+    assert result.verification.passed
+
+
+def test_double_precision_is_computed_in_single(tmp_path: Path) -> None:
+    text = "(double[2,4] x) => (double[2,4] y) { a = Gemm(x, v, b)  y = Tanh(a) }"
+    model = parse(HEAD + text, v=half(4, 4).astype(np.float64), b=half(4).astype(np.float64))
+    save(model, tmp_path / "m.onnx")
+    result = compile_model(tmp_path / "m.onnx", "cpu", tmp_path / "m.tflite")
+    assert result.verification is not None
+    assert result.verification.passed
+
+
+def test_brain_floats_inside_a_model(tmp_path: Path) -> None:
+    text = """(float[2,4] x) => (float[2,4] y) {
+        a = Cast <to = 16> (x)  w = Cast <to = 16> (v)  m = MatMul(a, w)  y = Cast <to = 1> (m) }"""
+    save(parse(HEAD + text, v=half(4, 4)), tmp_path / "m.onnx")
+    result = compile_model(tmp_path / "m.onnx", "cpu", tmp_path / "m.tflite")
+    assert result.verification is not None
+    assert result.verification.passed
+
+
+def test_stored_halves_stay() -> None:
+    model = parse(
+        HEAD + "(float[2,4] x) => (float[2,4] y) { w = Cast <to = 1> (v)  y = MatMul(x, w) }",
+        v=half(4, 4),
+    )
+    assert PassManager([WidenFloats()], [Verify()]).run(model)[0].changes == 0
