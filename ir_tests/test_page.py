@@ -226,6 +226,11 @@ def test_tables_sort_and_filter(compiled: Path, window: Browser) -> None:
     assert set(window.run(column)) == {"PRELU"}
     window.run("document.querySelector('tbody tr').click()")
     assert "PRELU" in window.run("document.querySelector('.detail').textContent")
+    select = "document.querySelector('select[aria-label=Colour]')"
+    kinds = window.run(f"[...{select}.options].map(o => o.value)")
+    assert {"colour: latency", "colour: error"} <= set(kinds)
+    for kind in kinds:
+        window.run(f"{{{select}.value = '{kind}'; {select}.dispatchEvent(new Event('change')); 1}}")
     assert window.errors() == []
 
 

@@ -1,6 +1,7 @@
 /* A graph on a canvas: only what is in view is drawn, so ten thousand operators stay smooth. */
 "use strict";
 const COLOURS = ["--node", "--changed", "--added", "--removed"];
+const HEAT = ["--heat0", "--heat1", "--heat2", "--heat3", "--heat4"];
 
 class GraphView {
   constructor(canvas, state, strings, change, picked) {
@@ -152,7 +153,7 @@ class GraphView {
 
   paintNode(pen, node) {
     const port = node.index === null || node.index < 0;
-    pen.fillStyle = this.ink(port ? "--port" : COLOURS[this.change(node.index)]);
+    pen.fillStyle = this.ink(port ? "--port" : this.tint ? this.tint(node.index) : COLOURS[this.change(node.index)]);
     const chosen = this.chosen.has(node.index), hit = this.hits.has(node.index);
     pen.strokeStyle = this.ink(chosen ? "--accent" : hit ? "--hit" : "--edge");
     pen.lineWidth = chosen || hit ? Math.max(3, 2 / this.scale) : 1;

@@ -2,13 +2,49 @@
 "use strict";
 const NAMES = ["same", "changed", "added", "removed"];
 
+/* What the artifact's operators can be coloured by: a measure of 0 (good) to 1 (look here); null: unknown. */
+const MEASURES = {
+  "colour: changes": null,
+  "colour: NPU or CPU": layers => layers.map(l => l.runs_on === null ? null : l.runs_on === "npu" ? 0 : 1),
+  "colour: latency": layers => share(layers.map(l => l.latency_ms)),
+  "colour: error": layers => layers.map(l => l.equal ? 0 : l.sqnr_db === null ? null : Math.min(1, Math.max(0, (120 - l.sqnr_db) / 100))),
+  "colour: bits": layers => layers.map(l => l.bits === null ? null : Math.min(1, l.bits / 32)),
+};
+
+function share(values) {
+  const most = Math.max(...values.map(v => v ?? 0));
+  return values.map(v => v === null || !most ? null : Math.sqrt(v / most));
+}
+
+function tintOf(name) {
+  const measure = MEASURES[name], layers = report.layers || [];
+  if (!measure) return null;
+  const found = measure(layers);
+  return index => found[index] === null ? "--node" : HEAT[Math.min(HEAT.length - 1, Math.floor(found[index] * HEAT.length))];
+}
+
+function measures() {
+  const layers = report.layers || [], last = graph.states[graph.states.length - 1];
+  if (!layers.length || layers.length !== last.nodes.length) return [];
+  return Object.entries(MEASURES).filter(([, m]) => !m || new Set(m(layers)).size > 1).map(([name]) => name);
+}
+
 function graphTab({step = 0, state = null, node = null, search = ""} = {}) {
   const views = [], panes = make("div", {class: "panes"}), detail = make("div", {}), count = make("span", {class: "soft"});
   const steps = graph.steps.length ? graph.steps.map((s, i) => make("option", {value: i}, stepTitle(s))) : [];
   const select = make("select", {"aria-label": "Step", onchange: () => draw(Number(select.value))}, steps);
   const box = make("input", {type: "search", placeholder: "Search kind, name or source", "aria-label": "Search the graph", oninput: () => find(), onkeydown: e => e.key === "Enter" && find(1)});
   const turn = make("button", {class: "turn", onclick: () => flip()}, "Before / after");
+  const kinds = measures(), paint = make("select", {"aria-label": "Colour", onchange: () => tint()}, kinds.map(k => make("option", {value: k}, k)));
   let hits = [], at = 0;
+
+  /* Only the artifact, the last state, has measures. */
+  function tint() {
+    for (const view of views) {
+      view.tint = view.state === graph.states[graph.states.length - 1] ? tintOf(paint.value) : null;
+      view.draw();
+    }
+  }
 
   function draw(index) {
     views.length = 0;
@@ -20,6 +56,7 @@ function graphTab({step = 0, state = null, node = null, search = ""} = {}) {
     for (const [place, side] of sides) addPane(place, side, one);
     if (sides.length > 1) panes.children[0].classList.add("away");
     resize();
+    tint();
     find();
   }
 
@@ -84,7 +121,7 @@ function graphTab({step = 0, state = null, node = null, search = ""} = {}) {
   window.onresize = resize;
   matchMedia("(prefers-color-scheme: dark)").onchange = () => views.forEach(v => v.draw());
   const left = graph.left_out ? make("p", {class: "soft"}, `${graph.left_out} states are left out: the model is large.`) : null;
-  return [make("div", {class: "bar"}, steps.length ? select : null, box, count, turn, zooms.map(([text, act]) => make("button", {onclick: () => views.forEach(act)}, text)), steps.length ? changed : null),
+  return [make("div", {class: "bar"}, steps.length ? select : null, kinds.length > 1 ? paint : null, box, count, turn, zooms.map(([text, act]) => make("button", {onclick: () => views.forEach(act)}, text)), steps.length ? changed : null),
     steps.length ? make("p", {class: "legend soft"}, NAMES.slice(1).flatMap(n => { const dot = make("i"); dot.style.background = `var(--${n})`; return [dot, n]; })) : null,
     left, panes, detail].filter(Boolean);
 }
