@@ -32,6 +32,18 @@ def copy_of_checkout(folder: Path) -> Path:
     return folder / "copy"
 
 
+def data_files(source: Path) -> set[str]:
+    """Return what is beside the modules, as a wheel names it: tables, the page's parts."""
+    found = set()
+    for folder, prefix in (("mmc", ""), ("passes", "mmc/"), ("backends", "mmc/")):
+        for path in (source / folder).rglob("*"):
+            inside = path.relative_to(source).as_posix()
+            linked = inside.startswith(("mmc/passes", "mmc/backends"))
+            if path.is_file() and path.suffix != ".py" and not linked:
+                found.add(prefix + inside)
+    return found
+
+
 @pytest.mark.slow
 def test_the_wheel_is_whole_and_runs(tmp_path: Path) -> None:
     source = copy_of_checkout(tmp_path)
@@ -40,6 +52,7 @@ def test_the_wheel_is_whole_and_runs(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as content:
         names = set(content.namelist())
     assert not set(WANTED) - names
+    assert not data_files(source) - names
     assert not [n for n in names if n.startswith(("passes/", "backends/", "ir_tests/"))]
     place = tmp_path / "site"
     subprocess.run([*PIP, "install", "--no-deps", "--target", place, wheel], check=True)
