@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -152,6 +153,16 @@ def test_compiles_at_the_same_time(model: Path, home: Path) -> None:
     assert len(list(home.iterdir())) == 1
 
 
+def test_what_a_killed_compile_left_goes(model: Path, home: Path) -> None:
+    old, new = home / ".new-old", home / ".new-new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    compile_job(job(model))
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_a_cache_that_cannot_be_written_is_no_failure(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,8 +172,6 @@ def test_a_cache_that_cannot_be_written_is_no_failure(
 
 
 def test_what_was_used_longest_ago_goes(tmp_path: Path) -> None:
-    import os
-
     folders = [tmp_path / name for name in "abc"]
     for age, folder in enumerate(folders):
         folder.mkdir()

@@ -15,6 +15,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mmc.options import CompileOptions
 
 MOST_BYTES = 4 << 30
+UNFINISHED_S = 24 * 3600.0
 FORMAT = 1
 BUILT_ON = ("onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "coremltools", "numpy", "ml-dtypes")
 DATA_OPTIONS = ("calibration", "evaluation")
@@ -193,7 +195,15 @@ def store(key: str, artifact: Path, told: Any) -> None:
             about = {"artifact": copy.name, "bytes": size_of(copy), "told": told}
             (new / "told.json").write_text(json.dumps(about))
             os.rename(new, home() / key)  # fails where another compile was first
+        sweep()
         trim(entries())
+
+
+def sweep() -> None:
+    """Remove what compiles that were killed have left: unfinished entries of days ago."""
+    for folder in home().glob(".new-*"):
+        if time.time() - folder.stat().st_mtime > UNFINISHED_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def entries() -> Iterable[Path]:
