@@ -107,7 +107,7 @@ def message(node: ast.AST, known: Known) -> Iterator[tuple[str, dict[str, str]]]
     parts = dict(zip(PARTS, (text(a, known) for a in rest), strict=False)) | named
     code = given[place]
     assert isinstance(code, ast.Constant)
-    if parts.get("what"):
+    if any(parts.values()):
         yield str(code.value), {str(k): v for k, v in parts.items()}
 
 
@@ -170,7 +170,7 @@ def section(code: str, places: list[Site], said: list[str]) -> Iterator[str]:
     yield ""
     yield from (f"{words}\n" for words in said)
     for site in dict.fromkeys(places):
-        yield f"* **{clean(site.where) or '...'}**: {clean(site.what)}"
+        yield f"* **{clean(site.where) or '...'}**: {clean(site.what) or '...'}"
         if site.why:
             yield f"  * why: {clean(site.why)}"
         if site.fix:
