@@ -12,17 +12,26 @@ from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.merge_heads import MergeHeads
+from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
+from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.resolve_sequences import ResolveSequences
 from mmc.passes.scale_queries import ScaleQueries
+from mmc.passes.split_heads import SplitHeads
 from mmc.passes.unroll_loops import UnrollLoops
 
 
 def clean(goal: Goal) -> tuple[Pass, ...]:
     """Return the passes that tidy up behind others."""
-    return (goal.fold, EliminateDeadCode(), Canonicalize(), EliminateCommonSubexpressions())
+    return (
+        goal.fold,
+        EliminateDeadCode(),
+        NormalizeAttributes(),
+        Canonicalize(),
+        EliminateCommonSubexpressions(),
+    )
 
 
 def to_static(goal: Goal, decompose: Decompose, lowered: tuple[str, ...]) -> list[Phase]:
@@ -41,7 +50,7 @@ def to_static(goal: Goal, decompose: Decompose, lowered: tuple[str, ...]) -> lis
         Phase("clean", tidy, max_rounds=5),
         Phase("fuse", (Recognize(), goal.fuse, *tidy), max_rounds=5),
         Phase("attend", (FuseAttention(), *wide, *tidy), max_rounds=5),
+        Phase("heads", (SplitHeads(), *tidy, MergeHeads(), MergeRotations()), max_rounds=3),
         Phase("decompose", (decompose, expand, goal.fuse, *tidy), max_rounds=8),
-        Phase("heads", (MergeHeads(), *tidy), max_rounds=2),
         Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
     ]

@@ -21,6 +21,7 @@ from mmc.pass_manager import Pass, PassManager
 from mmc.passes.decompose import Decompose
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.merge_slices import MergeSlices
+from mmc.passes.split_heads import SplitHeads
 from mmc.pattern import apply_rules, rules_of
 from mmc.pipelines import pipeline
 from mmc.shapes import infer
@@ -261,21 +262,18 @@ def test_attention_of_three_axes_is_taken_apart(
     operands = "x, k, v" + (", m" if mask == "m" else "")
     body = f"k = MatMul(x, wk) v = MatMul(x, wv) y = Attention<{options}>({operands})"
     shape = f"float[2,5,{8 * query}]"
-    counts = optimized(model_of(body, shape, shape, **weights), tmp_path, Decompose())
+    model = model_of(body, shape, shape, **weights)
+    counts = optimized(model, tmp_path, SplitHeads(), Decompose())
     assert counts["Softmax"] == 1
-    assert counts["Attention"] == 0
+    assert counts["Attention"] == counts["Tile"] == 0
 
 
-REGROUPED = ("attention-of-three-axes", "attention-of-grouped-heads")
-
-
-def test_attention_of_equal_heads_is_not_regrouped() -> None:
+def test_attention_of_heads_is_not_split_again() -> None:
     body = "a = Reshape(x, s) y = Attention(a, a, a)"
     model = model_of(body, "float[1,5,8]", "float[1,1,5,8]", s=np.array([1, 1, 5, 8]))
     reasons: list[str] = []
-    rules = [r for r in rules_of("decompose") if r.name in REGROUPED]
-    apply_rules(model, rules, lambda rule, node, why: reasons.append(why))
-    assert {"its heads are an axis", "every query's head has a key of its own"} <= set(reasons)
+    apply_rules(model, rules_of("heads"), lambda rule, node, why: reasons.append(why))
+    assert reasons == ["its heads are an axis"]
 
 
 def test_what_mmc_wrote_is_read_again(tmp_path: Path) -> None:

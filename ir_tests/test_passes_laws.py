@@ -21,11 +21,13 @@ from mmc.passes.fuse import Fuse
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.merge_heads import MergeHeads
+from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
 from mmc.passes.scale_queries import ScaleQueries
 from mmc.passes.share_weights import ShareWeights
+from mmc.passes.split_heads import SplitHeads
 from mmc.pipelines import pipeline
 
 PASSES = (
@@ -42,6 +44,8 @@ PASSES = (
     FuseQkv(),
     MergeSlices(),
     MergeHeads(),
+    MergeRotations(),
+    SplitHeads(),
     ScaleQueries(),
 )
 SETTINGS = settings(

@@ -1,26 +1,25 @@
-"""Attention of packed or grouped heads, brought to one key and value for each query's head."""
+"""Attention in the operators that every NPU has: heads as an axis, products, softmax."""
 
 from __future__ import annotations
 
-from mmc.ir import Node, Value, attrs, shape_of
+import math
+
+import numpy as np
+
+from mmc.ir import Node, Value, attrs, dtype_of, shape_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
+
+from .parts import need_float, number, reshape
+from .scores import leaves_a_key
 
 ATTENTION = op.Attention("q", "k", "v", maybe("mask")).named("n")
 HEADS_LAST = (0, 2, 1, 3)
 PLAIN = {"is_causal", "kv_num_heads", "q_num_heads", "scale", "softcap", "softmax_precision"}
+"""Attributes of Attention that these rules read, or that say what shapes say already."""
 
 
-def with_operands(out: Builder, n: Node, operands: list[Value]) -> Value:
-    """Record an Attention of four axes with the options and the mask of `n`."""
-    if set(n.attributes) - PLAIN or len(n.outputs) > 1 or len(n.inputs) > 4:
-        raise NoMatch("its standard definition serves: caches, or more results")
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes and "num_heads" not in k}
-    made: Value = out.node("Attention", [*operands, *n.inputs[3:]], **given)
-    return made
-
-
-@rewrite(ATTENTION, stage="decompose", contract=Contract.EXACT)
+@rewrite(ATTENTION, stage="heads", contract=Contract.EXACT)
 def attention_of_three_axes(out: Builder, q: Value, k: Value, v: Value, n: Node) -> Value:
     """attention(q, k, v)  ->  merge(attention(heads(q), heads(k), heads(v))).
 
@@ -28,6 +27,8 @@ def attention_of_three_axes(out: Builder, q: Value, k: Value, v: Value, n: Node)
     """
     if len(shape_of(q)) != 3:
         raise NoMatch("its heads are an axis")
+    if set(n.attributes) - PLAIN or len(n.outputs) > 1 or len(n.inputs) > 4:
+        raise NoMatch("its standard definition serves: caches, or more results")
     given = attrs(n)
     counts = (given["q_num_heads"], given["kv_num_heads"], given["kv_num_heads"])
     operands = []
@@ -35,23 +36,51 @@ def attention_of_three_axes(out: Builder, q: Value, k: Value, v: Value, n: Node)
         batch, length, width = shape_of(x)
         split = out.Reshape(x, [batch, length, heads, width // heads])
         operands.append(out.Transpose(split, perm=HEADS_LAST))
-    y = with_operands(out, n, operands)
+    kept = {k: v for k, v in given.items() if k in n.attributes and "num_heads" not in k}
+    y = out.node("Attention", [*operands, *n.inputs[3:]], **kept)
     return out.Reshape(out.Transpose(y, perm=HEADS_LAST), list(shape_of(n.outputs[0])))
 
 
-@rewrite(ATTENTION, stage="decompose", contract=Contract.EXACT)
-def attention_of_grouped_heads(out: Builder, q: Value, k: Value, v: Value, n: Node) -> Value:
-    """attention(q, k, v)  ->  attention(q, repeat(k), repeat(v)), each head as often as it serves.
+@rewrite(ATTENTION, stage="decompose")
+def attention_of_heads(
+    out: Builder, q: Value, k: Value, v: Value, mask: Value | None, n: Node
+) -> Value:
+    """y = softmax(scale q kᵀ + mask) v, for q, k, v (batch, heads, length, size), one result.
 
-    Shapes: q (batch, heads, queries, size), k and v fewer heads.
+    Where g queries' heads share a key's, their rows lie below each other in one product: keys and
+    values are read as they are, not g times (Ainslie et al. 2023, "GQA").
     """
-    if len(shape_of(q)) != 4 or shape_of(q)[1] == shape_of(k)[1]:
-        raise NoMatch("every query's head has a key of its own")
-    count = shape_of(q)[1] // shape_of(k)[1]
-    repeated = []
-    for x in (k, v):
-        batch, heads, length, size = shape_of(x)
-        apart = out.Reshape(x, [batch, heads, 1, length, size])
-        wide = out.Tile(apart, [1, 1, count, 1, 1])
-        repeated.append(out.Reshape(wide, [batch, heads * count, length, size]))
-    return with_operands(out, n, [q, *repeated])
+    need_float(q)
+    check(q, k, mask, n)
+    given, (batch, heads, queries, size) = attrs(n), shape_of(q)
+    groups, keys = shape_of(k)[1:3]
+    rows = (batch, groups, heads // groups * queries)
+    scale = given.get("scale") or 1 / math.sqrt(size)
+    scaled = reshape(out, out.Mul(q, number(q, scale)), (*rows, size))
+    scores = out.MatMul(scaled, out.Transpose(k, perm=[0, 1, 3, 2]))
+    masks: list[object] = [] if mask is None else [mask]
+    if given["is_causal"]:
+        masks.append(np.triu(np.full((queries, keys), -np.inf, dtype_of(q)), 1))
+    if masks:
+        scores = reshape(out, scores, (batch, heads, queries, keys))
+        for each in masks:
+            scores = out.Add(scores, each)
+    weights = reshape(out, out.Softmax(scores, axis=3), (*rows, keys))
+    return reshape(out, out.MatMul(weights, v), shape_of(n.outputs[0]))
+
+
+def check(q: Value, k: Value, mask: Value | None, n: Node) -> None:
+    """Raise NoMatch for what only the standard definition of Attention covers."""
+    given, (shape, keys) = attrs(n), (shape_of(q), shape_of(k))
+    if others := set(n.attributes) - PLAIN:
+        raise NoMatch(f"its standard definition serves: {sorted(others)}")
+    if len(shape) != 4 or len(n.outputs) > 1 or given.get("softcap"):
+        raise NoMatch("its standard definition serves: three axes, softcap or more results")
+    if given.get("softmax_precision", 1) != 1:
+        raise NoMatch("its softmax is computed in another precision")
+    if given["is_causal"] and (shape[2] != keys[2] or mask is not None):
+        raise NoMatch("which keys are later depends on more than the places")
+    if mask is not None and (dtype_of(mask).kind == "b" or not leaves_a_key([mask])):
+        raise NoMatch("a row of the mask may hide every key")
+    if mask is not None and shape_of(mask)[-1] != keys[2]:
+        raise NoMatch("the mask is shorter than the keys")

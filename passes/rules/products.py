@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from mmc.ir import Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 from .parts import need_float, number, reduce, reshape
-from .scores import leaves_a_key
 
 INTEGER_LIMIT = 1 << 20
 """Products of integers that may stand side by side before they are summed."""
@@ -74,40 +71,4 @@ def gemm_of_computed(out: Builder, a: Value, b: Value, c: Value | None, n: Node)
     if c is None or given["beta"] == 0:
         return y
     made: Value = out.Add(y, c if given["beta"] == 1 else out.Mul(c, number(a, given["beta"])))
-    return made
-
-
-KNOWN = {"is_causal", "kv_num_heads", "q_num_heads", "scale", "softcap", "softmax_precision"}
-"""Attributes of Attention that `attention_of_heads` reads, or that say what shapes say already."""
-
-
-@rewrite(
-    op.Attention("q", "k", "v", maybe("mask")).named("n"),
-    stage="decompose",
-)
-def attention_of_heads(
-    out: Builder, q: Value, k: Value, v: Value, mask: Value | None, n: Node
-) -> Value:
-    """y = softmax(scale q kᵀ + mask) v, for q, k, v (batch, heads, length, size), one result."""
-    need_float(q)
-    given, (shape, keys) = attrs(n), (shape_of(q), shape_of(k))
-    plain = len(shape) == 4 and len(n.outputs) == 1 and shape[1] == keys[1]
-    if others := set(n.attributes) - KNOWN:
-        raise NoMatch(f"its standard definition serves: {sorted(others)}")
-    if not plain or given.get("softcap") or given.get("softmax_precision", 1) != 1:
-        raise NoMatch("its standard definition serves: grouped heads, softcap or more results")
-    if given["is_causal"] and (shape[2] != keys[2] or mask is not None):
-        raise NoMatch("which keys are later depends on more than the places")
-    if mask is not None and (dtype_of(mask).kind == "b" or not leaves_a_key([mask])):
-        raise NoMatch("a row of the mask may hide every key")
-    if mask is not None and shape_of(mask)[-1] != keys[2]:
-        raise NoMatch("the mask is shorter than the keys")
-    scale = given.get("scale") or 1 / math.sqrt(shape[3])
-    scores = out.MatMul(out.Mul(q, number(q, scale)), out.Transpose(k, perm=[0, 1, 3, 2]))
-    if given["is_causal"]:
-        later = np.triu(np.full((shape[2], keys[2]), -np.inf, dtype_of(q)), 1)
-        scores = out.Add(scores, later)
-    if mask is not None:
-        scores = out.Add(scores, mask)
-    made: Value = out.MatMul(out.Softmax(scores, axis=3), v)
     return made
