@@ -23,6 +23,7 @@ from mmc.verification.evaluate import compare
 
 IMAGE = (1, 6, 6, 32)
 POOL = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 0, 0]}
+DOUBLED = {**WINDOW, "group": 32}
 UNEVEN = {**WINDOW, "pads": [0, 1, 1, 0]}
 
 
@@ -38,6 +39,12 @@ CELLS: dict[str, Callable[[], Model]] = {
     ),
     "DepthwiseConv2d": lambda: single(
         "DepthwiseConv2d", IMAGE, normal(1, 5, 5, 32), domain=DOMAIN, **{**WINDOW, "group": 32}
+    ),
+    "DepthwiseConv2d twice": lambda: single(
+        "DepthwiseConv2d", IMAGE, normal(1, 3, 3, 64), normal(64), domain=DOMAIN, **DOUBLED
+    ),
+    "DepthwiseConv2dRelu6": lambda: single(
+        "DepthwiseConv2dRelu6", IMAGE, normal(1, 3, 3, 32), domain=DOMAIN, **{**WINDOW, "group": 32}
     ),
     "Linear": lambda: single("Linear", (3, 7, 64), normal(48, 64), normal(48), domain=DOMAIN),
     "Linear no bias": lambda: single("Linear", (7, 64), normal(48, 64), domain=DOMAIN),
@@ -164,6 +171,17 @@ def test_scales_are_shared_where_kernels_demand_it(bits: int, tmp_path: Path) ->
     for name, value in expected.items():
         limit = 4.01 * (steps(model, name) if name == "y" or bits == 8 else 1e-3)
         assert np.abs(value - actual[name]).max() < limit, name
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_joined_constant_has_the_scale_of_the_result(bits: int, tmp_path: Path) -> None:
+    """Kernels copy its codes: the range of the result holds the constant's too."""
+    text = """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[1,4,8] x) => (float[1,4,16] y) { a = Relu (x)  y = Concat <axis = 2> (a, c) }"""
+    constants = 5 * normal(1, 4, 8)
+    model = quantized(parse(text, c=constants), bits, tmp_path)
+    actual = emit(model, feeds_of(model))[0]["y"]
+    assert np.abs(actual[..., 8:] - constants).max() < 0.51 * steps(model, "y")
 
 
 def test_operators_without_kernels_stay_float(tmp_path: Path) -> None:

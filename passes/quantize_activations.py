@@ -58,7 +58,7 @@ class QuantizeActivations(Pass):
         for node in nodes:
             if base_of(node)[1] in WEIGHTED:
                 fit_bias(model.graph, node, chosen)
-            quantize_constants(model.graph, node, self.bits, seen)
+            quantize_constants(model.graph, node, self.bits, seen, chosen)
             node.metadata_props[INTEGER] = str(self.bits)
         made = {v: wrap(model.graph, v, q) for v, q in chosen.items()}
         for node in nodes:
@@ -121,6 +121,7 @@ class Scales:
         self.values: dict[Value, None] = {}
         self.parent: dict[Value, Value] = {}
         self.known: dict[Value, Affine] = {}
+        self.constants: list[tuple[Value, float, float]] = []
 
     def root(self, value: Value) -> Value:
         """Return what stands for all values that share the scale."""
@@ -150,6 +151,8 @@ class Scales:
             for value in read:
                 if self.fixed(value) is None and self.fixed(node.outputs[0]) is None:
                     self.join(value, node.outputs[0])
+            joined = [array for v in node.inputs if (array := constant(v)) is not None]
+            self.constants += [(node.outputs[0], float(a.min()), float(a.max())) for a in joined]
 
     def join(self, a: Value, b: Value) -> None:
         """Let two values share a scale; that of `a` wins."""
@@ -165,6 +168,8 @@ class Scales:
                 ranges.setdefault(self.root(value), []).append(
                     (max(low, lowest(value, seen)), high)
                 )
+        for value, low, high in self.constants:
+            ranges.setdefault(self.root(value), []).append((low, high))
         for root, parts in ranges.items():
             low, high = min(p[0] for p in parts), max(p[1] for p in parts)
             self.known.setdefault(root, affine(low, high, self.bits))
@@ -261,7 +266,9 @@ def stored(graph: Graph, like: Value | None, array: Array) -> Value:
     return made
 
 
-def quantize_constants(graph: Graph, node: Node, bits: int, seen: dict[str, Histogram]) -> None:
+def quantize_constants(
+    graph: Graph, node: Node, bits: int, seen: dict[str, Histogram], chosen: dict[Value, Affine]
+) -> None:
     """Store the constant operands of an integer operator (not weights and biases) as codes."""
     if base_of(node)[1] in WEIGHTED:
         return
@@ -269,7 +276,9 @@ def quantize_constants(graph: Graph, node: Node, bits: int, seen: dict[str, Hist
         array = constant(value)
         if value is None or array is None or array.dtype != np.float32:
             continue
-        q = affine(max(float(array.min()), lowest(value, seen)), float(array.max()), bits)
+        low, high = max(float(array.min()), lowest(value, seen)), float(array.max())
+        joined = base_of(node)[1] in JOINED
+        q = chosen[node.outputs[0]] if joined else affine(low, high, bits)
         codes = np.clip(np.rint(array / q.scale) + q.zero, q.low, q.high).astype(TYPES[bits])
         _, second = pair(graph, value, q, sources(node))
         second.replace_input_with(0, stored(graph, value, codes))

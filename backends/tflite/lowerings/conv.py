@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,16 @@ from mmc.window import Axis, axes_of
 def activation_of(node: Node) -> int:
     """Return the schema's code of the node's fused activation."""
     return ACTIVATION[split_activation(node.op_type)[1]]
+
+
+def saturated(e: Emitter, options: Any, result: int) -> None:
+    """Let 16-bit codes that end at 6 anyway do what is left of RELU6, which no NPU kernel has."""
+    tensor = e.program.tensors[result]
+    if options.fusedActivationFunction != ACTIVATION["Relu6"] or tensor.dtype != "INT16":
+        return
+    assert tensor.quantization is not None
+    if float(tensor.quantization.scale[0]) * 32767 <= 6 * (1 + 1e-6):
+        options.fusedActivationFunction = ACTIVATION["Relu"]
 
 
 def inputs_of(e: Emitter, node: Node, x: int) -> list[int]:
@@ -69,6 +80,7 @@ def conv2d(e: Emitter, n: Node) -> None:
     source, padding = place(e, e.tensor(n.inputs[0]), axes)
     options = schema.Conv2DOptionsT()
     fill_window(options, n, axes, padding)
+    saturated(e, options, e.tensor(n.outputs[0]))
     e.op("CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
 
 
@@ -78,10 +90,28 @@ def depthwise_conv2d(e: Emitter, n: Node) -> None:
     x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
     axes = axes_of(n, x[1:3], w[1:3])
     source, padding = place(e, e.tensor(n.inputs[0]), axes)
+    if e.program.tensors[source].dtype == "INT16":
+        _grouped(e, n, source, axes, padding)
+        return
     options = schema.DepthwiseConv2DOptionsT()
     options.depthMultiplier = w[3] // x[3]
     fill_window(options, n, axes, padding)
     e.op("DEPTHWISE_CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
+
+
+def _grouped(e: Emitter, n: Node, source: int, axes: list[Axis], padding: int) -> None:
+    """Emit CONV_2D of one channel a group: Hexagon has 16-bit activations there only."""
+    _, weight, bias = inputs_of(e, n, source)
+    old = e.program.tensors[weight]
+    assert old.data is not None
+    assert old.quantization is not None
+    moved = np.ascontiguousarray(old.data.transpose(3, 1, 2, 0))
+    quantization = replace(old.quantization, axis=0)
+    grouped = e.add(Tensor(old.name, moved.shape, old.dtype, moved, quantization))
+    options = schema.Conv2DOptionsT()
+    fill_window(options, n, axes, padding)
+    saturated(e, options, e.tensor(n.outputs[0]))
+    e.op("CONV_2D", [source, grouped, bias], [e.tensor(n.outputs[0])], options)
 
 
 @lowers("Conv3d", domain=DOMAIN)
