@@ -253,6 +253,15 @@ REPAIRS: tuple[tuple[str, int, Callable[[ir.Node], None]], ...] = (
 )
 
 
+UNFUSED = {
+    "com.microsoft.DynamicQuantizeLSTM": "keep the LSTM in floats: quantize_dynamic(...,"
+    " op_types_to_quantize=['MatMul', 'Gemm', 'Conv'])",
+    "com.microsoft.GroupQueryAttention": "export the model with its attention as standard"
+    " operators: torch.onnx.export, not a model builder for one runtime",
+}
+"""How to have a model without these fused operators of ONNX Runtime."""
+
+
 def check_operators(proto: onnx.ModelProto) -> None:
     """Refuse operators that neither ONNX nor the model defines, naming every such node (MMC110)."""
     versions = {o.domain if o.domain != "ai.onnx" else "": o.version for o in proto.opset_import}
@@ -272,7 +281,10 @@ def check_operators(proto: onnx.ModelProto) -> None:
     if unknown:
         listed = "; ".join(f"{op} ({_some(names)})" for op, names in unknown.items())
         what = f"operators that neither ONNX nor the model defines: {listed}"
-        fix = "export with standard operators only, without a runtime-specific optimizer"
+        hints = [UNFUSED[op] for op in unknown if op in UNFUSED]
+        fix = (
+            "; ".join(hints) or "export with standard operators only, without a runtime's optimizer"
+        )
         raise ModelError("MMC110", "model", what, fix=fix)
 
 
