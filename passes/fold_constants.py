@@ -199,6 +199,8 @@ class _Sweep:
         self.graph.insert_before(node, identity)
         old.replace_all_uses_with(result, replace_graph_outputs=True)
         old.name, result.name = None, name
+        for node, place in list(result.uses()):  # what reads it may be known now
+            node.replace_input_with(place, new)
 
 
 def _shape(node: Node) -> tuple[Array, ...] | None:
