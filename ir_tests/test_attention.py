@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from attention_spellings import LENGTH, SPELLINGS, Spelling
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from test_passes_rules import run
 
 import golden_models
@@ -52,82 +53,15 @@ def weight(*shape: int) -> Array:
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
-@given(
-    batch=st.integers(1, 2),
-    heads=st.sampled_from([(2, 2), (4, 2), (4, 1)]),
-    bias=st.booleans(),
-    mask=st.sampled_from(["", "causal", "additive", "where"]),
-    scale=st.sampled_from(["none", "scores", "query", "both", "divided"]),
-    keys=st.sampled_from(["0231", "swap", "flat"]),
-)
+@given(spelling=SPELLINGS)
 def test_every_spelling_becomes_one_attention_and_one_projection(
-    batch: int,
-    heads: tuple[int, int],
-    bias: bool,
-    mask: str,
-    scale: str,
-    keys: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    spelling: Spelling, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    (query, kv), size, length = heads, 4, 5
-    width, narrow, group = query * size, kv * size, query // kv
-    lines, weights = [], {}
-    for name, columns in (("q", width), ("k", narrow), ("v", narrow)):
-        weights[f"w{name}"] = weight(8, columns)
-        lines.append(f"{name}0 = MatMul(x, w{name})")
-        if bias:
-            weights[f"b{name}"] = weight(columns)
-            lines.append(f"{name}1 = Add({name}0, b{name})")
-        weights[f"s{name}"] = np.array([0, 0, columns // size, size])
-        lines.append(f"{name}2 = Reshape({name}{int(bias)}, s{name})")
-        if name != "k" or keys != "0231" or group > 1:
-            lines.append(f"{name}3 = Transpose<perm = [0, 2, 1, 3]>({name}2)")
-    for name in "kv" if group > 1 else "":
-        weights["s5"] = np.array([batch, kv, 1, length, size])
-        weights["tile"] = np.array([1, 1, group, 1, 1])
-        weights["s4"] = np.array([batch, query, length, size])
-        lines.append(f"{name}4 = Reshape({name}3, s5) {name}5 = Tile({name}4, tile)")
-        lines.append(f"{name}6 = Reshape({name}5, s4)")
-    last = 6 if group > 1 else 3
-    if keys == "0231" and group == 1:
-        lines.append("kt = Transpose<perm = [0, 2, 3, 1]>(k2)")
-    elif keys == "flat":
-        weights["f"] = np.array([batch * query, length, size])
-        weights["g"] = np.array([batch, query, size, length])
-        lines.append(f"kf = Reshape(k{last}, f) kg = Transpose<perm = [0, 2, 1]>(kf)")
-        lines.append("kt = Reshape(kg, g)")
-    else:
-        lines.append(f"kt = Transpose<perm = [0, 1, 3, 2]>(k{last})")
-    weights["c"] = np.float32(2.0 if scale == "divided" else 0.5)
-    q = "q3"
-    if scale in ("query", "both"):
-        lines.append("q4 = Mul(q3, c)")
-        q = "q4"
-    if scale == "both":
-        lines.append("kt2 = Mul(kt, c)")
-    lines.append(f"s = MatMul({q}, {'kt2' if scale == 'both' else 'kt'})")
-    scores = "s"
-    if scale in ("scores", "divided"):
-        lines.append(f"sc = {'Mul' if scale == 'scores' else 'Div'}(s, c)")
-        scores = "sc"
-    weights["m"] = np.where(np.tri(length, dtype=bool), np.float32(0), np.float32(-1e9))
-    weights["keep"] = np.tri(length, dtype=bool)
-    if mask == "causal":
-        weights["m"] = np.where(weights["keep"], np.float32(0), np.float32(-np.inf))
-    weights["low"] = np.float32(-1e9)
-    if mask:
-        masking = f"Where(keep, {scores}, low)" if mask == "where" else f"Add({scores}, m)"
-        lines.append(f"sm = {masking}")
-        scores = "sm"
-    weights["so"] = np.array([0, 0, width])
-    lines.append(f"p = Softmax({scores}) o = MatMul(p, v{last})")
-    lines.append("ot = Transpose<perm = [0, 2, 1, 3]>(o) y = Reshape(ot, so)")
-    body = " ".join(lines)
-    known = {k: v for k, v in weights.items() if k in body.replace(",", " ").replace(")", " ")}
-    model = model_of(
-        body, f"float[{batch},{length},8]", f"float[{batch},{length},{width}]", **known
-    )
-    counts = optimized(model, tmp_path_factory.mktemp("m"))
+    body, width = spelling.text(), spelling.heads[0] * 4
+    words = set(re.findall(r"\w+", body))
+    known = {k: v for k, v in spelling.weights().items() if k in words}
+    x, y = (f"float[{spelling.batch},{LENGTH},{size}]" for size in (8, width))
+    counts = optimized(model_of(body, x, y, **known), tmp_path_factory.mktemp("m"))
     assert counts["Attention"] == 1
     assert counts["MatMul"] == 1
     assert counts["Softmax"] == counts["Transpose"] == counts["Tile"] == 0

@@ -236,6 +236,7 @@ WEIGHTS: dict[str, Array] = {
     "place1": np.array(1),
     "place2": np.array(2),
     "place4": np.array(4),
+    "place6": np.array(6),
     "place4096": np.array(4096),
     "out10": np.array([10, 10]),
     "large200": weight(200, 200),
