@@ -8,7 +8,6 @@ CASES = (
         ("y = Attention<q_num_heads = 2, kv_num_heads = 2, scale = 0.5>(x, z, z, masks5)"),
         x="float[2,5,6]",
     ),
-    Case("attention-of-grouped-heads", "y = Attention<is_causal = 1>(x, z, z)", z="float[1,2,5,5]"),
     Case(
         "attention-of-three-axes",
         "y, k, v = Attention<q_num_heads = 1, kv_num_heads = 1>(x, z, z)",
@@ -16,5 +15,24 @@ CASES = (
         x="float[1,5,6]",
     ),
     Case("attention-of-three-axes", "y = Attention(x, z, z)", "heads are an axis"),
-    Case("attention-of-grouped-heads", "y = Attention(x, z, z)", "a key of its own"),
+    Case("attention-of-heads", "y = Attention(x, z, z)"),
+    Case("attention-of-heads", ("y = Attention<is_causal = 1, scale = 0.25>(x, z, z)")),
+    Case("attention-of-heads", "y = Attention(x, z, z, masks5)"),
+    Case(
+        "attention-of-heads",
+        "y = Attention<qk_matmul_output_mode = 1>(x, z, z)",
+        "qk_matmul_output_mode",
+    ),
+    Case(
+        "attention-of-heads",
+        "y = Attention<is_causal = 1>(x, z, z, masks5)",
+        "more than the places",
+    ),
+    Case("attention-of-heads", "y = Attention(x, z, z, hidden)", "hide every key"),
+    Case("attention-of-heads", "y = Attention(x, z, z, s53)", "shorter than the keys"),
+    Case("attention-of-heads", "y = Attention<softcap = 2.0>(x, z, z)", "softcap or more"),
+    Case(
+        "attention-of-heads", "y = Attention<softmax_precision = 11>(x, z, z)", "another precision"
+    ),
+    Case("attention-of-heads", "y = Attention<is_causal = 1>(x, z, z)", z="float[1,2,5,5]"),
 )

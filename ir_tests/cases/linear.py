@@ -26,10 +26,10 @@ CASES = (
     Case("matmul-to-linear", "y = MatMul(x, cube)", "not a constant matrix"),
     Case(
         "matmul-to-linear",
-        "y = MatMul(x, double53)",
-        "the weight is float64",
-        x="double[4,5]",
-        y="double",
+        "y = MatMul(x, words53)",
+        "the weight is int32",
+        x="int32[4,5]",
+        y="int32",
     ),
     Case("matmul-to-linear", "y = MatMul(x, m)", "no batch axis", x="float[5]"),
     Case(

@@ -3,9 +3,6 @@
 from cases import Case
 
 CASES = (
-    Case("attention-of-heads", "y = Attention(x, z, z)"),
-    Case("attention-of-heads", ("y = Attention<is_causal = 1, scale = 0.25>(x, z, z)")),
-    Case("attention-of-heads", "y = Attention(x, z, z, masks5)"),
     Case(
         "gemm-of-computed",
         ("y = Gemm<alpha = 0.5, beta = 2.0, transA = 1>(x, z, x)"),
@@ -27,19 +24,4 @@ CASES = (
         z="float[1,2,1,1,4,3]",
     ),
     Case("gemm-of-computed", "y = Gemm(x, m)", "weights are constant", x="float[5,5]"),
-    Case(
-        "attention-of-heads",
-        "y = Attention<qk_matmul_output_mode = 1>(x, z, z)",
-        "qk_matmul_output_mode",
-    ),
-    Case(
-        "attention-of-heads", "y = Attention(x, z, z)", "grouped heads, softcap", z="float[1,2,5,5]"
-    ),
-    Case(
-        "attention-of-heads",
-        "y = Attention<is_causal = 1>(x, z, z, masks5)",
-        "more than the places",
-    ),
-    Case("attention-of-heads", "y = Attention(x, z, z, hidden)", "hide every key"),
-    Case("attention-of-heads", "y = Attention(x, z, z, s53)", "shorter than the keys"),
 )

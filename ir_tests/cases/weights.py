@@ -245,7 +245,7 @@ WEIGHTS: dict[str, Array] = {
     "words": np.arange(5, dtype=np.int32),
     "bytes5": np.arange(5, dtype=np.int8),
     "cube": weight(4, 5, 3),
-    "double53": weight(5, 3).astype(np.float64),
+    "words53": np.arange(15, dtype=np.int32).reshape(5, 3),
     "mt25": weight(3, 25),
     "twelve": np.array([1, 4, 3, 1]),
     "by_row20": weight(20, 3),
@@ -301,4 +301,7 @@ WEIGHTS: dict[str, Array] = {
     "lstm_b": weight(1, 16),
     "steps1": np.array([1], np.int32),
     "depthwise": weight(4, 1, 2, 3),
+    "rc3": np.cos(ANGLES[None]),
+    "rs3": np.sin(ANGLES[None]),
+    "rc7": np.cos(weight(1, 7, 3)),
 }
