@@ -83,7 +83,7 @@ def place_of(code: str, origins: Sequence[str]) -> str:
     """Name an operator for the user: the emitted code and the ONNX nodes it came from."""
     if not origins:
         return f"{code} (made by mmc)"
-    more = f" and {len(origins) - 1} more" if len(origins) > 1 else ""
+    more = f" (with {len(origins) - 1} other nodes)" if len(origins) > 1 else ""
     return f"{code} '{origins[0]}'{more}"
 
 
