@@ -83,7 +83,8 @@ def place_of(code: str, origins: Sequence[str]) -> str:
     """Name an operator for the user: the emitted code and the ONNX nodes it came from."""
     if not origins:
         return f"{code} (made by mmc)"
-    more = f" (with {len(origins) - 1} other nodes)" if len(origins) > 1 else ""
+    others = len(origins) - 1
+    more = f" (with {others} other node{'s' * (others > 1)})" if others else ""
     return f"{code} '{origins[0]}'{more}"
 
 

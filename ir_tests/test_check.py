@@ -49,7 +49,7 @@ def test_a_clean_program_has_no_findings() -> None:
 
 def test_golden_text_of_an_operator_off_the_npu() -> None:
     assert [str(d) for d in findings(depthwise16(), "hexagon_v73")] == [
-        "warning[MMC205] DEPTHWISE_CONV_2D 'features.3/dw' and 1 more: runs on the CPU: "
+        "warning[MMC205] DEPTHWISE_CONV_2D 'features.3/dw' (with 1 other node): runs on the CPU: "
         "int16 activations, int8 weights per channel\n"
         "  why: DEPTHWISE_CONV_2D with int16 activations, int8 weights per channel is refused by "
         "hexagon_v73 (hexagon.toml, measured)\n"
