@@ -11,6 +11,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.keep_attention import KeepAttention
 from mmc.passes.merge_heads import MergeHeads
 from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
@@ -34,23 +35,27 @@ def clean(goal: Goal) -> tuple[Pass, ...]:
     )
 
 
-def to_static(goal: Goal, decompose: Decompose, lowered: tuple[str, ...]) -> list[Phase]:
+def to_static(
+    goal: Goal, decompose: Decompose, lowered: tuple[str, ...], *, whole: bool = False
+) -> list[Phase]:
     """Return the phases from a loaded model to a static graph of operators that are lowered.
 
     Args:
         decompose: takes apart what the backend has no form of.
         lowered: the ONNX operators that the backend lowers.
+        whole: the backend has attention as one operator.
     """
     tidy = clean(goal)
     resolve = (goal.fold, UnrollLoops(), ResolveSequences(), EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
-    wide = (ScaleQueries(), FuseQkv(), MergeSlices())
+    wide = (ScaleQueries(own=whole), FuseQkv(), MergeSlices())
+    keep = (KeepAttention(),) if whole else ()
     return [
         Phase("resolve", resolve, max_rounds=5),
         Phase("clean", tidy, max_rounds=5),
         Phase("fuse", (Recognize(), goal.fuse, *tidy), max_rounds=5),
         Phase("attend", (FuseAttention(), *wide, *tidy), max_rounds=5),
         Phase("heads", (SplitHeads(), *tidy, MergeHeads(), MergeRotations()), max_rounds=3),
-        Phase("decompose", (decompose, expand, goal.fuse, *tidy), max_rounds=8),
+        Phase("decompose", (*keep, decompose, expand, goal.fuse, *tidy), max_rounds=8),
         Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
     ]

@@ -20,6 +20,7 @@ from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.keep_attention import KeepAttention
 from mmc.passes.merge_heads import MergeHeads
 from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
@@ -47,6 +48,8 @@ PASSES = (
     MergeRotations(),
     SplitHeads(),
     ScaleQueries(),
+    ScaleQueries(own=True),
+    KeepAttention(),
 )
 SETTINGS = settings(
     max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True

@@ -108,6 +108,9 @@ OPS: dict[str, Op] = {
     "MatMulTN": _matmul("a", ""),  # aᵀ b, over the last two axes
     "MatMulNT": _matmul("", "b"),
     "MatMulTT": _matmul("a", "b"),
+    "ScaledDotProductAttention": Op(  # q (batch, heads, queries, size); scores / sqrt(size)
+        "q, k, v, mask", "\n  y = Attention (q, k, v, mask)"
+    ),
     "Silu": Op("x", "\n  s = Sigmoid (x)\n  y = Mul (x, s)"),
     "Add": Op("a, b", "\n  y = Add (a, b)"),
     "Sub": Op("a, b", "\n  y = Sub (a, b)"),

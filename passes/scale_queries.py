@@ -20,18 +20,22 @@ class ScaleQueries(Pass):
 
     name = "scale-queries"
     contract = Contract.REASSOCIATES
+    own: bool = False
+    """Leave 1 / sqrt(size), which the backend's attention multiplies by itself, instead of 1."""
 
     def run(self, model: Model) -> int:
         """Return the number of attentions whose scale moved."""
-        found = [(node, made) for node in model.graph if (made := queries_of(node)) is not None]
+        attentions = [n for n in model.graph if n.op_type == "Attention" and not n.domain]
+        wanted = {node: own_scale(node) if self.own else 1.0 for node in attentions}
+        found = [(n, made) for n in attentions if (made := queries_of(n, wanted[n])) is not None]
         for node, made in found:
-            scale(model, node, made)
+            scale(model, node, made, wanted[node])
         return len(found)
 
 
-def queries_of(node: Node) -> Projection | None:
+def queries_of(node: Node, wanted: float) -> Projection | None:
     """Return the projection that makes the queries of an Attention, and nothing else."""
-    if node.op_type != "Attention" or node.domain or factor_of(node) == 1:
+    if math.isclose(factor_of(node), wanted, rel_tol=1e-6):
         return None
     q = node.inputs[0]
     if q is None or len(q.uses()) != 1 or q.is_graph_output():
@@ -48,20 +52,25 @@ def queries_of(node: Node) -> Projection | None:
 
 def factor_of(node: Node) -> float:
     """Return what the scores of an Attention are multiplied by."""
+    return float(attrs(node).get("scale") or own_scale(node))
+
+
+def own_scale(node: Node) -> float:
+    """Return 1 / sqrt(size), which an Attention multiplies by unless it says otherwise."""
     given, shape = attrs(node), shape_of(node.inputs[0])
     size = shape[3] if len(shape) == 4 else shape[2] // given["q_num_heads"]
-    return float(given.get("scale") or 1 / math.sqrt(size))
+    return 1 / math.sqrt(size)
 
 
-def scale(model: Model, node: Node, queries: Projection) -> None:
-    """Multiply weight and bias by the scale, which becomes 1."""
-    factor = factor_of(node)
+def scale(model: Model, node: Node, queries: Projection, wanted: float) -> None:
+    """Multiply weight and bias by the scale, of which `wanted` is left."""
+    factor = factor_of(node) / wanted
     last = (stored(queries.weight) or (queries.weight,))[-1]
     owner = queries.nodes[-1] if last is queries.weight else queries.weight.producer()
     multiply(model, owner, last, factor)
     if queries.bias is not None:
         multiply(model, queries.nodes[0], queries.bias, factor)
-    node.attributes["scale"] = Attr("scale", AttributeType.FLOAT, 1.0)
+    node.attributes["scale"] = Attr("scale", AttributeType.FLOAT, wanted)
 
 
 def multiply(model: Model, reader: Node | None, value: Value, factor: float) -> None:

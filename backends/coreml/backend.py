@@ -42,6 +42,8 @@ WHOLE = (
     *("expand-pool-3d", "pool-1d"),
 )
 """Rules that take apart what MIL has: one and three spatial axes, groups, gaps in kernels."""
+ATTENTION_VERSION = 9
+"""The first specification version with scaled_dot_product_attention: iOS 18."""
 
 
 class CoremlBackend:
@@ -67,8 +69,9 @@ class CoremlBackend:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
         goal = GOALS[self.options.optimize]
         decompose = goal.decomposing(keep=NATIVE, without=WHOLE)
+        whole = self.target.settings["version"] >= ATTENTION_VERSION
         return [
-            *to_static(goal, decompose, LOWERINGS.ops()),
+            *to_static(goal, decompose, LOWERINGS.ops(), whole=whole),
             Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
             Phase("legalize", (LegalizeCoreml(), *clean(goal)), max_rounds=3),
         ]

@@ -1,4 +1,4 @@
-"""Products of matrices."""
+"""Products of matrices, and attention."""
 
 from __future__ import annotations
 
@@ -48,3 +48,12 @@ def product(e: Emitter, n: Node, *, turn_a: bool, turn_b: bool) -> None:
         n.outputs[0],
         e.op("matmul", shape, e.float, x=a, y=b, transpose_x=turn_a, transpose_y=turn_b),
     )
+
+
+@lowers("ScaledDotProductAttention", domain=DOMAIN)
+def attention(e: Emitter, n: Node) -> None:
+    """y = softmax(q kᵀ / sqrt(size) + mask) v -> scaled_dot_product_attention (iOS 18)."""
+    query, key, value = (e.var(v) for v in n.inputs[:3])
+    given = {"query": query, "key": key, "value": value, "attn_mask": e.optional(n, 3)}
+    shape = shape_of(n.outputs[0])
+    e.set(n.outputs[0], e.op("scaled_dot_product_attention", shape, e.float, **given))
