@@ -71,7 +71,7 @@ OPTIONS = {
     "unknown option": ("MMC003", ("--io-layuot", "nhwc")),
     "later weights": ("MMC002", ("--weights", "auto")),
     "later option": ("MMC002", ("--recipe", "r.toml")),
-    "later flag": ("MMC002", ("--vendor",)),
+    "later flag": ("MMC002", ("--max-size", "35MB")),
     "report": ("MMC003", ("--report", "r.pdf", *SHAPE)),
     "jobs": ("MMC003", ("-j", "0")),
 }

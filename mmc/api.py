@@ -47,6 +47,8 @@ def compile(
     about: Mapping[str, str] | None = None,
     inputs: Mapping[str, Array] | PathName | None = None,
     verify: bool = True,
+    vendor: str | None = None,
+    aot: bool = False,
     check: bool = False,
     check_layers: bool = False,
     dump_ir: PathName | None = None,
@@ -64,6 +66,8 @@ def compile(
         about: what a package says of itself (Core ML): author, license, version, description,
             labels (a file with a class a line).
         inputs: arrays by input name, or an .npz, to verify on; drawn by default.
+        vendor: ask the vendor's compiler for the target and these architectures: "", "v81", "all".
+        aot: also keep the compiled artifact, <artifact>.aot.tflite.
         check: compare the model before and after every pass.
         check_layers: the same for every tensor that keeps its name.
         dump_ir: a folder that gets the model after every pass that changed it.
@@ -88,6 +92,8 @@ def compile(
         about=dict(about or {}),
         inputs=_feeds(inputs),
         verify=verify,
+        vendor=vendor,
+        aot=aot,
     )
     out = None if output is None else Path(output)
     dump = Path(dump_ir) if dump_ir else None
@@ -107,6 +113,7 @@ def check(
     precision: str = "",
     weights: str = "float32",
     optimize: str = "latency",
+    vendor: str | None = None,
 ) -> list[Diagnostic]:
     """Return every finding on an ONNX or .tflite file; empty when all of it runs on the target.
 
@@ -120,6 +127,7 @@ def check(
         precision=precision,
         weights=weights,
         optimize=optimize,
+        vendor=vendor,
     )
     return check_file(str(model), target, options)
 

@@ -96,6 +96,8 @@ def parts(model: Path, target: str, options: CompileOptions, wanted: str) -> Ite
         given = getattr(options, name)
         for file in files_of(given) if given else ():
             yield content(file)
+    if options.vendor is not None or options.aot:
+        raise UnknownContentError("vendor")
     if options.metric and (options.evaluation or options.budget):
         raise UnknownContentError(options.metric)
 

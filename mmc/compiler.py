@@ -62,6 +62,7 @@ class CompileResult:
     cost: CostEstimate | None = None
     evaluation: Evaluation | None = None
     budget: list[BudgetLine] = field(default_factory=list)
+    compiled: Path | None = None
     progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
     @contextmanager
@@ -82,6 +83,8 @@ class CompileResult:
             yield
         except BaseException as error:
             remove(self.artifact)
+            if self.compiled:
+                remove(self.compiled)
             if isinstance(error, MmcError):
                 error.result = self
             raise
@@ -126,6 +129,10 @@ def compile_model(
         refuse(result.diagnostics, options.require_npu)
         with result.stage("write"):
             backend.write(program, artifact)
+        if options.vendor is not None:
+            with result.stage("vendor"):
+                _ask_vendor(result, program, options)
+            refuse(result.diagnostics, options.require_npu)
         with result.stage("cost"):
             result.cost = estimate(backend.work(program), where) if has_device(where) else None
         if options.verify:
@@ -139,8 +146,23 @@ def compile_model(
     return result
 
 
+def _ask_vendor(result: CompileResult, program: Any, options: CompileOptions) -> None:
+    """Let the vendor's compiler judge the artifact; it wins over our table."""
+    from mmc.backends.tflite.hexagon import ask_vendor
+
+    ask_vendor(result, program, options)
+
+
 def settled(options: CompileOptions, target: Target) -> CompileOptions:
-    """Return the options with the target's precision where the user gave none."""
+    """Return the options with the target's precision where the user gave none.
+
+    Raises UsageError (MMC014, MMC003) if the target has no vendor to ask.
+    """
+    if options.vendor is not None or options.aot:
+        from mmc.backends.tflite.hexagon import architectures
+
+        architectures(options.vendor or "", target)
+        options = replace(options, vendor=options.vendor or "")
     return replace(options, precision=options.precision or target.precision)
 
 
@@ -153,15 +175,22 @@ def check_file(
         MmcError: when it cannot be read, or a pass fails.
     """
     source, where = Path(path), load_target(target)
-    options = settled(options or CompileOptions(), where)
+    options = replace(settled(options or CompileOptions(), where), aot=False)
     backend = load_backend(where.backend)(where, options)
-    if source.suffix == suffix_of(where.backend):
-        return backend.check(backend.read(source))
     result = CompileResult(source, source, where)
+    made = source.suffix != suffix_of(where.backend)
     try:
-        to_program(result, backend, options, ())
+        program = to_program(result, backend, options, ())[1] if made else backend.read(source)
     except LegalityError as error:
         return [*error.diagnostics]
+    if not made:
+        result.diagnostics = backend.check(program)
+    if options.vendor is not None:
+        with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+            if made:
+                result.artifact = Path(folder) / "model.tflite"
+                backend.write(program, result.artifact)
+            _ask_vendor(result, program, options)
     return result.diagnostics
 
 

@@ -25,7 +25,8 @@ class Picture:
 class CompileOptions:
     """What a compile may be asked for; the words are the command line's.
 
-    An empty `precision` is the target's own.
+    An empty `precision` is the target's own. `vendor` asks the vendor's compiler, for the target
+    and the architectures it names ("v69,v81", "all", or "" for none more); `aot` keeps its result.
     """
 
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -47,6 +48,8 @@ class CompileOptions:
     about: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Array] | None = None
     verify: bool = True
+    vendor: str | None = None
+    aot: bool = False
     seed: int = 0
 
     @property

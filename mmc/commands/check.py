@@ -7,7 +7,7 @@ import json
 
 from mmc.arguments import Parser
 from mmc.commands import Command
-from mmc.commands.options import add_form, add_output, add_shapes, compile_options
+from mmc.commands.options import add_form, add_output, add_shapes, add_vendor, compile_options
 
 
 def configure(parser: Parser) -> None:
@@ -16,8 +16,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--target", required=True, metavar="T", help="`mmc targets` lists them")
     add_shapes(parser)
     add_form(parser)
+    add_vendor(parser)
     add_output(parser)
-    parser.later(("--vendor", 0), ("--vendor-arch", 1))
 
 
 def run(args: argparse.Namespace) -> int:

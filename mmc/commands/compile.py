@@ -14,6 +14,7 @@ from mmc.commands.options import (
     add_form,
     add_output,
     add_shapes,
+    add_vendor,
     compile_options,
 )
 from mmc.diagnostics import UsageError
@@ -29,9 +30,6 @@ LATER = (
     ("--max-size", 1),
     ("--max-drop", 1),
     ("--verify-on", 1),
-    ("--vendor", 0),
-    ("--vendor-arch", 1),
-    ("--aot", 0),
 )
 
 
@@ -59,6 +57,10 @@ def add_checking(parser: Parser) -> None:
     group.add_argument("--check", action="store_true", help="compare the model after every pass")
     group.add_argument(
         "--check-layers", action="store_true", help="the same for every tensor that keeps its name"
+    )
+    add_vendor(parser)
+    parser.add_argument(
+        "--aot", action="store_true", help="also keep the vendor's compiled .aot.tflite"
     )
     group.add_argument("--dump-ir", metavar="DIR", help="write the model after every pass")
     group.add_argument("--time", action="store_true", help="print what every pass took")

@@ -140,6 +140,17 @@ def add_evaluation(parser: Parser) -> None:
     )
 
 
+def add_vendor(parser: Parser) -> None:
+    """Add who else is asked whether the NPU takes the model."""
+    group = parser.add_argument_group("the vendor's compiler (extra: hexagon)")
+    group.add_argument(
+        "--vendor", action="store_true", help="ask Qualcomm's compiler; it wins over our table"
+    )
+    group.add_argument(
+        "--vendor-arch", metavar="v69,v81|all", help="ask for these architectures too"
+    )
+
+
 def add_output(parser: Parser) -> None:
     """Add what decides how much is printed."""
     group = parser.add_argument_group("output")
@@ -178,4 +189,12 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         about=dict(getattr(args, "about", ())),
         inputs=read_npz(inputs) if inputs else None,
         verify=not getattr(args, "no_verify", False),
+        vendor=vendor_of(args),
+        aot=getattr(args, "aot", False),
     )
+
+
+def vendor_of(args: argparse.Namespace) -> str | None:
+    """Return which architectures the vendor is asked about beside the target's; None: not asked."""
+    named: str | None = getattr(args, "vendor_arch", None)
+    return named or "" if getattr(args, "vendor", False) or named else None

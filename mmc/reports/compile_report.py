@@ -214,7 +214,7 @@ def options_json(options: CompileOptions) -> dict[str, Any]:
 
 
 def operators(result: CompileResult) -> Operators:
-    """Return the counts; an operator is off the NPU if a warning MMC205 to MMC208 names it."""
+    """Return the counts; an operator is off the NPU if a warning of OFF_NPU names it."""
     total = sum(result.ops.values())
     off = sum(d.code in OFF_NPU and d.severity is Severity.WARNING for d in result.diagnostics)
     on_npu = total - off if result.target.runs_on == "npu" and total else None
