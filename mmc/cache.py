@@ -37,7 +37,7 @@ MOST_BYTES = 4 << 30
 UNFINISHED_S = 24 * 3600.0
 FORMAT = 1
 BUILT_ON = ("onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "coremltools", "numpy", "ml-dtypes")
-DATA_OPTIONS = ("calibration", "evaluation")
+DATA_OPTIONS = ("calibration", "evaluation", "recipe")
 
 
 def home() -> Path:
@@ -94,6 +94,8 @@ def parts(model: Path, target: str, options: CompileOptions, wanted: str) -> Ite
     yield json.dumps(plain(options), sort_keys=True).encode()
     for name in DATA_OPTIONS:
         given = getattr(options, name)
+        if name == "recipe" and not Path(given).is_file():
+            continue  # a preset: its name is among the options, its rules are among mmc's files
         for file in files_of(given) if given else ():
             yield content(file)
     if options.vendor is not None or options.aot:

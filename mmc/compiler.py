@@ -221,9 +221,10 @@ def to_program(
 def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]:
     """Return a note when integer weights are asked for, but the model has its own already."""
     node = model.metadata_props.get(ARRIVED_QUANTIZED)
-    if node is None or not options.weight_bits:
+    if node is None or not options.integer_weights:
         return []
-    what = f"is quantized already, so --weights {options.weights} changes nothing"
+    given = f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}"
+    what = f"is quantized already, so {given} changes nothing"
     why = "rounding twice adds a second error; its integers are kept as the floats they stand for"
     fix = "quantize the float model that it was made from"
     return [Diagnostic("MMC304", Severity.NOTE, repr(node), what, why, fix)]

@@ -37,6 +37,7 @@ class CompileOptions:
     precision: str = ""
     weights: str = "float32"
     activations: str = "float"
+    recipe: str = ""
     calibration: str = ""
     calibration_samples: int = 1000
     evaluation: str = ""
@@ -56,6 +57,11 @@ class CompileOptions:
     def activation_bits(self) -> int:
         """Bits of integer activations; 0 where they are floats."""
         return {"int8": 8, "int16": 16}.get(self.activations, 0)
+
+    @property
+    def integer_weights(self) -> bool:
+        """Whether weights become integers."""
+        return bool(self.weight_bits or self.recipe)
 
     @property
     def weight_bits(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,13 +15,14 @@ import onnx_ir as ir
 from mmc.builder import initializer
 from mmc.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.ir import Array, Graph, Model, Value, constant, shape_of, sources
-from mmc.layers import Layer, LayerClass, layers_of, shared
+from mmc.layers import Layer, layers_of, shared
 from mmc.naming import fresh_name
 from mmc.pass_manager import Contract, Pass
 from mmc.quant.grids import Grid, grid_of
 from mmc.quant.metrics import output_error
 from mmc.quant.rounding import gptq, nearest, spread, to_grid
 from mmc.quant.scales import max_scale, mse_scale, to_blocks
+from mmc.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.values import ARRIVED_QUANTIZED
 
 TYPES = {8: np.int8, 4: ml_dtypes.int4, 2: ml_dtypes.int2}
@@ -30,7 +32,6 @@ OVERHEAD = 250
 """Bytes that one more tensor takes in an artifact."""
 PER_CHANNEL = 12
 """Bytes of a scale and its zero point in a TFLite file."""
-SENSITIVE = (LayerClass.FIRST, LayerClass.HEAD, LayerClass.DEPTHWISE, LayerClass.GATE)
 
 
 @dataclass(frozen=True)
@@ -60,58 +61,74 @@ class QuantizeWeights(Pass):
     ops: str = ""
     """The operators whose weights are quantized, such as Linear+Conv2d; all by default."""
 
+    recipe: str = ""
+    """A TOML file or a preset, in place of the widths above."""
+
     def run(self, model: Model) -> int:
         """Return the number of weights quantized."""
         if ARRIVED_QUANTIZED in model.metadata_props:
             return 0
         layers = [x for x in layers_of(model.graph) if not self.ops or x.op in self.ops.split("+")]
-        groups = [group for group in shared(layers) if self.pays(group[0])]
-        hessians = self.hessians(model, groups)
-        for group in groups:
-            reader = reader_of(group)
-            self.quantize(model.graph, group[0], hessians.get(reader) if reader else None)
+        rules = self.chosen().choose(model.graph, layers)
+        groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
+        groups = [(layer, rule, reader) for layer, rule, reader in groups if pays(layer, rule.bits)]
+        wanted = [reader for _, rule, reader in groups if reader and rule.bits < 8]
+        hessians = self.hessians(model, wanted)
+        for layer, rule, reader in groups:
+            quantize(model.graph, layer, rule, hessians.get(reader) if reader else None)
         return len(groups)
 
-    def bits_of(self, layer: Layer) -> int:
-        """Return the bits of a layer by its class."""
-        if layer.kind is LayerClass.EMBEDDING:
-            return max(self.bits, self.embedding_bits)
-        return max(self.bits, self.sensitive_bits) if layer.kind in SENSITIVE else self.bits
+    def chosen(self) -> Recipe:
+        """Return the recipe, or the one that the widths stand for."""
+        if self.recipe:
+            return read_recipe(self.recipe)
+        return uniform(self.bits, self.sensitive_bits, self.embedding_bits, self.block)
 
-    def pays(self, layer: Layer) -> bool:
-        """Say whether the integers and their scales are smaller than the floats."""
-        shape = shape_of(layer.value)
-        codes = prod(shape) * self.bits_of(layer) // 8
-        return codes + shape[layer.axis] * PER_CHANNEL + OVERHEAD < prod(shape) * 4
-
-    def hessians(self, model: Model, groups: list[list[Layer]]) -> dict[Inputs, Array]:
+    def hessians(self, model: Model, wanted: list[Inputs]) -> dict[Inputs, Array]:
         """Return the Hessians of the layers that need error feedback."""
-        wanted = [r for g in groups if self.bits_of(g[0]) < 8 and (r := reader_of(g)) is not None]
         if not (self.calibration and wanted):
             return {}
         return calibrate(model, Data(self.calibration, self.samples), wanted).hessians
 
-    def quantize(self, graph: Graph, layer: Layer, hessian: Array | None) -> None:
-        """Replace one weight."""
-        weight = constant(layer.value)
-        assert weight is not None
-        bits, rows = self.bits_of(layer), layer.rows(weight).astype(np.float32)
-        block = self.block if bits < 8 and can_block(layer, rows, self.block) else 0
-        codes, scale = encode(rows, grid_of(bits), block, hessian)
-        made = codes * spread(scale, rows.shape[1])
-        h = np.eye(rows.shape[1], dtype=np.float32) if hessian is None else hessian
-        note = {
-            "class": str(layer.kind),
-            "bits": bits,
-            "block": block,
-            "method": "gptq" if hessian is not None else "nearest",
-            "error": output_error(rows, made, h) if hessian is not None else plain(rows, made),
-        }
-        if block:
-            insert(graph, layer, codes, scale, 1, block, bits, note)
-        else:
-            shaped = layer.back(codes, weight.shape)
-            insert(graph, layer, shaped, scale, layer.axis, 0, bits, note)
+
+def widest(rules: Iterable[Rule]) -> Rule:
+    """Return the rule of a weight that several layers share: the one with most bits."""
+    return max(rules, key=lambda rule: rule.bits or 32)
+
+
+def pays(layer: Layer, bits: int) -> bool:
+    """Say whether the integers and their scales are smaller than the floats."""
+    return bits > 0 and stored(layer, bits) < prod(shape_of(layer.value)) * 4
+
+
+def stored(layer: Layer, bits: int) -> int:
+    """Return the bytes of a weight as integers in an artifact, at most; as floats at 0 bits."""
+    shape = shape_of(layer.value)
+    if not bits:
+        return prod(shape) * 4
+    return -(-prod(shape) * bits // 8) + shape[layer.axis] * PER_CHANNEL + OVERHEAD
+
+
+def quantize(graph: Graph, layer: Layer, rule: Rule, hessian: Array | None) -> None:
+    """Replace one weight."""
+    weight = constant(layer.value)
+    assert weight is not None
+    bits, rows = rule.bits, layer.rows(weight).astype(np.float32)
+    block = rule.block if bits < 8 and can_block(layer, rows, rule.block) else 0
+    codes, scale = encode(rows, grid_of(bits), block, hessian)
+    made = codes * spread(scale, rows.shape[1])
+    note = {
+        "class": str(layer.kind),
+        "bits": bits,
+        "block": block,
+        "method": "gptq" if hessian is not None else "nearest",
+        "error": plain(rows, made) if hessian is None else output_error(rows, made, hessian),
+    }
+    if block:
+        insert(graph, layer, codes, scale, 1, block, bits, note)
+    else:
+        shaped = layer.back(codes, weight.shape)
+        insert(graph, layer, shaped, scale, layer.axis, 0, bits, note)
 
 
 def reader_of(group: list[Layer]) -> Inputs | None:

@@ -62,8 +62,8 @@ class CoremlBackend:
                 why="images are channels first there, and integers have 32 bits",
                 fix="leave them out",
             )
-        if options.weight_bits or options.activation_bits:
-            raise not_yet(f"--weights {options.weights} for Core ML")
+        if options.integer_weights or options.activation_bits:
+            raise not_yet(f"{'--recipe' if options.recipe else '--weights'} for Core ML")
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""

@@ -68,29 +68,30 @@ class TfliteBackend:
 
     def _quantization(self) -> list[Phase]:
         """Return the phase that makes weights integers, where the options ask for it."""
-        bits = self.options.weight_bits
+        options, bits = self.options, self.options.weight_bits
         activations = self.options.activation_bits
-        if activations and not (bits and self.options.calibration):
+        if activations and not (options.integer_weights and options.calibration):
             raise UsageError(
                 "MMC305",
                 f"--activations {self.options.activations}",
                 "needs integer weights and data to calibrate on",
                 fix="add --weights int8 --calibration DATA",
             )
-        if not bits:
+        if not options.integer_weights:
             return []
         if self.target.runs_on == "npu" and not activations:
             raise UsageError(
                 "MMC303",
-                f"--weights {self.options.weights}",
+                f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}",
                 f"{self.target.name} does not unpack integer weights for float activations",
                 why="its compiler refuses per-channel DEQUANTIZE (hexagon.toml, measured)",
                 fix="use --weights float16, or compile for --target cpu",
             )
         quantize = QuantizeWeights(
-            bits=bits,
-            calibration=self.options.calibration,
-            samples=min(HESSIAN_SAMPLES, self.options.calibration_samples),
+            bits=bits or 8,
+            calibration=options.calibration,
+            samples=min(HESSIAN_SAMPLES, options.calibration_samples),
+            recipe=options.recipe,
         )
         integers = QuantizeActivations(
             bits=activations,

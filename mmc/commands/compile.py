@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 LATER = (
     ("--io-dtype", 1),
-    ("--recipe", 1),
     ("--outliers", 1),
     ("--max-size", 1),
     ("--max-drop", 1),

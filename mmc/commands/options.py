@@ -67,6 +67,7 @@ def add_form(parser: Parser) -> None:
         metavar="float32|float16|int8|int4|int2",
         help="type of the stored weights (default: float32)",
     )
+    add_recipe(group)
     group.add_argument(
         "--image-input",
         type=image_input,
@@ -100,6 +101,16 @@ def add_form(parser: Parser) -> None:
     )
     goals.add_argument(
         "--require-npu", action="store_true", help="fail if any operator would not run on the NPU"
+    )
+
+
+def add_recipe(group: argparse._ActionsContainer) -> None:
+    """Add widths layer by layer."""
+    group.add_argument(
+        "--recipe",
+        default="",
+        metavar="R.toml|PRESET",
+        help="which layers get which weights; presets: int8, int4, int2-experimental, guide",
     )
 
 
@@ -169,6 +180,10 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
     evaluation, metric = getattr(args, "evaluation", ""), getattr(args, "metric", "")
     if bool(evaluation) != bool(metric):
         raise UsageError("MMC003", "--evaluation, --metric", "go together", fix="give both")
+    weights, recipe = getattr(args, "weights", "float32"), getattr(args, "recipe", "")
+    if recipe and weights != "float32":
+        fix = 'say the width of the other layers in the recipe: weights = "int4"'
+        raise UsageError("MMC003", f"--recipe, --weights {weights}", "exclude each other", fix=fix)
     return CompileOptions(
         input_shapes=dict(args.input_shape),
         dims=dict(args.dim),
@@ -176,7 +191,8 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         io_layout=getattr(args, "io_layout", "keep"),
         keep_int64=getattr(args, "keep_int64", False),
         precision=getattr(args, "precision", None) or "",
-        weights=getattr(args, "weights", "float32"),
+        weights=weights,
+        recipe=recipe,
         activations=getattr(args, "activations", "float"),
         calibration=getattr(args, "calibration", ""),
         calibration_samples=getattr(args, "calibration_samples", 1000),

@@ -6,7 +6,7 @@ import argparse
 
 from mmc.arguments import Parser, one_of
 from mmc.commands import Command
-from mmc.commands.options import add_calibration, add_shapes, compile_options
+from mmc.commands.options import add_calibration, add_recipe, add_shapes, compile_options
 
 
 def configure(parser: Parser) -> None:
@@ -17,13 +17,14 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--weights",
         type=one_of(("int8", "int4", "int2"), ("auto",), "--weights"),
-        default="int8",
+        default="float32",
         metavar="int8|int4|int2",
         help="type of the stored weights (default: int8)",
     )
+    add_recipe(parser)
     add_calibration(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.later(("--activations", 1), ("--recipe", 1), ("--evaluation", 1), ("--metric", 1))
+    parser.later(("--activations", 1), ("--evaluation", 1), ("--metric", 1))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -35,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
 
     options = compile_options(args)
     quantize = QuantizeWeights(
-        bits=options.weight_bits,
+        bits=options.weight_bits or 8,
         calibration=options.calibration,
         samples=min(HESSIAN_SAMPLES, options.calibration_samples),
+        recipe=options.recipe,
     )
     then = (quantize, EliminateDeadCode())
     done = optimize(args.model, args.output, options=options, then=then)

@@ -196,7 +196,7 @@ def has_integers(options: Options) -> bool:
 def is_gated(options: Options) -> bool:
     """Say whether the artifact must be the original model, but for rounding of float32."""
     exact = options.weights == "float32" and options.precision != "float16"
-    return exact and not has_integers(options)
+    return exact and not getattr(options, "recipe", "") and not has_integers(options)
 
 
 def judge_output(
