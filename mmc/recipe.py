@@ -34,7 +34,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "Conv2d": ("Conv",),
     "DepthwiseConv2d": ("Conv",),
     "ConvTranspose2d": ("ConvTranspose",),
-    "Linear": ("MatMul", "Gemm", "Conv"),
+    "Linear": ("MatMul", "Gemm"),
 }
 """Operator of a target's form -> the ONNX operators that it may come from."""
 OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Gather", *SPELLINGS)
