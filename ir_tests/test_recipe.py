@@ -158,6 +158,17 @@ def test_a_recipe_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert json.loads(report.read_text())["status"] == "ok"
     mixed = (tmp_path / "a.tflite").stat().st_size
     assert main([*args, *out, "int8"]) == 0
-    assert mixed < 0.7 * (tmp_path / "a.tflite").stat().st_size
+    saved = (tmp_path / "a.tflite").stat().st_size - mixed
+    assert saved == pytest.approx(327680 / 2, abs=1024)  # its matrices have 327680 weights
     assert main([*args, *out, "int8", "--weights", "int4"]) == 2
     assert "exclude each other" in capsys.readouterr().err
+
+
+def test_quantize_takes_a_recipe_and_a_width(tmp_path: Path) -> None:
+    model = str(VQA / "onnx" / "digits_vqa_vision.onnx")
+    args = ["quantize", model, "--input-shape", "image:1,1,28,56", "-o"]
+    sizes = []
+    for words in ([], ["--recipe", "int8"], ["--weights", "int4"], ["--recipe", "int4"]):
+        assert main([*args, str(tmp_path / "q.onnx"), *words]) == 0
+        sizes.append((tmp_path / "q.onnx").stat().st_size)
+    assert sizes[0] == sizes[1] > sizes[2] == sizes[3]

@@ -180,7 +180,7 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
     evaluation, metric = getattr(args, "evaluation", ""), getattr(args, "metric", "")
     if bool(evaluation) != bool(metric):
         raise UsageError("MMC003", "--evaluation, --metric", "go together", fix="give both")
-    weights, recipe = getattr(args, "weights", "float32"), getattr(args, "recipe", "")
+    weights, recipe = getattr(args, "weights", None) or "float32", getattr(args, "recipe", "")
     if recipe and weights != "float32":
         fix = 'say the width of the other layers in the recipe: weights = "int4"'
         raise UsageError("MMC003", f"--recipe, --weights {weights}", "exclude each other", fix=fix)

@@ -17,7 +17,6 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--weights",
         type=one_of(("int8", "int4", "int2"), ("auto",), "--weights"),
-        default="float32",
         metavar="int8|int4|int2",
         help="type of the stored weights (default: int8)",
     )
