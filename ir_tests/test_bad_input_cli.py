@@ -70,7 +70,7 @@ OPTIONS = {
     "layout": ("MMC003", ("--io-layout", "nchw", *SHAPE)),
     "unknown option": ("MMC003", ("--io-layuot", "nhwc")),
     "later weights": ("MMC002", ("--weights", "auto")),
-    "later option": ("MMC002", ("--recipe", "r.toml")),
+    "later option": ("MMC002", ("--max-drop", "1%")),
     "later flag": ("MMC002", ("--max-size", "35MB")),
     "report": ("MMC003", ("--report", "r.pdf", *SHAPE)),
     "jobs": ("MMC003", ("-j", "0")),
