@@ -62,16 +62,6 @@ CASES = (
         f"{DEVIATION} i = Div(g5, r) p = Mul(x, i) n = Neg(m1) q = Mul(n, i) t = Add(q, g5) "
         "y = Add(p, t)",
     ),
-    Case(
-        "layer-norm",
-        "m1 = ReduceMean(x, last) c = Sub(x, m1) s = Mul(x, x) a = ReduceMean(s, last) "
-        "b = Mul(m1, m1) v = Sub(a, b) e = Add(v, epsilon) r = Sqrt(e) y = Div(c, r)",
-    ),
-    Case(
-        "layer-norm",
-        "m1 = ReduceMean(x, i1) c = Sub(x, m1) s = Mul(x, x) a = ReduceMean(s, i1) "
-        "b = Mul(m1, m1) d = Sub(a, b) v = Relu(d) e = Add(v, epsilon) r = Sqrt(e) y = Div(c, r)",
-    ),
     Case("rms-norm-of-quotient", f"{SQUARES} q = Div(g5, r) y = Mul(x, q)"),
     Case("rms-norm-of-product", f"{SQUARES} q = Mul(x, g5) y = Div(q, r)"),
     Case(
