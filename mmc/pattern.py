@@ -16,7 +16,7 @@ from typing import Any
 from mmc import opset
 from mmc.builder import Builder, detach
 from mmc.diagnostics import ModelError
-from mmc.ir import Graph, Model, Node, Value, is_static, sources
+from mmc.ir import Graph, Model, Node, Value, is_static, origin_of
 from mmc.matching import (
     Match,
     NoMatch,
@@ -157,7 +157,7 @@ class _Rewriter:
 
     def replace(self, rule: Rule, found: Match, out: Builder, values: list[Value]) -> list[Node]:
         graph, root = self.model.graph, found.nodes[0]
-        origin = "\n".join(dict.fromkeys(name for n in found.nodes for name in sources(n)))
+        origin = origin_of(found.nodes)
         adopt(self.model, out, root, origin, rule.name, values)
         neighbours = [use.node for value in root.outputs for use in value.uses()]
         for old, new in zip(root.outputs, values, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -124,6 +125,11 @@ def tensor_digest(tensor: ir.TensorProtocol) -> str:
     if found is None:
         found = tensor.meta[DIGEST] = digest(tensor.numpy())
     return str(found)
+
+
+def origin_of(nodes: Iterable[ir.Node]) -> str:
+    """Return the names of the user's nodes that several nodes came from, a line each."""
+    return "\n".join(dict.fromkeys(name for node in nodes for name in sources(node)))
 
 
 def sources(node: ir.Node) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from mmc.ir import (
     attrs,
     constant,
     dtype_of,
+    origin_of,
     shape_of,
-    sources,
 )
 from mmc.pass_manager import Contract, Pass
 from mmc.pattern import Builder, adopt, remove_unused, substitute
@@ -203,7 +203,7 @@ def merge(
     axis = len(first.result.shape or ()) - 1
     parts = out.node("Split", [wide, sizes], outputs=len(group), axis=axis)
     nodes = [node for p in group for node in p.nodes]
-    origin = "\n".join(dict.fromkeys(name for node in nodes for name in sources(node)))
+    origin = origin_of(nodes)
     adopt(model, out, first.nodes[-1], origin, "fuse-qkv")
     made[tuple(p.weight for p in group)] = weight
     for p, part in zip(group, parts, strict=True):

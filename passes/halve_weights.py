@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from mmc.builder import initializer
 from mmc.ir import Array, Graph, Model, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.pass_manager import Contract, Pass
@@ -40,16 +41,13 @@ class HalveWeights(Pass):
 
 def _halve(graph: Graph, value: Value, array: Array) -> None:
     """Replace `value` by Cast(array)."""
-    name = fresh_name(graph, value.name or "")
-    kind = ir.TensorType(ir.DataType.FLOAT16)
-    shape = ir.Shape(array.shape)
-    half = Value(name=name, shape=shape, type=kind, const_value=ir.tensor(array, name=name))
-    graph.register_initializer(half)
+    half = initializer(graph, value, array)
     reader = next(iter(value.uses())).node
     cast = ir.node("Cast", [half], {"to": int(ir.DataType.FLOAT)})
     cast.name = fresh_name(graph, value.name or "")
     cast.metadata_props["mmc.sources"] = "\n".join(sources(reader))
     whole = cast.outputs[0]
-    whole.name, whole.type, whole.shape = fresh_name(graph, value.name or ""), value.type, shape
+    whole.name = fresh_name(graph, value.name or "")
+    whole.type, whole.shape = value.type, half.shape
     graph.insert_before(graph[0], cast)
     value.replace_all_uses_with(whole)

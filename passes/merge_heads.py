@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmc.ir import Model, Node, Value, attrs, is_static, shape_of, sources
+from mmc.ir import Model, Node, Value, attrs, is_static, origin_of, shape_of
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.rules.reshapes import perm_of
 from mmc.pattern import Builder, adopt, remove_unused, substitute
@@ -118,7 +118,7 @@ def merge(model: Model, split: Node, parts: list[Heads]) -> None:
         if part.perm != shared:
             made[i] = out.Transpose(made[i], perm=list(last))
     old = [node for part in parts for node in (part.transpose, part.reshape)] + [split]
-    origin = "\n".join(dict.fromkeys(name for node in [split, *old] for name in sources(node)))
+    origin = origin_of([split, *old])
     adopt(model, out, split, origin, "merge-heads")
     for part, value in zip(parts, made, strict=True):
         substitute(part.transpose.outputs[0], value)

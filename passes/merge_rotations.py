@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmc.ir import Model, Node, Value, attrs, constant, is_static, shape_of, sources
+from mmc.ir import Model, Node, Value, attrs, constant, is_static, origin_of, shape_of
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.merge_heads import only_reader
 from mmc.pattern import Builder, adopt, remove_unused, substitute
@@ -52,7 +52,7 @@ def merge(model: Model, split: Node) -> int:
         given = {k: v for k, v in attrs(run[0]).items() if k in run[0].attributes}
         turned = out.node("RotaryEmbedding", [value, *run[0].inputs[1:]], **given)
         results.extend(out.node("Split", [turned, size], outputs=len(run), axis=HEADS))
-    origin = "\n".join(dict.fromkeys(name for node in [split, *merged] for name in sources(node)))
+    origin = origin_of([split, *merged])
     adopt(model, out, split, origin, "merge-rotations")
     for part, value in zip(list(split.outputs), results, strict=True):
         turned = only_reader(part, "RotaryEmbedding")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmc.ir import Graph, Model, Node, Value, is_static, shape_of, sources
+from mmc.ir import Graph, Model, Node, Value, is_static, origin_of, shape_of
 from mmc.pass_manager import Pass
 from mmc.passes.rules.slices import ranges
 from mmc.pattern import Builder, NoMatch, adopt, remove_unused, substitute
@@ -62,7 +62,7 @@ def merge(model: Model, axis: int, slices: list[Node]) -> None:
     out, x = Builder(), slices[0].inputs[0]
     sizes = np.array([shape_of(node.outputs[0])[axis] for node in slices], np.int64)
     parts = out.node("Split", [x, sizes], outputs=len(slices), axis=axis)
-    origin = "\n".join(dict.fromkeys(name for node in slices for name in sources(node)))
+    origin = origin_of(slices)
     graph = model.graph
     first = next(node for node in graph if node in set(slices))
     adopt(model, out, first, origin, "merge-slices")
