@@ -14,6 +14,27 @@ CASES = (
         "y = AveragePool<kernel_shape=[2,2], strides=[2,2], ceil_mode=1, count_include_pad=1>(x)",
         "count the new pad",
     ),
+    Case(
+        "explicit-conv",
+        'y = Conv<auto_pad = "SAME_UPPER", kernel_shape = [1,1], strides = [4,4]>(x, w)',
+        x="float[1,4,8,8]",
+    ),
+    Case(
+        "explicit-pool",
+        'y = AveragePool<auto_pad = "SAME_LOWER", kernel_shape = [1,1], strides = [4,4]>(x)',
+        x="float[1,4,8,8]",
+    ),
+    Case(
+        "explicit-pool",
+        'y, i = MaxPool<auto_pad = "SAME_UPPER", kernel_shape = [1,1], strides = [4,4]>(x)',
+        "indices count the entries",
+        x="float[1,4,8,8]",
+    ),
+    Case(
+        "explicit-pool",
+        'y = MaxPool<auto_pad = "SAME_UPPER", kernel_shape = [2,2], dilations = [2,2]>(x)',
+        "size of a dilated SAME pool",
+    ),
     Case("global-pool-to-reduce", "y = GlobalAveragePool(x)"),
     Case("full-pool-to-reduce", "y = AveragePool<kernel_shape = [5,5]>(x)"),
     Case("full-pool-to-reduce", "y = AveragePool<kernel_shape = [4,5]>(x)", "cover the image"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmc.ir import Node, Value, attrs, shape_of
 from mmc.pass_manager import Contract
+from mmc.passes.rules.slices import slice_by
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
@@ -26,14 +27,21 @@ def window(n: Node) -> tuple[list[int], list[int], list[int], list[int]]:
 
 
 def same_pads(n: Node, mode: str) -> list[int]:
-    """Return the pads that auto_pad SAME_UPPER or SAME_LOWER stands for."""
+    """Return the pads that auto_pad SAME_UPPER or SAME_LOWER stands for.
+
+    A stride beyond the kernel leaves entries that no window reads: a negative begin is how many of
+    them come first. The standard does not say how they are split; this is how ONNX Runtime does,
+    whose convolutions and pools round differently.
+    """
     kernel, strides, dilations, _ = window(n)
     sizes = shape_of(n.inputs[0])[2:]
-    totals = [
-        max((-(-size // s) - 1) * s + (k - 1) * d + 1 - size, 0)
-        for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True)
-    ]
-    return split_pads(totals, upper=mode == "SAME_UPPER")
+    begins, ends = [], []
+    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
+        total = (-(-size // s) - 1) * s + (k - 1) * d + 1 - size
+        split = total + (total < 0 and n.op_type == "Conv") + (mode == "SAME_LOWER")
+        begins.append(int(split / 2))
+        ends.append(max(total - begins[-1], 0))
+    return begins + ends
 
 
 def split_pads(totals: Sequence[int], upper: bool) -> list[int]:
@@ -42,25 +50,36 @@ def split_pads(totals: Sequence[int], upper: bool) -> list[int]:
     return small + large if upper else large + small
 
 
-def rebuilt(out: Builder, n: Node, **changes: Any) -> Any:
-    """Record the node with changed attributes (None drops one); refuses if nothing changes."""
+def skip_unread(out: Builder, x: Value, pads: Sequence[int]) -> tuple[Value, list[int]]:
+    """Return x without the entries that negative begins stand for, and the pads without them."""
+    shape, begins = shape_of(x), pads[: len(pads) // 2]
+    spans = [(i + 2, -b, shape[i + 2], 1) for i, b in enumerate(begins) if b < 0]
+    return slice_by(out, x, spans) if spans else x, [max(p, 0) for p in pads]
+
+
+def rebuilt(out: Builder, n: Node, x: Value | None = None, **changes: Any) -> Any:
+    """Record the node with changed attributes (None drops one); refuses if nothing changes.
+
+    `x` takes the place of its first input.
+    """
     given = {k: v for k, v in attrs(n).items() if k in n.attributes}
     wanted = {k: v for k, v in (given | changes).items() if v is not None}
     wanted = {k: tuple(v) if isinstance(v, list) else v for k, v in wanted.items()}
     if wanted == given:
         raise NoMatch("everything is explicit")
-    return out.node(n.op_type, list(n.inputs), outputs=len(n.outputs), **wanted)
+    inputs = [x or n.inputs[0], *n.inputs[1:]]
+    return out.node(n.op_type, inputs, outputs=len(n.outputs), **wanted)
 
 
 @exact(op.Conv("x", "w", maybe("b")).named("n"))
-def explicit_conv(out: Builder, n: Node) -> Any:
+def explicit_conv(out: Builder, x: Value, n: Node) -> Any:
     """conv(auto_pad, ...)  ->  conv(kernel_shape, strides, dilations, pads)."""
     kernel, strides, dilations, pads = window(n)
     mode = attrs(n)["auto_pad"]
-    pads = same_pads(n, mode) if mode.startswith("SAME") else pads
-    return rebuilt(
-        out, n, kernel_shape=kernel, strides=strides, dilations=dilations, pads=pads, auto_pad=None
-    )
+    if mode.startswith("SAME"):
+        x, pads = skip_unread(out, x, same_pads(n, mode))
+    explicit = {"kernel_shape": kernel, "strides": strides, "dilations": dilations, "pads": pads}
+    return rebuilt(out, n, x, **explicit, auto_pad=None)
 
 
 @exact(op.ConvTranspose("x", "w", maybe("b")).named("n"))
@@ -102,20 +121,29 @@ def transpose_pads(n: Node, extra: list[int]) -> list[int]:
 
 
 @exact(op["MaxPool", "AveragePool", "LpPool"]("x").named("n"))
-def explicit_pool(out: Builder, n: Node) -> Any:
+def explicit_pool(out: Builder, x: Value, n: Node) -> Any:
     """pool(auto_pad, ceil_mode, ...)  ->  pool(strides, dilations, pads).
 
     A partial last window of ceil_mode becomes a pad: max ignores pads, average does not count them.
     """
     _, strides, dilations, pads = window(n)
     options = attrs(n)
-    mode = options["auto_pad"]
-    pads = same_pads(n, mode) if mode.startswith("SAME") else pads
-    if options["ceil_mode"] and not mode.startswith("SAME"):
+    if options["auto_pad"].startswith("SAME"):
+        x, pads = skip_unread(out, x, same_pool_pads(n, options["auto_pad"]))
+    elif options["ceil_mode"]:
         pads = ceil_pads(n, pads)
-    return rebuilt(
-        out, n, strides=strides, dilations=dilations, pads=pads, auto_pad=None, ceil_mode=None
-    )
+    explicit = {"strides": strides, "dilations": dilations, "pads": pads}
+    return rebuilt(out, n, x, **explicit, auto_pad=None, ceil_mode=None)
+
+
+def same_pool_pads(n: Node, mode: str) -> list[int]:
+    """Return the pads that auto_pad stands for, where the standard and ONNX Runtime agree."""
+    pads = same_pads(n, mode)
+    if any(d > 1 for d in window(n)[2]):
+        raise NoMatch("the standard and ONNX Runtime differ on the size of a dilated SAME pool")
+    if min(pads) < 0 and len(n.outputs) > 1:
+        raise NoMatch("its indices count the entries that no window reads")
+    return pads
 
 
 def ceil_pads(n: Node, pads: list[int]) -> list[int]:
