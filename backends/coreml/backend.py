@@ -15,12 +15,13 @@ from mmc.backends.coreml.describe import program_lines, program_stats, program_s
 from mmc.backends.coreml.emitter import LOWERINGS
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Program
-from mmc.backends.phases import clean, to_static
+from mmc.backends.phases import clean, integer_weights, to_static
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.goals import GOALS
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.legalize_coreml import LegalizeCoreml
 from mmc.structure import Structure
 from mmc.target import Target
@@ -62,18 +63,20 @@ class CoremlBackend:
                 why="images are channels first there, and integers have 32 bits",
                 fix="leave them out",
             )
-        if options.integer_weights or options.activation_bits:
-            raise not_yet(f"{'--recipe' if options.recipe else '--weights'} for Core ML")
+        if options.activation_bits:
+            raise not_yet("--activations for Core ML")
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
         goal = GOALS[self.options.optimize]
         decompose = goal.decomposing(keep=NATIVE, without=WHOLE)
+        integers = (integer_weights(self.options), EliminateDeadCode())
         whole = self.target.settings["version"] >= ATTENTION_VERSION
         return [
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole),
             Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
             Phase("legalize", (LegalizeCoreml(), *clean(goal)), max_rounds=3),
+            *([Phase("quantize", integers)] if self.options.integer_weights else []),
         ]
 
     def lower(self, model: Model) -> Program:

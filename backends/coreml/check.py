@@ -30,7 +30,7 @@ def check(program: Program, target: Target) -> list[Diagnostic]:
     tables = Tables(target)
     off = {id(op): reason for op in program.computing() if (reason := tables.refused(op))}
     costs = Costs(program, frozenset(off))
-    findings = []
+    findings = [*program.findings]
     for op in program.computing():
         findings += list(emission(op, target))
         if id(op) in off:

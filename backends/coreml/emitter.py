@@ -27,6 +27,7 @@ class Emitter:
     Attributes:
         float: the type that floats are computed in, "fp16" or "fp32"; it may change on the way.
         version: the specification version, 7 for iOS 16 to 9 for iOS 18; 10 for iOS 26.
+        sources: the user's nodes that operations come from now.
     """
 
     def __init__(self, precision: str = "fp16", version: int = 9) -> None:
@@ -35,9 +36,10 @@ class Emitter:
         self.version = version
         self._vars: dict[Value, Var] = {}
         self._known: dict[tuple[Value, str], Var] = {}
+        self._deferred: dict[Value, Callable[[], Var]] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], Var] = {}
         self._casts: dict[tuple[Var, str], Var] = {}
-        self._sources: tuple[str, ...] = ()
+        self.sources: tuple[str, ...] = ()
 
     # --- values of the graph
 
@@ -64,15 +66,24 @@ class Emitter:
         """Return the variable of an IR value in the type that it was made in."""
         if value is None:
             raise Unsupported("an input is omitted")
-        if value not in self._vars:
-            array = constant(value)
-            if array is None:
-                raise Unsupported(f"{value.name!r} is computed by an operator that is refused")
-            key = value, self.float
-            if key not in self._known:
-                self._known[key] = self.constant(array, value.name or "")
-            return self._known[key]
-        return self._vars[value]
+        if value in self._vars:
+            return self._vars[value]
+        key = value, self.float
+        if key not in self._known:
+            self._known[key] = self._constant_of(value)
+        return self._known[key]
+
+    def _constant_of(self, value: Value) -> Var:
+        if value in self._deferred:
+            return self._deferred[value]()
+        array = constant(value)
+        if array is None:
+            raise Unsupported(f"{value.name!r} is computed by an operator that is refused")
+        return self.constant(array, value.name or "")
+
+    def defer(self, value: Value, make: Callable[[], Var]) -> None:
+        """Let `value` be a constant that `make` unpacks for a reader, in the float type of it."""
+        self._deferred[value] = make
 
     def optional(self, node: Node, position: int) -> Var | None:
         """Return an operand's variable; None if it is omitted."""
@@ -158,7 +169,7 @@ class Emitter:
             if operand is not None
         }
         outputs = [Var("", dtype, tuple(int(d) for d in shape)) for shape, dtype in results]
-        self.program.operations.append(Operation(code, operands, outputs, self._sources))
+        self.program.operations.append(Operation(code, operands, outputs, self.sources))
         return outputs
 
     def like(self, code: str, x: Var, /, **inputs: Any) -> Var:
@@ -192,7 +203,7 @@ class Emitter:
 
     def origin(self, node: Node | None) -> None:
         """Let operations that follow come from the user's nodes behind `node`."""
-        self._sources = sources(node) if node is not None else ()
+        self.sources = sources(node) if node is not None else ()
 
     def node(self, node: Node) -> None:
         """Lower one node; raises Unsupported when there is no right way."""

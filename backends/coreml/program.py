@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from mmc.diagnostics import Diagnostic
     from mmc.options import Picture
 
 Array = npt.NDArray[Any]
@@ -103,6 +104,8 @@ class Program:
     version: int = 9
     metadata: dict[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
+    findings: list[Diagnostic] = field(default_factory=list)
+    """What lowering has to say of the form that it chose."""
 
     def computing(self) -> list[Operation]:
         """Return the operations that run: constants and their decompression are none."""

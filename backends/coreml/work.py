@@ -9,6 +9,7 @@ import numpy as np
 from mmc.cost.work import Sizes, Work, Workload
 
 from .program import Operation, Program, Var
+from .weights import BITS
 
 ENGINES = {
     "matrix": "conv conv_transpose linear",
@@ -89,6 +90,6 @@ def sizes_of(op: Operation) -> Sizes:
 
 
 def held(var: Var) -> int:
-    """Return the bytes of a tensor."""
-    width = {"fp16": 2, "fp32": 4, "int32": 4, "uint32": 4, "int16": 2, "uint16": 2}
-    return math.prod(var.shape) * width.get(var.dtype, 1)
+    """Return the bytes of a tensor; codes of fewer than 8 bits are packed."""
+    bits = {"fp16": 16, "fp32": 32, "int32": 32, "uint32": 32, "int16": 16, "uint16": 16} | BITS
+    return -(-math.prod(var.shape) * bits.get(var.dtype, 8) // 8)

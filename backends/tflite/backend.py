@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.arguments import not_yet
-from mmc.backends.phases import clean, to_static
+from mmc.backends.phases import clean, integer_weights, to_static
 from mmc.backends.tflite.describe import program_lines, program_stats, program_structure
 from mmc.backends.tflite.emitter import LOWERINGS, lower
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
-from mmc.calibration import HESSIAN_SAMPLES
 from mmc.diagnostics import OFF_NPU, Diagnostic, UsageError
 from mmc.goals import GOALS
 from mmc.ir import Model
@@ -23,7 +22,6 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.quantize_activations import QuantizeActivations
-from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.passes.widen_floats import WidenFloats
 from mmc.target import Target
@@ -68,7 +66,7 @@ class TfliteBackend:
 
     def _quantization(self) -> list[Phase]:
         """Return the phase that makes weights integers, where the options ask for it."""
-        options, bits = self.options, self.options.weight_bits
+        options = self.options
         activations = self.options.activation_bits
         if activations and not (options.integer_weights and options.calibration):
             raise UsageError(
@@ -87,18 +85,16 @@ class TfliteBackend:
                 why="its compiler refuses per-channel DEQUANTIZE (hexagon.toml, measured)",
                 fix="use --weights float16, or compile for --target cpu",
             )
-        quantize = QuantizeWeights(
-            bits=bits or 8,
-            calibration=options.calibration,
-            samples=min(HESSIAN_SAMPLES, options.calibration_samples),
-            recipe=options.recipe,
-        )
         integers = QuantizeActivations(
             bits=activations,
             calibration=self.options.calibration,
             samples=self.options.calibration_samples,
         )
-        passes = (quantize, *([integers] if activations else []), EliminateDeadCode())
+        passes = (
+            integer_weights(options),
+            *([integers] if activations else []),
+            EliminateDeadCode(),
+        )
         return [Phase("quantize", passes)]
 
     def lower(self, model: Model) -> Program:

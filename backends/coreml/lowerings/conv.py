@@ -53,7 +53,8 @@ def conv_transpose(e: Emitter, n: Node) -> None:
     given, space = attrs(n), len(shape_of(n.inputs[0])) - 2
     if given["auto_pad"] != "NOTSET" or given.get("output_shape") or space > 3:
         raise Unsupported("its pads are implicit, or it has more than three spatial axes")
-    if constant(n.inputs[1]) is None:
+    weight = e.var(n.inputs[1])
+    if not (weight.is_constant or weight.fixed):
         raise Unsupported("its weights are computed")
     pads = list(given.get("pads") or (0,) * 2 * space)
     extra = [0] * space
@@ -69,7 +70,7 @@ def conv_transpose(e: Emitter, n: Node) -> None:
         plain,
         e.float,
         x=e.var(n.inputs[0]),
-        weight=e.var(n.inputs[1]),
+        weight=weight,
         bias=None if any(extra) else bias,
         pad=interleaved(pads),
         pad_type="custom" if any(pads) else "valid",

@@ -25,14 +25,14 @@ def gather(e: Emitter, n: Node) -> None:
     """
     x, shape = e.var(n.inputs[0]), shape_of(n.outputs[0])
     axis = attrs(n)["axis"] % len(x.shape)
-    place = constant(n.inputs[1])
-    if place is not None and place.size == 1 and not x.is_constant:
+    place, known = constant(n.inputs[1]), x.is_constant or x.fixed
+    if place is not None and place.size == 1 and not known:
         begin = int(place.item()) % x.shape[axis]
         one = [1 if a == axis else d for a, d in enumerate(x.shape)]
         begins = [begin if a == axis else 0 for a in range(len(x.shape))]
         e.set(n.outputs[0], e.reshape(part(e, x, begins, one), shape))
         return
-    table = x.is_constant and len(x.shape) == 2 and axis == 0
+    table = known and len(x.shape) == 2 and axis == 0
     i = positions(e, n.inputs[1], x.shape[axis], trusted=table)
     e.set(n.outputs[0], gathered(e, x, i, axis))
 

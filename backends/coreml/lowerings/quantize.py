@@ -1,0 +1,17 @@
+"""Weights as integers: unpacked for the first reader, in the float type that it computes in."""
+
+from __future__ import annotations
+
+from mmc.backends.coreml.coded import dequantizer, unpacked
+from mmc.backends.coreml.emitter import Emitter, lowers
+from mmc.backends.lowering import Unsupported
+from mmc.ir import Node, shape_of
+
+
+@lowers("DequantizeLinear")
+def dequantize_linear(e: Emitter, n: Node) -> None:
+    """x = (q - zero) scale, q constant -> constexpr_blockwise_shift_scale and its like."""
+    if dequantizer(n.outputs[0]) is None:
+        raise Unsupported("its codes are computed")
+    shape = shape_of(n.outputs[0])
+    e.defer(n.outputs[0], lambda: unpacked(e, n, shape))
