@@ -10,6 +10,8 @@ import pytest
 from mmc.compiler import compile_model
 from mmc.diagnostics import MmcError
 from mmc.ir import Array, load, parse, save
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.inline_if import InlineIf
 from mmc.passes.unroll_loops import UnrollLoops
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> g '
@@ -134,3 +136,26 @@ def test_long_loops_are_left_alone(tmp_path: Path) -> None:
     model = load(tmp_path / "m.onnx")
     assert UnrollLoops(max_nodes=10).run(model) == 0
     assert UnrollLoops().run(model) == 1
+
+
+UNTAKEN = """(float[2,3] x) => (float[2,3] y) { a = Abs(x)
+    y = If <then_branch = b () => (float[2,3] p) { p = Neg(a) },
+            else_branch = c () => (float[2,3] q) {
+        q = If <then_branch = d () => (float[2,3] r) { r = Sin(a) },
+                else_branch = e () => (float[2,3] t) { t = Cos(a) }> (no) }> (yes) }"""
+FLAGS = {"yes": np.array(True), "no": np.array(False)}
+
+
+def test_a_branch_that_is_not_taken_uses_nothing() -> None:
+    model = parse(HEAD + UNTAKEN, **FLAGS)
+    InlineIf().run(model)
+    (made,) = (n for n in model.graph if n.op_type == "Abs")
+    assert [use.node.op_type for use in made.outputs[0].uses()] == ["Neg"]
+
+
+def test_a_dead_branch_uses_nothing() -> None:
+    text = UNTAKEN.replace("a = Abs(x)", "a = Abs(x) y = Relu(a)").replace("    y = If", "w = If")
+    model = parse(HEAD + text, **FLAGS)
+    EliminateDeadCode().run(model)
+    (made,) = (n for n in model.graph if n.op_type == "Abs")
+    assert [use.node.op_type for use in made.outputs[0].uses()] == ["Relu"]

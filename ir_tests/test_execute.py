@@ -107,10 +107,10 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "m.onnx"
 
 
-@pytest.mark.parametrize("optimized", [False, True])
-def test_onnx_runs_with_casts_and_inner_values(model: Path, optimized: bool) -> None:
+@pytest.mark.parametrize("perturbed", [False, True])
+def test_onnx_runs_with_casts_and_inner_values(model: Path, perturbed: bool) -> None:
     feeds = {"x": np.array([[1.0, 2.0]]), "i": np.array([1, 2], np.int32)}
-    found = execute(reference.JOB, model, feeds, optimized=optimized, values=["s", "y", "none"])
+    found = execute(reference.JOB, model, feeds, perturbed=perturbed, values=["s", "y", "none"])
     assert found.outputs.keys() == {"y", "s"}
     np.testing.assert_array_equal(found.outputs["s"], [[1, 4]])
     np.testing.assert_array_equal(found.outputs["y"], [[2, 6]])

@@ -236,7 +236,9 @@ def chain_tflite(path: Path, w: Array) -> Path:
 class NoisyOptimizer(Subject):
     """As if ONNX Runtime's optimizer moved y, but nothing before it, to 50 dB."""
 
-    def run_optimized(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
+    def run_perturbed(
+        self, feeds: Mapping[str, Array], draw: int, values: Sequence[str] = ()
+    ) -> Run:
         run = self.run_reference(feeds, values)
         y = run.outputs["y"]
         return replace(run, outputs={**run.outputs, "y": y * np.float32(1 + 10**-2.5)})
@@ -253,3 +255,25 @@ def test_a_low_floor_hides_nothing_upstream(tmp_path: Path) -> None:
     result = examine(replace(right, artifact=wrong), load(model), Options())
     assert codes(result) == ["MMC416", "MMC411"]
     assert "'h'" in result.errors[0].where
+
+
+class RareAmplifier(Subject):
+    """As if rounding moved y to 50 dB, but not in the first draw."""
+
+    def run_perturbed(
+        self, feeds: Mapping[str, Array], draw: int, values: Sequence[str] = ()
+    ) -> Run:
+        run = self.run_reference(feeds, values)
+        y = run.outputs["y"]
+        noise = 10**-2.5 if draw > 1 else 0
+        return replace(run, outputs={**run.outputs, "y": y * np.float32(1 + noise)})
+
+
+@pytest.mark.parametrize(("error_db", "passes"), [(45, True), (35, False)])
+def test_one_draw_may_miss_what_rounding_does(tmp_path: Path, error_db: int, passes: bool) -> None:
+    model = save_onnx(tmp_path / "a.onnx", CHAIN, w=W, b=B)
+    off = np.float32(1 + 10 ** (-error_db / 20))
+    artifact = chain_tflite(tmp_path / "m.tflite", W * off)
+    result = examine(RareAmplifier(artifact, model, model), load(model), Options())
+    assert ("MMC410" not in codes(result)) == passes
+    assert result.floor_db == pytest.approx(50, abs=1)

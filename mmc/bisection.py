@@ -26,6 +26,7 @@ from mmc.verification.evaluate import Comparison, compare
 from mmc.verification.execute import execute
 from mmc.verification.inputs import draw_inputs
 from mmc.verification.result import FLOOR_SLACK_DB, shortfall
+from mmc.verification.rounding_floor import floor_db
 from mmc.verification.survivors import best
 from mmc.verification.tensors import batches_of, run_file
 from mmc.verification.verify import FLOAT_DB
@@ -147,14 +148,14 @@ class _Search:
             self.found.note = f"the original does not run ({error.diagnostics[0].what}): "
             self.found.note += "the model as mmc loaded it is the reference"
             self.expected = run_file(loaded.path, self.feeds)
-        moved = {}
+        moved: dict[str, Array] = {}
         if tolerance_db is None:
             try:
-                moved = run_file(loaded.path, self.feeds, optimized=True)
+                moved = run_file(loaded.path, self.feeds, perturbed=1)
             except EmitError:  # then no floor is known
                 self.found.note += "; no rounding floor is known" if self.found.note else ""
         for name, value in self.expected.items():
-            floor = compare(name, value, moved.get(name, value)).level_db - FLOOR_SLACK_DB
+            floor = floor_db(name, value, [moved]) - FLOOR_SLACK_DB
             self.least[name] = FLOAT_DB if tolerance_db is None else tolerance_db
             self.least[name] = min(self.least[name], floor) if isfinite(floor) else self.least[name]
 
@@ -201,8 +202,8 @@ class _Search:
         name = last.tensor.name
         expected = run_file(states[0].path, self.feeds, [name])[name]
         try:
-            moved = run_file(states[0].path, self.feeds, [name], optimized=True)[name]
-            least = min(least, compare(name, expected, moved).level_db - FLOOR_SLACK_DB)
+            moved = run_file(states[0].path, self.feeds, [name], perturbed=1)
+            least = min(least, floor_db(name, expected, [moved]) - FLOOR_SLACK_DB)
         except EmitError:  # then no floor is known
             pass
 

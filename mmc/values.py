@@ -139,3 +139,18 @@ def sources(node: ir.Node) -> tuple[str, ...]:
         if SOURCES in (node.metadata_props)
         else ()
     )
+
+
+def discard(node: ir.Node) -> None:
+    """Remove a node that nothing needs, and let go of what the bodies of an If or a Loop read.
+
+    A node of a body that is gone would else stay a user of the outer graph's values.
+    """
+    for attribute in node.attributes.values():
+        body = attribute.value if attribute.type is ir.AttributeType.GRAPH else None
+        if isinstance(body, ir.Graph):
+            body.outputs.clear()
+            for inner in reversed(body):
+                discard(inner)
+    assert isinstance(node.graph, ir.Graph)
+    node.graph.remove(node, safe=True)

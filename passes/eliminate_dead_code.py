@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmc.ir import Model
+from mmc.ir import Model, discard
 from mmc.pass_manager import Pass
 
 
@@ -20,7 +20,7 @@ class EliminateDeadCode(Pass):
         removed = 0
         for node in reversed(graph):
             if not any(value.uses() or value.is_graph_output() for value in node.outputs):
-                graph.remove(node, safe=True)
+                discard(node)
                 removed += 1
         for name, value in list(graph.initializers.items()):
             if not value.uses() and not value.is_graph_output():

@@ -19,6 +19,7 @@ from mmc.ir import (
     Value,
     attrs,
     constant,
+    discard,
     is_static,
     shape_of,
 )
@@ -168,7 +169,7 @@ class _Sweep:
     def remove(self, node: Node) -> None:
         """Remove the node, and at once the constants that only it read: they may be large."""
         read = dict.fromkeys(v for v in node.inputs if v is not None and v.is_initializer())
-        self.graph.remove(node, safe=True)
+        discard(node)
         for value in read:
             if not _is_used(value):
                 self.graph.initializers.pop(value.name or "", None)

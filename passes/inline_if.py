@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant
+from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, discard
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 
@@ -53,7 +53,7 @@ def inline_branch(node: Node, condition: Array) -> list[Node]:
     graph.insert_before(node, moved)
     for old, new in zip(node.outputs, results, strict=True):
         moved += _substitute(graph, node, old, new)
-    graph.remove(node, safe=True)
+    discard(node)
     return moved
 
 

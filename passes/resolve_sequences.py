@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Graph, Model, Node, Value, attrs, constant, is_static, shape_of, sources
+from mmc.ir import Graph, Model, Node, Value, attrs, constant, discard, is_static, shape_of, sources
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import _substitute
 from mmc.pattern import Builder, adopt
@@ -56,7 +56,7 @@ class Resolver:
             return
         for extra in _substitute(self.graph, node, node.outputs[0], made):
             extra.metadata_props.update(node.metadata_props)
-        self.graph.remove(node, safe=True)
+        discard(node)
         self.changes += 1
 
     def items(self, node: Node, index: int = 0) -> list[Value]:

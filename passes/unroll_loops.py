@@ -10,7 +10,7 @@ import numpy as np
 
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 from mmc.interpret import evaluate
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, shape_of, sources
+from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, discard, shape_of, sources
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import _substitute
@@ -69,7 +69,7 @@ class UnrollLoops(Pass):
         for old, new in zip(node.outputs, results, strict=True):
             if old.uses() or old.is_graph_output():
                 made += _substitute(graph, node, old, new)
-        graph.remove(node, safe=True)
+        discard(node)
         return made
 
 

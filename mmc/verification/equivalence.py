@@ -51,7 +51,7 @@ class Equivalence(Instrument):
         self.reference = self._run(model)
         for values in ([], inner_names(model)) if self.layers else ([],):
             with suppress(EmitError):  # no floor is known where the optimizer fails
-                moved = run_inner(model, self.feeds, values, optimized=True)
+                moved = run_inner(model, self.feeds, values, perturbed=1)
                 for name, floor in rounding_floors(self.reference, moved).items():
                     self.floors[name] = max(floor, self.floors.get(name, 0.0))
 

@@ -147,9 +147,7 @@ def indices_agree(
     return bool(np.all((ref == act) | (np.abs(chosen - taken) < tolerance)))
 
 
-def run_model(
-    model: Any, feeds: Mapping[str, Array], *, optimized: bool = False
-) -> dict[str, Array]:
+def run_model(model: Any, feeds: Mapping[str, Array], *, perturbed: int = 0) -> dict[str, Array]:
     """Return the outputs of an IR model in ONNX Runtime, in this process."""
     from mmc.ir import save
     from mmc.verification.reference import run
@@ -157,7 +155,7 @@ def run_model(
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         path = Path(folder) / "model.onnx"
         save(model, path)
-        return run(path, feeds, optimized=optimized)
+        return run(path, feeds, perturbed=perturbed)
 
 
 def allowance(dtype: np.dtype[Any], reduction: int, floor: float) -> float:

@@ -12,6 +12,7 @@ import onnxruntime as ort
 
 from mmc.diagnostics import EmitError
 from mmc.verification.casting import Array, cast_exactly, check_names
+from mmc.verification.perturbation import perturb, perturb_constants
 from mmc.verification.unsigned import has_products, make_unsigned
 
 JOB = "mmc.verification.reference:run"
@@ -24,7 +25,7 @@ def run(
     path: str | os.PathLike[str],
     feeds: Mapping[str, Array],
     *,
-    optimized: bool = False,
+    perturbed: int = 0,
     values: Sequence[str] = (),
     threads: int = 2,
     packed: bool = True,
@@ -33,7 +34,9 @@ def run(
 
     Args:
         feeds: every input; integers and floats are cast to the declared type if the values survive.
-        optimized: let ONNX Runtime optimize, but not fuse quantized weights (that is not exact).
+        perturbed: above 0, as rounding may change them: ONNX Runtime optimizes (but does not fuse
+            quantized weights: that is not exact), and float inputs are off by one rounding; above 1
+            so are small constants. Each number is another draw.
         packed: let constant weights have kernels of their own. Without, a weight gives the same
             bits whether it is a constant or computed, as comparing before and after a fold needs.
     Raises:
@@ -41,7 +44,7 @@ def run(
             the model, MMC409 if it fails on these feeds.
     """
     try:
-        session = open_session(path, optimized, values, threads, packed)
+        session = open_session(path, perturbed, values, threads, packed)
     except Exception as error:  # the runtime raises a dozen unrelated types
         raise EmitError(
             "MMC405", str(path), "ONNX Runtime cannot load the model", why=str(error)
@@ -49,6 +52,9 @@ def run(
     types = {i.name: numpy_type(i.type) for i in session.get_inputs()}
     check_names(str(path), set(feeds), set(types))
     cast = {name: cast_exactly(name, feeds[name], types[name]) for name in types}
+    if perturbed:
+        rng = np.random.default_rng(perturbed)
+        cast = {name: perturb(x, rng) for name, x in cast.items()}
     names = [o.name for o in session.get_outputs()]
     try:
         outputs = session.run(names, cast)
@@ -61,7 +67,7 @@ def run(
 
 def open_session(
     path: str | os.PathLike[str],
-    optimized: bool,
+    perturbed: int,
     values: Sequence[str],
     threads: int,
     packed: bool,
@@ -69,7 +75,7 @@ def open_session(
     """Return a session on the file; it passes through memory only where it must be rewritten."""
     options = ort.SessionOptions()
     level = ort.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimized else level.ORT_DISABLE_ALL
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if perturbed else level.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
@@ -78,13 +84,13 @@ def open_session(
     if not packed:
         options.add_session_config_entry("session.disable_prepacking", "1")
     source: str | bytes = os.fspath(path)
-    if values or has_products(path):
-        source = rewritten(path, values)
+    if values or perturbed > 1 or has_products(path):
+        source = rewritten(path, values, perturbed)
         options.add_session_config_entry(FOLDER_OF_WEIGHTS, str(Path(path).resolve().parent))
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def rewritten(path: str | os.PathLike[str], values: Sequence[str]) -> bytes:
+def rewritten(path: str | os.PathLike[str], values: Sequence[str], perturbed: int) -> bytes:
     """Return the model with the named values among its outputs, and products that do not saturate.
 
     External data stays outside.
@@ -93,6 +99,8 @@ def rewritten(path: str | os.PathLike[str], values: Sequence[str]) -> bytes:
 
     proto = onnx.load(path, load_external_data=False)
     make_unsigned(proto)
+    if perturbed > 1:
+        perturb_constants(proto, np.random.default_rng(perturbed))
     known = {name for node in proto.graph.node for name in node.output}
     known -= {output.name for output in proto.graph.output}
     proto.graph.output.extend(onnx.ValueInfoProto(name=v) for v in values if v in known)

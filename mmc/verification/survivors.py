@@ -6,13 +6,20 @@ Upstream of the amplification the floor is high, and there the artifact must agr
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import onnx
 
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
+from mmc.verification.rounding_floor import floor_db
 from mmc.verification.trial import Trial, to_first
+
+GRIDS = {"QuantizeLinear", "DynamicQuantizeLinear", "Round", "Floor", "Ceil"}
+GRIDS |= {"DynamicQuantizeMatMul", "DynamicQuantizeLSTM"}
+"""Operators that round to a grid: a sum in another order may end on the other side of a step."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,10 @@ class Inner:
     floor_db: float
 
 
-def compare_inner(trial: Trial, names: list[str]) -> list[Inner]:
+def compare_inner(trial: Trial, names: list[str], lowest: float) -> list[Inner]:
     """Return the comparisons of the named tensors of the artifact, in the reference's order.
+
+    `lowest` is the floor of the outputs, in dB.
 
     Tensors that the reference does not have under that name and shape (as NCHW or NHWC) are left
     out, and so are integers.
@@ -37,15 +46,36 @@ def compare_inner(trial: Trial, names: list[str]) -> list[Inner]:
         return []
     actual = subject.run_artifact(trial.feeds, shared).outputs
     expected = subject.run_reference(trial.feeds, shared).outputs
-    optimized = subject.run_optimized(trial.feeds, shared).outputs
-    found = []
+    draws = range(1, len(trial.perturbed) + 1)
+    perturbed = [subject.run_perturbed(trial.feeds, draw, shared).outputs for draw in draws]
+    found, floors = [], carried(graph, expected, perturbed, lowest)
     for name in shared:
         if name in actual and name in expected and expected[name].dtype.kind in FLOAT_KINDS:
             comparison = best(name, expected[name], actual[name])
             if comparison is not None:
-                floor = compare(name, expected[name], optimized.get(name, expected[name]))
-                found.append(Inner(comparison, floor.level_db))
+                found.append(Inner(comparison, floors[name]))
     return found
+
+
+def carried(
+    graph: onnx.GraphProto,
+    expected: Mapping[str, Array],
+    perturbed: Sequence[Mapping[str, Array]],
+    lowest: float,
+) -> dict[str, float]:
+    """Return the lowest rounding floor at each tensor or before it, in dB.
+
+    A tensor of few entries may miss by chance what rounding did upstream; and which entry is
+    rounded to the next step of a grid is chance: from there on the floor is that of the outputs.
+    """
+    floors: dict[str, float] = {}
+    for node in graph.node:
+        before = min((floors.get(name, inf) for name in node.input), default=inf)
+        before = min(before, lowest) if node.op_type in GRIDS else before
+        for name in node.output:
+            own = floor_db(name, expected[name], perturbed) if name in expected else inf
+            floors[name] = min(before, own)
+    return floors
 
 
 def best(name: str, expected: Array, actual: Array) -> Comparison | None:

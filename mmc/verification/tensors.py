@@ -50,7 +50,7 @@ def run_inner(
     feeds: Mapping[str, Array],
     values: Sequence[str] = (),
     *,
-    optimized: bool = False,
+    perturbed: int = 0,
 ) -> dict[str, Array]:
     """Return the outputs and the named inner values, from ONNX Runtime in a child process.
 
@@ -60,7 +60,7 @@ def run_inner(
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         path = Path(folder) / "model.onnx"
         save(model, path)
-        return run_file(path, feeds, values, moved_axes(model), optimized=optimized)
+        return run_file(path, feeds, values, moved_axes(model), perturbed=perturbed)
 
 
 def run_file(
@@ -69,7 +69,7 @@ def run_file(
     values: Sequence[str] = (),
     moved: Mapping[str, list[int]] | None = None,
     *,
-    optimized: bool = False,
+    perturbed: int = 0,
 ) -> dict[str, Array]:
     """Return what `run_inner` does, for a model in a file whose inputs were `moved`."""
     from mmc.verification.execute import execute
@@ -77,7 +77,7 @@ def run_file(
 
     moved = moved or {}
     given = {n: x.transpose(moved[n]) if n in moved else x for n, x in feeds.items()}
-    run = execute(JOB, path, given, values=list(values), optimized=optimized, packed=False)
+    run = execute(JOB, path, given, values=list(values), perturbed=perturbed, packed=False)
     return {
         n: x.transpose(np.argsort(moved[n])) if n in moved else x for n, x in run.outputs.items()
     }
@@ -91,13 +91,13 @@ def moved_axes(model: Model) -> dict[str, list[int]]:
     return found
 
 
-def rounding_floors(plain: Mapping[str, Array], optimized: Mapping[str, Array]) -> dict[str, float]:
-    """Return how far ONNX Runtime's optimizer moves each float tensor, relative to its RMS."""
+def rounding_floors(plain: Mapping[str, Array], perturbed: Mapping[str, Array]) -> dict[str, float]:
+    """Return how far rounding moves each float tensor, relative to its RMS."""
     floors = {}
-    for name in plain.keys() & optimized.keys():
-        same_shape = plain[name].shape == optimized[name].shape
+    for name in plain.keys() & perturbed.keys():
+        same_shape = plain[name].shape == perturbed[name].shape
         if plain[name].dtype.kind in FLOAT_KINDS and same_shape:
-            found = compare(name, plain[name], optimized[name])
+            found = compare(name, plain[name], perturbed[name])
             error = found.max_abs_error if found.zero_reference else found.relative
             floors[name] = error if math.isfinite(error) else 0.0
     return floors

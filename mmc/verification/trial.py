@@ -17,6 +17,9 @@ from mmc.verification.evaluate import from_db, indices_agree
 from mmc.verification.execute import Limits, Run, execute
 from mmc.verification.score_search import Scores, scores_of
 
+DRAWS = 4
+"""Perturbed runs of the reference where one does not explain what the artifact is off by."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -56,16 +59,16 @@ class Subject:
         return execute(reference.JOB, self.final, given, limits=self.limits, values=list(values))
 
     def run_reference(
-        self, feeds: Mapping[str, Array], values: Sequence[str] = (), *, optimized: bool = False
+        self, feeds: Mapping[str, Array], values: Sequence[str] = (), *, perturbed: int = 0
     ) -> Run:
-        """Run the reference, with ONNX Runtime's optimizer off unless asked for."""
+        """Run the reference: exactly, or as rounding may move it."""
         given = self.to_artifact(feeds) if self.own_reference else {**feeds, **self.constants}
         found = execute(
             reference.JOB,
             self.reference,
             given,
             limits=self.limits,
-            optimized=optimized,
+            perturbed=perturbed,
             values=list(values),
         )
         if self.own_reference or not self.channels_last:
@@ -73,10 +76,12 @@ class Subject:
         outputs = {name: to_last(value) for name, value in found.outputs.items()}
         return Run(outputs, found.seconds, found.peak_memory)
 
-    def run_optimized(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
-        """Run the reference with the optimizer on; no outputs where that fails: no known floor."""
+    def run_perturbed(
+        self, feeds: Mapping[str, Array], draw: int, values: Sequence[str] = ()
+    ) -> Run:
+        """Run the reference as rounding may move it; no outputs if that fails: no known floor."""
         try:
-            return self.run_reference(feeds, values, optimized=True)
+            return self.run_reference(feeds, values, perturbed=draw)
         except EmitError:
             return Run({}, 0.0, 0)
 
@@ -106,9 +111,14 @@ class Trial:
     subject: Subject
     feeds: Mapping[str, Array]
     reference: dict[str, Array]
-    optimized: dict[str, Array]
+    perturbed: list[dict[str, Array]]
     final: dict[str, Array]
     artifact: Run
+
+    def perturb_more(self) -> None:
+        """Measure the rounding floors with more draws: one may miss where rounding is amplified."""
+        for draw in range(len(self.perturbed) + 1, DRAWS + 1):
+            self.perturbed.append(self.subject.run_perturbed(self.feeds, draw).outputs)
 
     def excuses(self, name: str, least_db: float, *, final: bool) -> bool:
         """Say whether an output of indices differs only between scores that are as good as equal.
@@ -147,12 +157,12 @@ def try_all(subject: Subject, feeds: Mapping[str, Array], expected: dict[str, Ar
     with ThreadPoolExecutor(2) as pool:
         artifact = pool.submit(subject.run_artifact, feeds)
         final = pool.submit(subject.run_final, feeds)
-        optimized = pool.submit(subject.run_optimized, feeds)
+        perturbed = pool.submit(subject.run_perturbed, feeds, 1)
         return Trial(
             subject,
             feeds,
             expected,
-            optimized.result().outputs,
+            [perturbed.result().outputs],
             final.result().outputs,
             artifact.result(),
         )
