@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import parser
 
+import mmc
+from mmc.ir import parse, save
 from mmc.verification import reference
 from mmc.verification.perturbation import EPSILON, perturb
 from mmc.verification.rounding_floor import coarsest_step, floor_db
@@ -74,3 +76,19 @@ def test_a_floor_is_carried_on_and_falls_at_a_grid() -> None:
     found = carried(graph, expected, [{"a": x, "c": x, "d": x * np.float32(1.01)}], 30.0)
     assert found["a"] > 100
     assert (found["c"], found["d"]) == (30, 30)
+
+
+def test_images_are_compared_where_a_sigmoid_says_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    w, v = (rng.standard_normal((3, 3, 3, 3)).astype(np.float32) / 5 for _ in range(2))
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]> g (float[1,3,8,8] x) => (float[1,3,8,8] y) {
+        c = Conv<pads = [1,1,1,1]>(x, w)  r = Relu(c)  d = Conv<pads = [1,1,1,1]>(r, v)
+        h = HardSwish(d)  e = Sub(h, far)  y = Sigmoid(e) }""",
+        w=w, v=v, far=np.float32(17),
+    )  # fmt: skip
+    save(model, tmp_path / "m.onnx")
+    found = mmc.compile(tmp_path / "m.onnx", target="cpu", output=tmp_path / "m.tflite")
+    assert found.verification is not None
+    assert found.verification.floor_db < 30
+    assert found.verification.inner >= 2

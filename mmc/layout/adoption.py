@@ -12,6 +12,7 @@ from mmc.ir import Graph, Model, Node, Value, constant, shape_of, sources
 from mmc.layout.carriers import as_operand, carrier_of, transposed_by
 from mmc.layout.field import Field
 from mmc.layout.permutation import Perm, between, compose, identity, permuted
+from mmc.layout.stored_names import StoredNames, remember
 from mmc.naming import fresh_name
 
 
@@ -24,6 +25,8 @@ class _Adoption:
     dims: dict[Value, tuple[int, ...]] = field(default_factory=dict)
     names: dict[Value, str | None] = field(default_factory=dict)
     copies: dict[tuple[Value, Perm], Value] = field(default_factory=dict)
+    holders: dict[Value, Value] = field(default_factory=dict)
+    """Removed value -> the value that stands for it."""
 
     def run(self) -> None:
         idle: list[Node] = []
@@ -39,7 +42,7 @@ class _Adoption:
                         node.replace_input_with(position, self.get(value, None, node))
         self.outputs()
         for node in idle:
-            bypass(self.graph, node)
+            self.bypass(node)
 
     def shape(self, value: Value) -> tuple[int, ...]:
         """The shape of a value as the model writes it."""
@@ -152,6 +155,32 @@ class _Adoption:
         self.graph.register_initializer(value)
         return value
 
+    def bypass(self, node: Node) -> None:
+        """Remove a node whose result equals its operand, unless both ends have names to keep."""
+        x, y = node.inputs[0], node.outputs[0]
+        assert x is not None
+        if y.is_graph_output():
+            if x.producer() is None or x.is_graph_output():
+                return
+            name = y.name
+            y.replace_all_uses_with(x, replace_graph_outputs=True)
+            y.name, x.name = None, name
+        else:
+            y.replace_all_uses_with(x)
+            self.holders[y] = x
+        self.graph.remove(node, safe=True)
+
+    def named(self) -> StoredNames:
+        """Return the tensors that are now stored in another layout than their names say."""
+        found = {}
+        for value, layout in self.stored.items():
+            holder, original = value, self.names.get(value)
+            while holder in self.holders:
+                holder = self.holders[holder]
+            if original and holder.name:
+                found[holder.name] = (original, layout)
+        return found
+
     def outputs(self) -> None:
         """Outputs of the model keep the layout that the model gives them."""
         for position, value in enumerate(self.graph.outputs):
@@ -159,21 +188,8 @@ class _Adoption:
                 self.graph.outputs[position] = self.get(value, None, None)
 
 
-def bypass(graph: Graph, node: Node) -> None:
-    """Remove a node whose result equals its operand, unless both ends have names to keep."""
-    x, y = node.inputs[0], node.outputs[0]
-    assert x is not None
-    if y.is_graph_output():
-        if x.producer() is None or x.is_graph_output():
-            return
-        name = y.name
-        y.replace_all_uses_with(x, replace_graph_outputs=True)
-        y.name, x.name = None, name
-    else:
-        y.replace_all_uses_with(x)
-    graph.remove(node, safe=True)
-
-
 def adopt(model: Model, found: Field, chosen: set[Node]) -> None:
     """Let `chosen` nodes work in the layouts of `found`; all others see what they saw before."""
-    _Adoption(model.graph, found, chosen).run()
+    adoption = _Adoption(model.graph, found, chosen)
+    adoption.run()
+    remember(model, adoption.named())

@@ -12,6 +12,8 @@ from math import inf
 
 import onnx
 
+from mmc.layout.permutation import Perm, inverse
+from mmc.layout.stored_names import StoredNames
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
 from mmc.verification.rounding_floor import floor_db
@@ -30,28 +32,33 @@ class Inner:
     floor_db: float
 
 
-def compare_inner(trial: Trial, names: list[str], lowest: float) -> list[Inner]:
+def compare_inner(
+    trial: Trial, names: list[str], stored: StoredNames, lowest: float
+) -> list[Inner]:
     """Return the comparisons of the named tensors of the artifact, in the reference's order.
 
-    `lowest` is the floor of the outputs, in dB.
+    Tensors that the reference does not have are left out, and so are integers.
 
-    Tensors that the reference does not have under that name and shape (as NCHW or NHWC) are left
-    out, and so are integers.
+    Args:
+        stored: which of them the reference has under another name, in another layout.
+        lowest: the floor of the outputs, in dB.
     """
     subject = trial.subject
     graph = onnx.load(subject.reference, load_external_data=False).graph
-    wanted = set(names)
-    shared = [name for node in graph.node for name in node.output if name in wanted]
+    computed = [name for node in graph.node for name in node.output if name]
+    ours = {stored.get(name, (name, None))[0]: name for name in names}
+    shared = [name for name in computed if name in ours]
     if not shared:
         return []
-    actual = subject.run_artifact(trial.feeds, shared).outputs
+    actual = subject.run_artifact(trial.feeds, [ours[name] for name in shared]).outputs
     expected = subject.run_reference(trial.feeds, shared).outputs
     draws = range(1, len(trial.perturbed) + 1)
     perturbed = [subject.run_perturbed(trial.feeds, draw, shared).outputs for draw in draws]
     found, floors = [], carried(graph, expected, perturbed, lowest)
     for name in shared:
-        if name in actual and name in expected and expected[name].dtype.kind in FLOAT_KINDS:
-            comparison = best(name, expected[name], actual[name])
+        if ours[name] in actual and name in expected and expected[name].dtype.kind in FLOAT_KINDS:
+            layout = stored.get(ours[name], ("", None))[1]
+            comparison = best(name, expected[name], actual[ours[name]], layout)
             if comparison is not None:
                 found.append(Inner(comparison, floors[name]))
     return found
@@ -78,8 +85,10 @@ def carried(
     return floors
 
 
-def best(name: str, expected: Array, actual: Array) -> Comparison | None:
-    """Compare in either layout, as a tensor keeps its name when its layout changes."""
-    forms = [form for form in (actual, to_first(actual)) if form.shape == expected.shape]
-    found = [compare(name, expected, form) for form in forms]
+def best(
+    name: str, expected: Array, actual: Array, layout: Perm | None = None
+) -> Comparison | None:
+    """Compare in the known layout, else in either: images may enter and leave channels last."""
+    forms = [actual, to_first(actual)] if layout is None else [actual.transpose(inverse(layout))]
+    found = [compare(name, expected, form) for form in forms if form.shape == expected.shape]
     return max(found, key=lambda c: (c.positions_match, c.sqnr_db), default=None)

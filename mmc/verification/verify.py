@@ -19,6 +19,7 @@ import numpy as np
 from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError, MmcError, Severity, VerifyError
 from mmc.ir import load, save
+from mmc.layout.stored_names import StoredNames, stored_names
 from mmc.values import WIDENED
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
@@ -85,7 +86,7 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
             chosen, feeds, expected = settle(subject, model, options, Path(folder), result)
             result.feeds = feeds
             trial = try_all(chosen, feeds, expected)
-            judge(trial, options, result, widened=WIDENED in model.metadata_props)
+            judge(trial, model, options, result)
             if has_integers(options) and result.outputs:
                 judge_integers(trial, model, result)
         except EmitError as error:
@@ -167,18 +168,15 @@ def telling(outputs: Mapping[str, Array]) -> bool:
     return finite and (not several or any((o != o.reshape(-1)[0]).any() for o in several))
 
 
-def judge(trial: Trial, options: Options, result: VerifyResult, widened: bool = False) -> None:
-    """Compare every output, and the inner tensors where the floor is low.
-
-    Args:
-        widened: whether the original rounds to float16 where the artifact does not.
-    """
+def judge(trial: Trial, model: Any, options: Options, result: VerifyResult) -> None:
+    """Compare every output, and the inner tensors where the floor is low."""
     result.seconds, result.peak_memory = trial.artifact.seconds, trial.artifact.peak_memory
     made = trial.artifact.outputs.keys()
     if odd := (trial.reference.keys() ^ made) | (trial.final.keys() ^ made):
         names = ", ".join(sorted(odd))
         result.add("MMC410", Severity.ERROR, "outputs", f"missing or unknown: {names}")
         return
+    widened = WIDENED in model.metadata_props  # the original rounds to float16, the artifact not
     narrow = has_integers(options) or options.precision == "float16" or widened
     target = NARROW_DB if narrow else FLOAT_DB
     gated = is_gated(options)
@@ -189,7 +187,7 @@ def judge(trial: Trial, options: Options, result: VerifyResult, widened: bool = 
     result.outputs += found.outputs
     result.diagnostics += found.diagnostics
     if gated and result.floor_db < target:
-        judge_inner(trial, target, result)
+        judge_inner(trial, stored_names(model), target, result)
 
 
 def has_integers(options: Options) -> bool:
@@ -252,12 +250,14 @@ def report(result: VerifyResult, code: str, found: Comparison, least: float, why
         result.add(code, Severity.ERROR, where, what, why=why, fix=FIXES.get(code, ""))
 
 
-def judge_inner(trial: Trial, target: float, result: VerifyResult) -> None:
+def judge_inner(trial: Trial, stored: StoredNames, target: float, result: VerifyResult) -> None:
     """Compare the tensors upstream of where rounding is amplified; add the first wrong one."""
     backend = backend_of(trial.subject.artifact)
     assert backend is not None
     names = backend.inner_values(backend.read(trial.subject.artifact))
-    compared = [i for i in compare_inner(trial, names, result.floor_db) if i.floor_db >= target]
+    compared = [
+        i for i in compare_inner(trial, names, stored, result.floor_db) if i.floor_db >= target
+    ]
     result.inner = len(compared)
     wrong = [i for i in compared if not i.found.passes(min(target, i.floor_db - FLOOR_SLACK_DB))]
     result.add(

@@ -1,0 +1,31 @@
+"""Which tensors of a model are a tensor of the original in another axis order, by name."""
+
+from __future__ import annotations
+
+import json
+
+from mmc.ir import Model
+from mmc.layout.permutation import Perm, compose
+from mmc.naming import FRESH
+
+STORED = "mmc.stored"
+"""Metadata of a model: {name: [name in the original, perm]}, as JSON."""
+
+StoredNames = dict[str, tuple[str, Perm]]
+"""name -> (original, p): the tensor called `name` is transpose(original, p)."""
+
+
+def stored_names(model: Model) -> StoredNames:
+    """Return what is known of the model's tensors; one that keeps its layout keeps its name."""
+    known = json.loads(model.metadata_props.get(STORED, "{}"))
+    return {name: (original, tuple(p)) for name, (original, p) in known.items()}
+
+
+def remember(model: Model, found: StoredNames) -> None:
+    """Note that tensors are stored in a layout; `original` may be one that was noted before."""
+    known = stored_names(model)
+    for name, (original, p) in found.items():
+        root, q = known.get(original, (original, None))
+        if FRESH not in root:  # else a rewrite made it, and the original has no such tensor
+            known[name] = (root, compose(q, p) if q else p)
+    model.metadata_props[STORED] = json.dumps(known)
