@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ir_tests.coreml_packages import builder, draw, save
-from ir_tests.test_coreml_networks import close, runtime
+from ir_tests.coreml_packages import builder, close, draw, runtime, save
 from mmc.backends.coreml.run import run
 
 mb = builder()

@@ -279,6 +279,7 @@ def _subject(result: CompileResult, final: Path, options: CompileOptions) -> Sub
         dict(options.constants),
         options.io_layout == "nhwc",
         rounding=options.precision if makes_folder(result.target.backend) else "",
+        pictures=options.pictures,
     )
 
 

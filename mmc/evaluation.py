@@ -66,7 +66,10 @@ def evaluate_artifact(
 
 def outputs_of(subject: Subject, samples: Sequence[Sample], *, original: bool) -> dict[str, Array]:
     """Return the outputs over all samples, axis 0 = sample, from one child process."""
-    feeds = [{**f, **subject.constants} if original else subject.to_artifact(f) for f, _ in samples]
+    shown = [subject.as_seen(f) for f, _ in samples]
+    feeds = [
+        {**f, **subject.constants} if original else subject.as_artifact_takes(f) for f in shown
+    ]
     given = {name: np.stack([f[name] for f in feeds]) for name in feeds[0]}
     if original:
         found = execute(EACH, subject.reference, given, inner=reference.JOB).outputs

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mmc
 from mmc.arguments import not_yet
@@ -99,7 +99,9 @@ class CoremlBackend:
             "mmc.digest": blake2b(text.encode(), digest_size=16).hexdigest(),
         }
         if labels := self.options.about.get("labels"):
-            made["classes"] = json.dumps(read_labels(Path(labels)))
+            classes = read_labels(Path(labels))
+            check_labels(classes, program)
+            made["classes"] = json.dumps(classes)
         return made
 
     def schedule(self, program: Program) -> None:
@@ -151,6 +153,14 @@ class CoremlBackend:
         return program_structure(program)
 
     @staticmethod
+    def deploy(program: Program, path: Path) -> tuple[dict[str, Any], list[str]]:
+        """Return what an app has to know of a package, and Swift that calls it."""
+        from mmc.backends.coreml.deploy import deployment, snippet
+
+        about = deployment(program, path)
+        return about, list(snippet(about))
+
+    @staticmethod
     def inner_values(program: Program) -> list[str]:
         """Return the names of the computed tensors, in order of computation."""
         return [var.name for op in program.computing() for var in op.outputs]
@@ -168,6 +178,15 @@ def read_labels(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         what, fix = "is no readable text file", "give a file with the name of one class a line"
         raise UsageError("MMC007", str(path), what, why=str(error), fix=fix) from error
+
+
+def check_labels(classes: list[str], program: Program) -> None:
+    """Refuse class names of which no output has as many scores (MMC016)."""
+    sizes = {f.onnx_name: f.shape[-1] if f.shape else 1 for f in program.outputs}
+    if len(classes) not in sizes.values():
+        where, what = "--about labels", f"{len(classes)} names, but no output has as many scores"
+        why = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
+        raise UsageError("MMC016", where, what, why=why, fix="give one line a class")
 
 
 BACKEND = CoremlBackend

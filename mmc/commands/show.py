@@ -24,9 +24,11 @@ def configure(parser: Parser) -> None:
         "model", metavar="MODEL|ARTIFACT", help=".onnx, an artifact, or a folder of --dump-ir"
     )
     parser.add_argument("--stats", action="store_true", help="counts and sizes only")
-    parser.add_argument("--json", action="store_true", help="print --stats as JSON")
+    parser.add_argument("--json", action="store_true", help="print --stats or --deploy as JSON")
     parser.add_argument("--html", metavar="FILE.html", help="write it as a page with its graph")
-    parser.later(("--deploy", 0))
+    parser.add_argument(
+        "--deploy", action="store_true", help=".mlpackage: Swift that calls it, and JSON of it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         return write_html(Path(args.model), Path(args.html))
     backend = backend_of(args.model)
+    if args.deploy:
+        return show_deployment(Path(args.model), as_json=args.json)
     stats: Mapping[str, object]
     if backend:
         program = backend.read(Path(args.model))
@@ -53,6 +57,23 @@ def run(args: argparse.Namespace) -> int:
     else:
         for line in lines:
             print(printable(line))
+    return 0
+
+
+def show_deployment(path: Path, *, as_json: bool) -> int:
+    """Print how an app uses an artifact; raises UsageError MMC015 where that is not known."""
+    from mmc.backends.base import backend_of
+
+    backend = backend_of(path)
+    deploy = getattr(backend, "deploy", None)
+    if backend is None or deploy is None:
+        fix = "give an .mlpackage"
+        raise UsageError("MMC015", str(path), "has no --deploy: it is for Core ML", fix=fix)
+    about, code = deploy(backend.read(path), path)
+    if not as_json:
+        for line in (*code, ""):
+            print(printable(line))
+    print(json.dumps(about, indent=2))
     return 0
 
 

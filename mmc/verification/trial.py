@@ -11,10 +11,12 @@ import numpy as np
 
 from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError
+from mmc.options import Picture
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import from_db, indices_agree
 from mmc.verification.execute import Limits, Run, execute
+from mmc.verification.pictures import as_pixels, as_seen, draw_pictures
 from mmc.verification.score_search import Scores, scores_of
 
 DRAWS = 4
@@ -32,6 +34,7 @@ class Subject:
         channels_last: images of the artifact and of the final IR are NHWC, the reference's NCHW.
         own_reference: the reference is the final IR, as nothing else can be run.
         rounding: the precision that the artifact's run emulates; "" where it has its own.
+        pictures: inputs whose pixels the artifact takes, and scales itself.
     """
 
     artifact: Path
@@ -41,13 +44,14 @@ class Subject:
     channels_last: bool = False
     own_reference: bool = False
     rounding: str = ""
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
 
     def run_artifact(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
         """Run the artifact."""
         backend = backend_of(self.artifact)
         assert backend is not None
-        given = self.to_artifact(feeds)
+        given = self.as_artifact_takes(feeds)
         emulated = {"precision": self.rounding} if self.rounding else {}
         return execute(
             backend.job, self.artifact, given, limits=self.limits, values=list(values), **emulated
@@ -86,12 +90,22 @@ class Subject:
             return Run({}, 0.0, 0)
 
     def to_artifact(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Return feeds for the artifact and the final IR."""
+        """Return feeds for the final IR; the artifact takes the same, but for pictures."""
         return {n: to_last(v) if self.channels_last else v for n, v in feeds.items()}
 
-    def to_reference(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Return what was drawn for the final IR in the reference's form."""
-        return {n: to_first(v) if self.channels_last else v for n, v in feeds.items()}
+    def as_artifact_takes(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return feeds for the artifact: pixels where it takes pictures."""
+        return as_pixels(self.to_artifact(feeds), self.pictures)
+
+    def to_reference(self, feeds: Mapping[str, Array], seed: int = 0) -> dict[str, Array]:
+        """Return what was drawn for the final IR in the reference's form; pictures are drawn."""
+        drawn = {**feeds, **dict(draw_pictures(feeds, self.pictures, seed))}
+        shown = self.as_seen(drawn)
+        return {n: to_first(v) if self.channels_last else v for n, v in shown.items()}
+
+    def as_seen(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return feeds with the pixels of pictures as the model sees them."""
+        return as_seen(feeds, self.pictures)
 
 
 def to_last(image: Array) -> Array:

@@ -133,11 +133,12 @@ def stimulate(
 ) -> tuple[Mapping[str, Array], dict[str, Array]]:
     """Return feeds and the reference's outputs; redraw while those would not show an error."""
     if options.inputs is not None:
-        return options.inputs, subject.run_reference(options.inputs).outputs
+        feeds: Mapping[str, Array] = subject.as_seen(options.inputs)
+        return feeds, subject.run_reference(feeds).outputs
     drawn: tuple[Mapping[str, Array], dict[str, Array]] | None = None
     failure: EmitError | None = None
     for seed in range(options.seed, options.seed + ATTEMPTS):
-        feeds = subject.to_reference(draw_inputs(model, seed))
+        feeds = subject.to_reference(draw_inputs(model, seed), seed)
         try:
             drawn, result.seed = (feeds, subject.run_reference(feeds).outputs), seed
         except EmitError as error:

@@ -1,51 +1,18 @@
-"""Layers and whole networks: the evaluator against ONNX Runtime, and damaged packages."""
+"""Layers of packages that coremltools wrote: the evaluator against ONNX Runtime."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import pytest
-from onnx import helper
 
-import golden_models as golden
-from golden_models import wheels
-from ir_tests.coreml_packages import builder, draw, save, tools
+from ir_tests.coreml_packages import builder, close, draw, runtime, save
 from mmc.backends.coreml.run import run
-from mmc.cli import main
-from mmc.diagnostics import EmitError
 from mmc.ir import Array
 
 mb = builder()
-
-
-def runtime(kind: str, feeds: dict[str, Array], **attributes: Any) -> Array:
-    """Return what ONNX Runtime computes for one node; empty arrays are inputs left out."""
-    names = [n if a.size else "" for n, a in feeds.items()]
-    feeds = {n: a for n, a in feeds.items() if a.size}
-    inputs = [
-        helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
-        for n, a in feeds.items()
-    ]
-    y = helper.make_tensor_value_info("y", 1, None)
-    node = helper.make_node(kind, names, ["y"], **attributes)
-    graph = helper.make_graph([node], "g", inputs, [y])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model.SerializeToString(), options)
-    return np.asarray(session.run(None, feeds)[0])
-
-
-def close(found: Array, wanted: Array) -> None:
-    """Compare; sums of at most a few hundred products of numbers below 1."""
-    assert found.shape == wanted.shape
-    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 CONVOLUTIONS = [
@@ -251,144 +218,3 @@ def test_half_precision_overflows_where_the_engine_does(tmp_path: Path) -> None:
     exact, half = run(path, {"x": x}), run(path, {"x": x}, precision="float16")
     np.testing.assert_allclose(exact["y"], [900, 0.04], rtol=1e-6)
     np.testing.assert_array_equal(half["y"], [np.inf, np.float32(np.float16(0.04))])
-
-
-def packed(kind: str, *values: int) -> Array:
-    """Return values in coremltools' own type of fewer than 8 bits."""
-    from coremltools.converters.mil.mil import types
-
-    found: Array = np.array(values).astype(types.nptype_from_builtin(getattr(types, kind)))
-    return found
-
-
-@pytest.mark.parametrize("bits", [1, 2, 3, 4, 6, 8])
-def test_tables_of_every_width(tmp_path: Path, bits: int) -> None:
-    indices = np.random.default_rng(bits).integers(0, 2**bits, (6, 11))
-    lut = draw(2, 1, 2**bits, 1, seed=bits)
-
-    def body(x: Any) -> Any:
-        kept = packed(f"uint{bits}", *indices.reshape(-1)).reshape(indices.shape)
-        return mb.mul(x=x, y=mb.constexpr_lut_to_dense(indices=kept, lut=lut), name="y")
-
-    x = draw(6, 11)
-    wanted = np.concatenate([lut[0, 0, indices[:3], 0], lut[1, 0, indices[3:], 0]])
-    np.testing.assert_array_equal(run(save(tmp_path, {"x": x}, body), {"x": x})["y"], x * wanted)
-
-
-@pytest.mark.parametrize("kind", ["int4", "uint4", "int8", "uint8"])
-def test_shift_scale_by_blocks(tmp_path: Path, kind: str) -> None:
-    low, high = {"int4": (-8, 7), "uint4": (0, 15), "int8": (-128, 127), "uint8": (0, 255)}[kind]
-    data = np.random.default_rng(1).integers(low, high + 1, (4, 9))
-    scale, offset = draw(4, 3), np.arange(12).reshape(4, 3) % 8
-
-    def body(x: Any) -> Any:
-        kept = packed(kind, *data.reshape(-1)).reshape(data.shape)
-        shift = packed(kind, *offset.reshape(-1)).reshape(offset.shape)
-        w = mb.constexpr_blockwise_shift_scale(data=kept, scale=scale, offset=shift)
-        return mb.mul(x=x, y=w, name="y")
-
-    x = draw(4, 9)
-    wanted = np.repeat(scale, 3, 1) * (data - np.repeat(offset, 3, 1)).astype(np.float32)
-    np.testing.assert_array_equal(run(save(tmp_path, {"x": x}, body), {"x": x})["y"], x * wanted)
-
-
-def test_sparse_and_older_forms(tmp_path: Path) -> None:
-    mask = (np.arange(24).reshape(4, 6) % 3 == 0).astype(np.uint8)
-    data = draw(int(mask.sum()))
-
-    def new(x: Any) -> Any:
-        kept = packed("uint1", *mask.reshape(-1)).reshape(mask.shape)
-        return mb.mul(x=x, y=mb.constexpr_sparse_to_dense(nonzero_data=data, mask=kept), name="y")
-
-    def old(x: Any) -> Any:
-        bits = np.packbits(mask.reshape(-1), bitorder="little")
-        shape = np.array(mask.shape, np.uint32)
-        dense = mb.constexpr_sparse_to_dense(nonzero_data=data, mask=bits, shape=shape)
-        return mb.mul(x=x, y=dense, name="y")
-
-    x, wanted = draw(4, 6), np.zeros((4, 6), np.float32)
-    wanted[mask != 0] = data
-    for body, opset in ((new, "iOS18"), (old, "iOS16")):
-        found = run(save(tmp_path, {"x": x}, body, opset), {"x": x})["y"]
-        np.testing.assert_array_equal(found, x * wanted)
-        shutil.rmtree(tmp_path / "model.mlpackage")
-
-
-@pytest.fixture(scope="module")
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the Core ML package in the wheel of basic_pitch."""
-    folder = tmp_path_factory.mktemp("wheel")
-    model = golden.find("basic_pitch")
-    inside = model.member.replace("nmp.onnx", "nmp.mlpackage")
-    with zipfile.ZipFile(wheels.download(model.wheel, folder)) as archive:
-        for name in archive.namelist():
-            if name.startswith(inside):
-                archive.extract(name, folder)
-    return folder / inside
-
-
-@pytest.mark.slow
-def test_a_package_of_other_makers(foreign: Path) -> None:
-    (x,) = golden.sample("basic_pitch").values()
-    found = run(foreign, {"input_2": x})
-    session = ort.InferenceSession(golden.path("basic_pitch"))
-    (given,) = session.get_inputs()
-    outputs = [o.name for o in session.get_outputs()]
-    wanted = dict(zip(outputs, map(np.asarray, session.run(None, {given.name: x})), strict=True))
-    for index, name in enumerate(("Identity", "Identity_1", "Identity_2")):
-        same = wanted[f"StatefulPartitionedCall:{index}"]
-        assert float(np.square(same - found[name]).sum() / np.square(same).sum()) < 1e-8  # 80 dB
-
-
-def relu(folder: Path) -> Path:
-    """Return a package with a weight in the file."""
-    w = draw(4, 4)
-    return save(folder, {"x": draw(4)}, lambda x: mb.relu(x=mb.matmul(x=x, y=w), name="y"))
-
-
-def refused(path: Path, feeds: dict[str, Array], code: str) -> None:
-    """Check that a run ends with an error of this code."""
-    with pytest.raises(EmitError) as caught:
-        run(path, feeds)
-    assert caught.value.diagnostics[0].code == code
-
-
-def test_damaged_packages_are_refused(tmp_path: Path) -> None:
-    x = {"x": draw(4)}
-    refused(tmp_path / "none.mlpackage", x, "MMC420")
-    path = relu(tmp_path)
-    refused(path, {}, "MMC403")
-    refused(path, {"x": draw(5)}, "MMC403")
-    weights = next(path.rglob("weight.bin"))
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[:100])
-    refused(path, x, "MMC421")
-    weights.write_bytes(whole[:64] + b"\0" * 64 + whole[128:])
-    refused(path, x, "MMC421")
-    manifest = json.loads((path / "Manifest.json").read_text())
-    model = path / "Data" / manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
-    model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
-    refused(path, x, "MMC420")
-    model.write_bytes(tools().proto.Model_pb2.Model(specificationVersion=4).SerializeToString())
-    refused(path, x, "MMC420")
-
-
-def test_unknown_operators_are_named(tmp_path: Path) -> None:
-    def body(x: Any) -> Any:
-        return mb.random_normal(shape=np.array([2], np.int32), name="noise"), mb.relu(x=x)
-
-    path = save(tmp_path, {"x": draw(2)}, body)
-    with pytest.raises(EmitError, match=r"MMC422.*random_normal 'noise'"):
-        run(path, {"x": draw(2)})
-
-
-def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    x = draw(4)
-    np.savez(tmp_path / "x.npz", x=x)
-    path, inputs, out = relu(tmp_path), str(tmp_path / "x.npz"), str(tmp_path / "y.npz")
-    words = ["run", str(path), "--inputs", inputs, "-o", out, "--precision", "float16"]
-    assert main(words) == 0
-    np.testing.assert_array_equal(np.load(out)["y"], run(path, {"x": x}, precision="float16")["y"])
-    onnx = ["run", "m.onnx", *words[2:]]
-    assert main(onnx) == 2
-    assert "MMC012" in capsys.readouterr().err

@@ -1,0 +1,102 @@
+"""Packages of other makers, damaged ones, and operators that the evaluator does not know."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+import golden_models as golden
+from golden_models import wheels
+from ir_tests.coreml_packages import builder, draw, save, tools
+from mmc.backends.coreml.run import run
+from mmc.cli import main
+from mmc.diagnostics import EmitError
+from mmc.ir import Array
+
+mb = builder()
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the Core ML package in the wheel of basic_pitch."""
+    folder = tmp_path_factory.mktemp("wheel")
+    model = golden.find("basic_pitch")
+    inside = model.member.replace("nmp.onnx", "nmp.mlpackage")
+    with zipfile.ZipFile(wheels.download(model.wheel, folder)) as archive:
+        for name in archive.namelist():
+            if name.startswith(inside):
+                archive.extract(name, folder)
+    return folder / inside
+
+
+@pytest.mark.slow
+def test_a_package_of_other_makers(foreign: Path) -> None:
+    (x,) = golden.sample("basic_pitch").values()
+    found = run(foreign, {"input_2": x})
+    session = ort.InferenceSession(golden.path("basic_pitch"))
+    (given,) = session.get_inputs()
+    outputs = [o.name for o in session.get_outputs()]
+    wanted = dict(zip(outputs, map(np.asarray, session.run(None, {given.name: x})), strict=True))
+    for index, name in enumerate(("Identity", "Identity_1", "Identity_2")):
+        same = wanted[f"StatefulPartitionedCall:{index}"]
+        assert float(np.square(same - found[name]).sum() / np.square(same).sum()) < 1e-8  # 80 dB
+
+
+def relu(folder: Path) -> Path:
+    """Return a package with a weight in the file."""
+    w = draw(4, 4)
+    return save(folder, {"x": draw(4)}, lambda x: mb.relu(x=mb.matmul(x=x, y=w), name="y"))
+
+
+def refused(path: Path, feeds: dict[str, Array], code: str) -> None:
+    """Check that a run ends with an error of this code."""
+    with pytest.raises(EmitError) as caught:
+        run(path, feeds)
+    assert caught.value.diagnostics[0].code == code
+
+
+def test_damaged_packages_are_refused(tmp_path: Path) -> None:
+    x = {"x": draw(4)}
+    refused(tmp_path / "none.mlpackage", x, "MMC420")
+    path = relu(tmp_path)
+    refused(path, {}, "MMC403")
+    refused(path, {"x": draw(5)}, "MMC403")
+    weights = next(path.rglob("weight.bin"))
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:100])
+    refused(path, x, "MMC421")
+    weights.write_bytes(whole[:64] + b"\0" * 64 + whole[128:])
+    refused(path, x, "MMC421")
+    manifest = json.loads((path / "Manifest.json").read_text())
+    model = path / "Data" / manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
+    model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
+    refused(path, x, "MMC420")
+    model.write_bytes(tools().proto.Model_pb2.Model(specificationVersion=4).SerializeToString())
+    refused(path, x, "MMC420")
+
+
+def test_unknown_operators_are_named(tmp_path: Path) -> None:
+    def body(x: Any) -> Any:
+        return mb.random_normal(shape=np.array([2], np.int32), name="noise"), mb.relu(x=x)
+
+    path = save(tmp_path, {"x": draw(2)}, body)
+    with pytest.raises(EmitError, match=r"MMC422.*random_normal 'noise'"):
+        run(path, {"x": draw(2)})
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x = draw(4)
+    np.savez(tmp_path / "x.npz", x=x)
+    path, inputs, out = relu(tmp_path), str(tmp_path / "x.npz"), str(tmp_path / "y.npz")
+    words = ["run", str(path), "--inputs", inputs, "-o", out, "--precision", "float16"]
+    assert main(words) == 0
+    np.testing.assert_array_equal(np.load(out)["y"], run(path, {"x": x}, precision="float16")["y"])
+    onnx = ["run", "m.onnx", *words[2:]]
+    assert main(onnx) == 2
+    assert "MMC012" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""Pictures, labels and the app's side of a package, by the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import mmc
+from ir_tests.coreml_oracle import spec_of
+from mmc.backends.coreml.run import run
+from mmc.cli import main
+from mmc.diagnostics import EmitError
+from mmc.options import Picture
+from mmc.verification.pictures import pixels_of, seen
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Path:
+    """Return a model of a picture (1, 3, 6, 8) and a number; a name Swift lacks."""
+    weight = RNG.standard_normal((4, 3, 3, 3)).astype(np.float32)
+    model = onnx.parser.parse_model(
+        """<ir_version: 9, opset_import: ["" : 17]>
+        g (float[1,3,6,8] image, int64[1] n) => (float[1,4] scores, int64[1] m) {
+            c = Conv<pads=[1,1,1,1]>(image, w)
+            r = Relu(c)
+            p = GlobalAveragePool(r)
+            scores = Flatten(p)
+            m = Add(n, n)
+        }"""
+    )
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weight, "w"))
+    for node in model.graph.node:
+        node.output[:] = ["in:scores/0" if n == "scores" else n for n in node.output]
+    model.graph.output[0].name = "in:scores/0"
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def compiled(model: Path, *more: str) -> Path:
+    """Compile for iOS 18 with a picture and return the package."""
+    out = model.with_name("net.mlpackage")
+    words = ["compile", str(model), "--target", "ane_ios18", "-o", str(out), "--quiet", *more]
+    assert main([*words, "--image-input", "image:BGR,scale=1/127.5,bias=-1;-0.9;-0.8"]) == 0
+    return out
+
+
+def test_a_picture_is_verified_by_its_pixels(classifier: Path) -> None:
+    path = compiled(classifier, "--precision", "float32")
+    picture = Picture("BGR", 1 / 127.5, (-1.0, -0.9, -0.8))
+    pixels = RNG.integers(0, 256, (1, 3, 6, 8), np.uint8)
+    n = np.array([3])
+    found = run(path, {"image": pixels, "n": n})
+    shown = pixels / 127.5 + np.array([-1, -0.9, -0.8]).reshape(3, 1, 1)
+    wanted = mmc.run(classifier, {"image": shown.astype(np.float32), "n": n})
+    np.testing.assert_allclose(found["in:scores/0"], wanted["in:scores/0"], atol=1e-5)
+    np.testing.assert_array_equal(pixels_of("image", seen(pixels, picture), picture), pixels)
+    last = pixels[0].transpose(1, 2, 0)
+    again = run(path, {"image": last, "n": n})
+    np.testing.assert_array_equal(again["in:scores/0"], found["in:scores/0"])
+
+
+@pytest.mark.parametrize("as_pixels", [True, False])
+def test_real_pictures_are_given_in_either_form(classifier: Path, as_pixels: bool) -> None:
+    pixels = RNG.integers(0, 256, (1, 3, 6, 8), np.uint8)
+    shown = pixels / 127.5 + np.array([-1, -0.9, -0.8]).reshape(3, 1, 1)
+    image = pixels if as_pixels else shown.astype(np.float32)
+    np.savez(classifier.with_name("x.npz"), image=image, n=np.array([3]))
+    compiled(classifier, "--inputs", str(classifier.with_name("x.npz")))
+
+
+@pytest.mark.parametrize("values", [0.123, 3.0, np.nan])
+def test_values_of_no_picture_are_refused(values: float) -> None:
+    with pytest.raises(EmitError, match="MMC403"):
+        pixels_of("x", np.full((1, 1, 2, 2), values), Picture("G", 1 / 127.5, (-1.0,)))
+
+
+def test_what_an_app_needs(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = classifier.with_name("labels.txt")
+    labels.write_text("cat\ndog\nbird\nfish\n")
+    about = ["--about", "author=A", "--about", "license=L", "--about", f"labels={labels}"]
+    path = compiled(classifier, *about)
+    capsys.readouterr()
+    assert main(["show", str(path), "--deploy"]) == 0
+    swift, brace, data = capsys.readouterr().out.partition("{\n")
+    found = json.loads(brace + data)
+    spec = spec_of(path).description
+    assert [f.name for f in spec.input] == [f["name"] for f in found["inputs"]]
+    assert found["inputs"][0] | {"preprocessing": None} == {
+        "name": "image",
+        "onnx_name": "image",
+        "type": "image",
+        "color": "BGR",
+        "width": 8,
+        "height": 6,
+        "preprocessing": None,
+    }
+    done = found["inputs"][0]["preprocessing"]
+    assert done == {"scale": 1 / 127.5, "bias": [-1, -0.9, -0.8], "done_by": "the model"}
+    assert found["inputs"][1] == {"name": "n", "onnx_name": "n", "type": "int32", "shape": [1]}
+    assert found["outputs"][0]["onnx_name"] == "in:scores/0"
+    assert found["outputs"][0]["name"] == spec.output[0].name == "in_scores_0"
+    assert found["classes"] == ["cat", "dog", "bird", "fish"]
+    assert (found["compute_units"], found["minimum"]) == ("CPU_AND_NE", "iOS 18, macOS 15")
+    assert (found["author"], found["license"]) == ("A", "L")
+    assert found["mmc.digest"] == spec.metadata.userDefined["mmc.digest"]
+    for words in (
+        "computeUnits = .cpuAndNeuralEngine",
+        "cgImage: image, pixelsWide: 8, pixelsHigh: 6",
+        '"n": MLMultiArray(shape: [1], dataType: .int32),',
+        'let in_scores_0 = outputs.featureValue(for: "in_scores_0")!',
+    ):
+        assert words in swift
+
+
+@pytest.mark.parametrize(("lines", "code"), [("a\nb\n", "MMC016"), (None, "MMC007")])
+def test_labels_that_do_not_fit(
+    classifier: Path, lines: Any, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = classifier.with_name("labels.txt")
+    if lines:
+        labels.write_text(lines)
+    words = ["compile", str(classifier), "--target", "ane_ios18", "--about", f"labels={labels}"]
+    assert main([*words, "-o", str(classifier.with_name("n.mlpackage"))]) == 2
+    assert code in capsys.readouterr().err
+
+
+def test_other_files_have_no_app(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(classifier), "--deploy"]) == 2
+    assert "MMC015" in capsys.readouterr().err
