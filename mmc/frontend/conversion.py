@@ -254,8 +254,6 @@ REPAIRS: tuple[tuple[str, int, Callable[[ir.Node], None]], ...] = (
 
 
 UNFUSED = {
-    "com.microsoft.DynamicQuantizeLSTM": "keep the LSTM in floats: quantize_dynamic(...,"
-    " op_types_to_quantize=['MatMul', 'Gemm', 'Conv'])",
     "com.microsoft.GroupQueryAttention": "export the model with its attention as standard"
     " operators: torch.onnx.export, not a model builder for one runtime",
 }
