@@ -17,6 +17,7 @@ lowers = LOWERINGS.lowers
 MAX_RANK = 5
 FLOATS = frozenset({"fp16", "fp32"})
 LARGEST_HALF = 65504.0
+LEAST_HALF = 2.0**-24
 SHARED_BYTES = 1024
 """Constants up to this many bytes are compared by content, larger ones by identity."""
 
@@ -119,12 +120,17 @@ class Emitter:
         return self.typed(self.convert(array, kind), kind, name)
 
     def convert(self, array: Array, kind: str) -> Array:
-        """Return the data in a MIL type; finite numbers stay finite, long integers are cut."""
+        """Return the data in a MIL type: finite numbers stay finite, long integers are cut.
+
+        A single number that is not 0 stays so: it may be all that keeps a divisor from being 0.
+        """
         if kind == "fp16" and array.dtype != np.float16:
             limit = np.asarray(LARGEST_HALF, array.dtype)
             inside = np.isinf(array) | (np.abs(array) <= limit)
             if not inside.all():
                 array = np.where(inside, array, np.clip(array, -limit, limit))
+            if array.size == 1 and 0 < abs(array.item()) < LEAST_HALF:
+                array = np.copysign(np.asarray(LEAST_HALF, array.dtype), array)
         elif kind == "int32" and array.dtype.itemsize > 4 and array.size:
             limits = np.iinfo(np.int32)
             array = np.clip(array, limits.min, limits.max)

@@ -1,7 +1,8 @@
 """Which operators of a float16 program compute in float32: where float16 loses the value itself.
 
 Magnitudes sqrt(a² + b²) lose small a and b when they are squared, logarithms lose what a tiny
-constant keeps from being 0. Such regions are cast on the way in and out.
+constant keeps from being 0, variances E[x²] - E[x]² lose all digits that both have in common. Such
+regions are cast on the way in and out.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from mmc.ir import Model, Node, Value, constant
 SMALLEST_NORMAL = 2.0**-14
 """Below it, float16 has fewer digits; below 2**-25 it has 0."""
 ELEMENTWISE = frozenset({"Abs", "Add", "Clip", "Div", "Max", "Mul", "Pow", "Sqrt", "Sub", "Sum"})
-SUMS = frozenset({"ReduceMean", "ReduceSum", "ReduceSumSquare"})
+SUMS = frozenset({"ReduceL1", "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumSquare"})
 MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
 PASSED = ELEMENTWISE | SUMS | MOVES
 LINEAR = frozenset({"Conv", "Gather", "MatMul", "Linear", "Neg", "Pad"})
+AFTER = frozenset({"Add", "Clip", "Max", "Relu", "Sqrt"})
+"""What makes a deviation of a variance."""
 
 
 def wide_nodes(model: Model) -> frozenset[Node]:
@@ -26,7 +29,46 @@ def wide_nodes(model: Model) -> frozenset[Node]:
         asks = CAREFUL.get(node.op_type)
         if asks is not None and asks(node.inputs[0]):
             wide |= {node, *region(node.inputs[0])}
+        if is_variance(node):
+            wide |= {node, *moments(node), *deviation(node)}
     return frozenset(wide)
+
+
+def is_variance(node: Node) -> bool:
+    """Say whether a node is E[x²] - E[x]²."""
+    if node.op_type != "Sub":
+        return False
+    mean, square = (None if v is None else v.producer() for v in node.inputs)
+    if mean is None or square is None or mean.op_type != "ReduceMean" or not is_square(square):
+        return False
+    first = mean.inputs[0].producer() if mean.inputs[0] is not None else None
+    second = square.inputs[0].producer() if square.inputs[0] is not None else None
+    if first is None or second is None or second.op_type != "ReduceMean" or not is_square(first):
+        return False
+    return first.inputs[0] is second.inputs[0]
+
+
+def moments(node: Node) -> list[Node]:
+    """Return the means and squares of a variance."""
+    found = []
+    for value in node.inputs:
+        inner = value.producer() if value is not None else None
+        before = inner.inputs[0].producer() if inner is not None and inner.inputs[0] else None
+        found += [n for n in (inner, before) if n is not None]
+    return found
+
+
+def deviation(node: Node) -> list[Node]:
+    """Return the nodes from a variance to its root: a tiny constant counts in them."""
+    found: list[Node] = []
+    while len(users := [use.node for use in node.outputs[0].uses()]) == 1:
+        (node,) = users
+        if node.op_type not in AFTER:
+            return []
+        found.append(node)
+        if node.op_type == "Sqrt":
+            return found
+    return []
 
 
 def region(value: Value | None) -> list[Node]:

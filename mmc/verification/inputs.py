@@ -106,9 +106,19 @@ def index_limit(node: Node, place: int) -> int | None:
     if op == "OneHot" and place == 0:
         depth = constant(node.inputs[1])
         return None if depth is None else int(depth.reshape(-1)[0])
+    if op == "Equal":
+        return one_hot_depth(constant(node.inputs[1 - place]))
     if op in ("LSTM", "GRU", "RNN") and place == 4:
         return shape_of(node.inputs[0])[0] + 1
     return None
+
+
+def one_hot_depth(other: Array | None) -> int | None:
+    """Return n where a value is compared with each of 0, 1, ... n - 1, else None."""
+    if other is None or other.dtype.kind not in "iu" or other.size < 2:
+        return None
+    flat = other.reshape(-1)
+    return flat.size if np.array_equal(flat, np.arange(flat.size)) else None
 
 
 def shift(node: Node, place: int) -> int | None:

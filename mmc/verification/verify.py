@@ -23,6 +23,7 @@ from mmc.layout.stored_names import StoredNames, stored_names
 from mmc.values import WIDENED
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
+from mmc.verification.half import excuse_half
 from mmc.verification.inputs import draw_inputs
 from mmc.verification.pieces import judge_integers
 from mmc.verification.result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
@@ -185,6 +186,8 @@ def judge(trial: Trial, model: Any, options: Options, result: VerifyResult) -> N
     if found.errors:
         trial.perturb_more()
         found = judge_outputs(trial, target, options)
+    if options.precision == "float16":
+        excuse_half(trial, target, found)
     result.outputs += found.outputs
     result.diagnostics += found.diagnostics
     if gated and result.floor_db < target:
