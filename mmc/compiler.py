@@ -225,7 +225,7 @@ def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]
         return []
     given = f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}"
     what = f"is quantized already, so {given} changes nothing"
-    why = "rounding twice adds a second error; its integers are kept as the floats they stand for"
+    why = "rounding twice adds a second error; its own are kept"
     fix = "quantize the float model that it was made from"
     return [Diagnostic("MMC304", Severity.NOTE, repr(node), what, why, fix)]
 

@@ -174,8 +174,8 @@ def insert(
     block: int,
     bits: int,
     note: dict[str, Any],
-) -> None:
-    """Let DequantizeLinear(codes, scale), in the old shape, stand for the weight everywhere."""
+) -> ir.Node:
+    """Let DequantizeLinear(codes, scale), in the old shape, stand for the weight; returns it."""
     old = layer.value
     q = initializer(graph, old, codes.astype(TYPES[bits]))
     s = initializer(graph, old, scale)
@@ -191,6 +191,7 @@ def insert(
         result = nodes[-1].outputs[0]
     graph.insert_before(graph[0], nodes)
     old.replace_all_uses_with(result)
+    return made
 
 
 def _node(

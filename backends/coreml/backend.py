@@ -23,6 +23,7 @@ from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.legalize_coreml import LegalizeCoreml
+from mmc.passes.recover_integers import RecoverIntegers
 from mmc.structure import Structure
 from mmc.target import Target
 
@@ -70,13 +71,14 @@ class CoremlBackend:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
         goal = GOALS[self.options.optimize]
         decompose = goal.decomposing(keep=NATIVE, without=WHOLE)
-        integers = (integer_weights(self.options), EliminateDeadCode())
+        chosen = (integer_weights(self.options),) if self.options.integer_weights else ()
+        integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
         whole = self.target.settings["version"] >= ATTENTION_VERSION
         return [
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole),
             Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
             Phase("legalize", (LegalizeCoreml(), *clean(goal)), max_rounds=3),
-            *([Phase("quantize", integers)] if self.options.integer_weights else []),
+            Phase("quantize", integers),
         ]
 
     def lower(self, model: Model) -> Program:

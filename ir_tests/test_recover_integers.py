@@ -1,0 +1,119 @@
+"""Integers of models that arrived quantized: found again, and shipped as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import golden_models as golden
+from mmc.backends.base import load_backend
+from mmc.cli import main
+from mmc.compiler import CompileOptions, CompileResult, to_program
+from mmc.ir import Array, constant, load, parse
+from mmc.passes.recover_integers import RecoverIntegers
+from mmc.quant.recovery import recover
+from mmc.shapes import infer
+from mmc.target import load_target
+from mmc.values import ARRIVED_QUANTIZED
+from mmc.verification.evaluate import run_model
+
+VISION = Path(golden.__file__).parent / "onnx" / "digits_vqa_vision.onnx"
+SHAPES = {"image": (1, 1, 28, 56)}
+
+
+def drawn(seed: int, low: int, high: int, rows: int, columns: int) -> Array:
+    return np.random.default_rng(seed).integers(low, high + 1, (rows, columns))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([(-127, 127), (-128, 127), (-7, 7), (-2, 1), (-1, 1)]),
+    st.integers(1, 6),
+    st.integers(8, 200),
+    st.floats(1e-6, 1e3),
+)
+def test_weights_on_a_grid_are_its_integers(
+    seed: int, span: tuple[int, int], rows: int, columns: int, scale: float
+) -> None:
+    codes = drawn(seed, *span, rows, columns)
+    steps = np.random.default_rng(seed).uniform(0.5, 2, (rows, 1)).astype(np.float32)
+    weight = codes.astype(np.float32) * (steps * np.float32(scale))
+    weight *= np.float32(1.7)  # a factor that was folded in
+    found = recover(weight)
+    assert found is not None
+    made = (found.codes - found.zero[:, None]) * found.scale[:, None].astype(np.float64)
+    np.testing.assert_allclose(made, weight, rtol=2e-6, atol=0)
+    common = np.gcd.reduce(codes, axis=1)  # a row of even codes is one of half of them
+    plain = found.codes - found.zero[:, None]
+    assert np.array_equal(plain * np.maximum(common, 1)[:, None], codes)
+
+
+def test_codes_with_a_zero_point_stay_bytes() -> None:
+    codes, zero = drawn(0, 0, 255, 5, 300), drawn(1, 90, 200, 5, 1)
+    found = recover(((codes - zero) * np.float32(0.01)).astype(np.float32))
+    assert found is not None
+    assert found.codes.min() >= 0
+    assert found.codes.max() <= 255
+    assert np.array_equal(found.codes - found.zero[:, None], codes - zero)
+
+
+@pytest.mark.parametrize("columns", [8, 9, 64, 1000])
+def test_other_weights_are_on_no_grid(columns: int) -> None:
+    weight = np.random.default_rng(0).standard_normal((50, columns)).astype(np.float32)
+    for row in weight:
+        assert recover(row[None]) is None
+    assert recover(weight.astype(np.float16).astype(np.float32)) is None
+    assert recover(np.ones((4, 3), np.float32)) is None, "any three numbers may lie on a grid"
+
+
+def test_a_row_of_zeros_is_no_obstacle() -> None:
+    codes = drawn(3, -127, 127, 4, 32)
+    codes[2] = 0
+    found = recover(codes * np.float32(0.3))
+    assert found is not None
+    assert np.array_equal(found.codes, codes)
+
+
+@pytest.mark.parametrize("unsigned", [False, True])
+def test_the_model_says_the_same_afterwards(unsigned: bool) -> None:
+    codes = drawn(4, 0, 255, 48, 64) if unsigned else drawn(4, -127, 127, 48, 64)
+    weight = (codes - 100 * unsigned).astype(np.float32) * np.float32(0.011)
+    text = """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[3,64] x) => (float[3,48] y) { y = MatMul (x, w) }"""
+    model = parse(text, w=np.ascontiguousarray(weight.T))
+    infer(model)
+    assert RecoverIntegers().run(model) == 0, "only where weights arrived as integers"
+    model.metadata_props[ARRIVED_QUANTIZED] = "node"
+    x = np.random.default_rng(5).standard_normal((3, 64)).astype(np.float32)
+    before = run_model(model, {"x": x})["y"]
+    assert RecoverIntegers().run(model) == 1
+    np.testing.assert_allclose(run_model(model, {"x": x})["y"], before, rtol=1e-5, atol=1e-4)
+    assert RecoverIntegers().run(model) == 0
+
+
+def test_a_quantized_model_ships_its_own_integers(tmp_path: Path) -> None:
+    q = tmp_path / "q.onnx"
+    given = ["--weights", "int4", "--input-shape", "image:1,1,28,56", "--quiet"]
+    assert main(["quantize", str(VISION), *given, "-o", str(q)]) == 0
+    known = {
+        (array.size, np.sort(array.astype(np.int8).reshape(-1)).tobytes())
+        for node in load(q).graph
+        if node.op_type == "DequantizeLinear" and (array := constant(node.inputs[0])) is not None
+    }
+    target = load_target("ane_ios18")
+    options = CompileOptions(input_shapes=SHAPES)
+    model, _ = to_program(
+        CompileResult(q, q, target), load_backend(target.backend)(target, options), options, ()
+    )
+    found = {
+        (array.size, np.sort(array.astype(np.int8).reshape(-1)).tobytes())
+        for node in model.graph
+        if node.op_type == "DequantizeLinear" and (array := constant(node.inputs[0])) is not None
+    }
+    assert len(found) > 10
+    assert found <= known

@@ -1,0 +1,65 @@
+"""Weights of models that arrived quantized, as the integers they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from mmc.builder import initializer
+from mmc.ir import Graph, Model, constant, shape_of
+from mmc.layers import Layer, layers_of, shared
+from mmc.pass_manager import Contract, Pass
+from mmc.passes.quantize_weights import TYPES, insert, stored
+from mmc.quant.grids import GRIDS
+from mmc.quant.recovery import Recovered, recover
+from mmc.values import ARRIVED_QUANTIZED
+
+
+@dataclass(frozen=True)
+class RecoverIntegers(Pass):
+    """Store weights that are multiples of a step a channel as DequantizeLinear(codes, step).
+
+    A model that arrived quantized is taken apart into float arithmetic, so that every rewrite
+    applies to it; what its weights became is found again here, whatever form they arrived in.
+    """
+
+    name = "recover-integers"
+    contract = Contract.REASSOCIATES
+
+    def run(self, model: Model) -> int:
+        """Return the number of weights that became integers."""
+        if ARRIVED_QUANTIZED not in model.metadata_props:
+            return 0
+        return sum(stores_integers(model.graph, g[0]) for g in shared(layers_of(model.graph)))
+
+
+def stores_integers(graph: Graph, layer: Layer) -> bool:
+    """Replace one weight, if it lies on a grid and is smaller that way."""
+    weight = constant(layer.value)
+    assert weight is not None
+    if prod(shape_of(layer.value)) * 2 <= stored(layer, 8):
+        return False
+    found = recover(layer.rows(weight))
+    if found is None:
+        return False
+    bits = bits_of(found)
+    codes = layer.back(found.codes, weight.shape)
+    unsigned = bool(found.zero.any())
+    node = insert(graph, layer, codes, found.scale, layer.axis, 0, bits, {"bits": bits})
+    if unsigned:
+        q = initializer(graph, layer.value, codes.astype(np.uint8))
+        node.replace_input_with(0, q)
+        node.resize_inputs(3)
+        node.replace_input_with(2, initializer(graph, layer.value, found.zero.astype(np.uint8)))
+    return True
+
+
+def bits_of(found: Recovered) -> int:
+    """Return the fewest bits whose integers hold all codes."""
+    if found.zero.any():
+        return 8
+    low, high = int(found.codes.min()), int(found.codes.max())
+    fitting = [b for b in TYPES if GRIDS[b].low <= low and high <= GRIDS[b].high]
+    return min(fitting, default=8)
