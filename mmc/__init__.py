@@ -13,9 +13,11 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from mmc.api import check as check
     from mmc.api import compile as compile
+    from mmc.api import quantize as quantize
     from mmc.api import run as run
+    from mmc.api import sensitivity as sensitivity
 
-_API = ("check", "compile", "run")
+_API = ("check", "compile", "quantize", "run", "sensitivity")
 
 
 def __getattr__(name: str) -> Any:

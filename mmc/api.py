@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,12 @@ from mmc.instruments import looking
 from mmc.options import CompileOptions, Picture
 from mmc.verification.casting import Array
 
+if TYPE_CHECKING:
+    from mmc.sensitivities import Sensitivity
+
 PathName = str | PathLike[str]
 
-__all__ = ["check", "compile", "run"]
+__all__ = ["check", "compile", "quantize", "run", "sensitivity"]
 
 
 def compile(
@@ -36,6 +39,7 @@ def compile(
     precision: str = "",
     weights: str = "float32",
     activations: str = "float",
+    recipe: PathName = "",
     calibration: PathName = "",
     calibration_samples: int = 1000,
     evaluation: PathName = "",
@@ -58,6 +62,7 @@ def compile(
     Args:
         output: the artifact; ./<stem>.<target> and the backend's suffix by default.
         input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
+        recipe: which layers get which integers, in place of `weights`: a TOML file or a preset.
         calibration: an .npz, a folder of such or "module:function", for integer weights.
         evaluation: samples with labels, for `metric` ("module:function"); the drop is reported.
         budget: a TOML file of limits; one that is missed raises MMC512.
@@ -81,6 +86,7 @@ def compile(
         precision=precision,
         weights=weights,
         activations=activations,
+        recipe=str(recipe),
         calibration=str(calibration),
         calibration_samples=calibration_samples,
         evaluation=str(evaluation),
@@ -154,6 +160,64 @@ def run(
     chosen: dict[str, Any] = {} if precision == "float32" else {"precision": precision}
     job = runner_of(artifact_path) or REFERENCE
     return dict(execute(job, artifact, _feeds(inputs) or {}, **chosen).outputs)
+
+
+def quantize(
+    model: PathName,
+    *,
+    output: PathName,
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    dim: Mapping[str, int] | None = None,
+    const: Mapping[str, npt.ArrayLike] | None = None,
+    weights: str = "int8",
+    recipe: PathName = "",
+    calibration: PathName = "",
+    calibration_samples: int = 1000,
+) -> int:
+    """Write the model with integer weights, as standard ONNX; returns how many weights changed.
+
+    Args:
+        weights: "int8", "int4" or "int2"; `recipe`: a TOML file or a preset in its place.
+    Raises:
+        MmcError: with coded diagnostics; nothing is written then.
+    """
+    from mmc.quantization import quantize_file
+
+    options = CompileOptions(
+        **_shapes(input_shape, dim, const),
+        weights="float32" if recipe else weights,
+        recipe=str(recipe),
+        calibration=str(calibration),
+        calibration_samples=calibration_samples,
+    )
+    return quantize_file(str(model), str(output), options).weights
+
+
+def sensitivity(
+    model: PathName,
+    *,
+    calibration: PathName,
+    target: str = "",
+    input_shape: Mapping[str, Sequence[int]] | None = None,
+    dim: Mapping[str, int] | None = None,
+    const: Mapping[str, npt.ArrayLike] | None = None,
+    calibration_samples: int = 1000,
+) -> Sensitivity:
+    """Return, for every layer at 8, 4 and 2 bits, its bytes and the error it makes alone.
+
+    Args:
+        target: measure the form that this target's models have; standard ONNX by default.
+    Raises:
+        RecipeError: MMC300 to MMC302, MMC308 when data or model do not fit.
+    """
+    from mmc.sensitivities import measure
+
+    options = CompileOptions(
+        **_shapes(input_shape, dim, const),
+        calibration=str(calibration),
+        calibration_samples=calibration_samples,
+    )
+    return measure(str(model), options, target)
 
 
 def _feeds(inputs: Mapping[str, Array] | PathName | None) -> Mapping[str, Array] | None:

@@ -26,6 +26,7 @@ from mmc.commands import (
     quantize,
     reduce,
     run,
+    sensitivity,
     show,
 )
 from mmc.diagnostics import MmcError
@@ -37,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     cost.COMMAND,
     opt.COMMAND,
     quantize.COMMAND,
+    sensitivity.COMMAND,
     run.COMMAND,
     show.COMMAND,
     bisect.COMMAND,

@@ -7,7 +7,7 @@ import argparse
 from mmc.arguments import Parser, not_yet
 from mmc.commands import Command
 
-NAMES = ("sensitivity bench prune distill search deploy monitor").split()
+NAMES = ("bench prune distill search deploy monitor").split()
 
 
 def configure(parser: Parser) -> None:

@@ -28,23 +28,11 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Clean, fuse, quantize and write."""
-    from mmc.calibration import HESSIAN_SAMPLES
-    from mmc.optimizer import optimize
-    from mmc.passes.eliminate_dead_code import EliminateDeadCode
-    from mmc.passes.quantize_weights import QuantizeWeights
+    from mmc.quantization import quantize_file
 
-    options = compile_options(args)
-    quantize = QuantizeWeights(
-        bits=options.weight_bits or 8,
-        calibration=options.calibration,
-        samples=min(HESSIAN_SAMPLES, options.calibration_samples),
-        recipe=options.recipe,
-    )
-    then = (quantize, EliminateDeadCode())
-    done = optimize(args.model, args.output, options=options, then=then)
+    done = quantize_file(args.model, args.output, compile_options(args))
     if not args.quiet:
-        made = sum(r.changes for r in done.passes if r.name.startswith(QuantizeWeights.name))
-        print(f"{args.output}: {made} weights as integers, {done.nodes} nodes")
+        print(f"{args.output}: {done.weights} weights as integers, {done.nodes} nodes")
     return 0
 
 

@@ -1,0 +1,114 @@
+"""The child of `mmc.sensitivities`: runs a model with one rounded weight at a time.
+
+Weights are inputs with a default there, so one session serves every cell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from mmc.calibration import prepared
+from mmc.dataset import read_samples
+from mmc.ir import Array
+from mmc.passes.quantize_weights import encode
+from mmc.quant.grids import grid_of
+from mmc.quant.rounding import spread
+
+JOB = "mmc.cells:job"
+Done = dict[tuple[str, int], tuple[float, int]]
+"""(weight, bits) -> (error, samples)."""
+
+
+def read_done(file: Path) -> Done:
+    """Return what was measured; a torn last line is none."""
+    found: Done = {}
+    for line in file.read_text().splitlines() if file.exists() else ():
+        try:
+            name, bits, error, samples = json.loads(line)
+        except ValueError:
+            continue
+        found[name, bits] = error, samples
+    return found
+
+
+def forget_torn(file: Path) -> None:
+    """Leave whole lines only: what is written next must begin a line."""
+    lines = [json.dumps([*cell, *figures]) + "\n" for cell, figures in read_done(file).items()]
+    file.write_text("".join(lines))
+
+
+def let_override(path: Path, names: set[str]) -> None:
+    """Make initializers of the model at `path` inputs too: ONNX lets a feed replace them."""
+    proto = onnx.load(path, load_external_data=False)
+    for tensor in proto.graph.initializer:
+        if tensor.name in names:
+            made = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            proto.graph.input.append(made)
+    path.write_bytes(proto.SerializeToString())
+
+
+def job(
+    path: str | os.PathLike[str],
+    feeds: Mapping[str, Array],
+    *,
+    data: str,
+    samples: int,
+    inputs: list[list[Any]],
+    cells: list[list[Any]],
+    done: str,
+) -> dict[str, Array]:
+    """Be the child of `measured`: a line in `done` for every cell."""
+    from mmc.verification.reference import open_session
+
+    session = open_session(path, 0, [], 2, packed=True)
+    shapes = {name: tuple(shape) for name, shape, *_ in inputs}
+    fed = [
+        {name: prepared(name, raw[name], kind, perm) for name, _, kind, perm in inputs}
+        for raw, _ in islice(read_samples(data, shapes, samples), samples)
+    ]
+    expected = [session.run(None, one) for one in fed]
+    with open(done, "a") as file:
+        for name, axis, bits in cells:
+            weight, hessian = feeds[f"weight {name}"], feeds.get(f"hessian {name}")
+            made = rounded(weight, axis, bits, hessian)
+            errors = [
+                error_of(right, session.run(None, {**one, name: made}))
+                for one, right in zip(fed, expected, strict=True)
+            ]
+            file.write(json.dumps([name, bits, float(np.mean(errors)), len(fed)]) + "\n")
+            file.flush()
+    return {}
+
+
+def rounded(weight: Array, axis: int, bits: int, hessian: Array | None) -> Array:
+    """Return the floats that a weight's integers stand for, in its shape."""
+    moved = np.moveaxis(weight, axis, 0)
+    rows = moved.reshape(len(moved), -1).astype(np.float32)
+    codes, scale = encode(rows, grid_of(bits), 0, hessian)
+    made = (codes * spread(scale, rows.shape[1])).astype(np.float32).reshape(moved.shape)
+    return np.ascontiguousarray(np.moveaxis(made, 0, axis))
+
+
+def error_of(expected: Sequence[Array], actual: Sequence[Array]) -> float:
+    """Return the mean over outputs of error energy by signal energy (integers: what differs)."""
+    return float(np.mean([one_error(e, a) for e, a in zip(expected, actual, strict=True)]))
+
+
+def one_error(expected: Array, actual: Array) -> float:
+    """Return the error of one output; where the expected is not finite, nothing is compared."""
+    if expected.dtype.kind != "f":
+        return float((expected != actual).mean()) if expected.size else 0.0
+    finite = np.isfinite(expected)
+    right, got = expected[finite].astype(np.float64), actual[finite].astype(np.float64)
+    signal, noise = float((right**2).sum()), float(((got - right) ** 2).sum())
+    if not np.isfinite(noise):
+        return 1.0
+    return noise / signal if signal else float(noise > 0)

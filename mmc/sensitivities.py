@@ -1,0 +1,276 @@
+"""How much each layer's weights matter: one layer at a time becomes integers, the model runs.
+
+Every width of every layer is a cell: its bytes, and the error that it alone makes at the model's
+outputs. All cells are measured in one ONNX Runtime session, whose weights are inputs with a
+default: a run feeds one rounded weight and leaves the others as they are. What was measured is
+kept by the content of model and data, a line a cell, so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from math import log10
+from pathlib import Path
+
+from mmc import cache
+from mmc.backends.base import load_backend
+from mmc.calibration import Data, calibrate, signature
+from mmc.cells import JOB, forget_torn, let_override, read_done
+from mmc.compiler import load_fixed, settled
+from mmc.diagnostics import RecipeError
+from mmc.files import read_npz, write_npz
+from mmc.ir import Array, Model, constant, save, shape_of
+from mmc.layers import Layer, layers_of, shared
+from mmc.options import CompileOptions
+from mmc.pass_manager import PassManager
+from mmc.passes.quantize_weights import pays, reader_of, stored
+from mmc.pipelines import pipeline
+from mmc.progress import Progress
+from mmc.target import load_target
+from mmc.values import ARRIVED_QUANTIZED
+
+WIDTHS = (8, 4, 2)
+SAMPLES = 32
+"""Samples that an error is the mean of; more change no order of layers that matters."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A layer's weight at a width.
+
+    `error` is the squared error at the model's outputs by their squares (of integer outputs: the
+    part that differs), the mean over outputs and samples. `gain` is the bytes saved against the
+    next wider cell for each percent of error more; None where the error does not grow.
+    """
+
+    bits: int
+    bytes: int
+    error: float
+    gain: float | None = None
+
+    @property
+    def decibels(self) -> float:
+        """Signal to noise at the outputs."""
+        return -10 * log10(self.error) if self.error > 0 else float("inf")
+
+
+@dataclass(frozen=True)
+class LayerCells:
+    """A weight, named as recipes name it; the cells, widest first; its bytes as floats."""
+
+    name: str
+    node: str
+    op: str
+    kind: str
+    shape: tuple[int, ...]
+    float_bytes: int
+    cells: tuple[Cell, ...]
+
+    def cell(self, bits: int) -> Cell | None:
+        """Return the cell of a width, if it was measured."""
+        return next((c for c in self.cells if c.bits == bits), None)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The layers in the order of the model, and on how many samples they were measured."""
+
+    model: str
+    target: str
+    samples: int
+    layers: tuple[LayerCells, ...]
+    from_cache: int = field(default=0, compare=False)
+
+    def uniform_bytes(self, bits: int) -> int:
+        """Return the bytes of all weights at one width, or the next wider one that a layer has."""
+        return sum(
+            min((c.bytes for c in layer.cells if c.bits >= bits), default=layer.float_bytes)
+            for layer in self.layers
+        )
+
+
+def measure(
+    source: str | Path,
+    options: CompileOptions,
+    target: str = "",
+    widths: Sequence[int] = WIDTHS,
+    progress: Progress | None = None,
+) -> Sensitivity:
+    """Return the cells of every layer whose integers are smaller than its floats.
+
+    Args:
+        options: shapes, and `calibration`: the data that is run.
+        target: the form of the model that is measured; standard ONNX if empty.
+    Raises:
+        RecipeError: MMC308 without data or for a model that arrived quantized; MMC300 to MMC302.
+    """
+    if not options.calibration:
+        fix = "add --calibration DATA: real inputs, some 100 of them"
+        raise RecipeError("MMC308", str(source), "cannot be measured without data", fix=fix)
+    told = progress or Progress()
+    told.stage("passes")
+    model = float_form(source, options, target)
+    if ARRIVED_QUANTIZED in model.metadata_props:
+        fix = "give the float model that it was made from"
+        raise RecipeError("MMC308", str(source), "is quantized already", fix=fix)
+    groups = [g for g in shared(layers_of(model.graph)) if pays(g[0], 8)]
+    with kept(source, options, target) as folder:
+        told.stage("activations")
+        hessians = hessians_of(model, groups, options, folder)
+        told.stage("layers")
+        return measured(model, groups, hessians, options, widths, folder, told, str(source), target)
+
+
+def float_form(source: str | Path, options: CompileOptions, target: str) -> Model:
+    """Return the model as the pass that makes weights integers sees it."""
+    plain = replace(options, weights="float32", recipe="", activations="float", calibration="")
+    model = load_fixed(source, plain)
+    if target:
+        where = load_target(target)
+        phases = load_backend(where.backend)(where, settled(plain, where)).phases()
+    else:
+        phases = pipeline("default")
+    PassManager(phases).run(model)
+    return model
+
+
+@contextmanager
+def kept(source: str | Path, options: CompileOptions, target: str) -> Iterator[Path]:
+    """Yield the folder of what is measured: it stays where content can be known."""
+    about = CompileOptions(
+        input_shapes=options.input_shapes,
+        dims=options.dims,
+        constants=options.constants,
+        optimize=options.optimize,
+        io_layout=options.io_layout,
+        calibration=options.calibration,
+        calibration_samples=options.calibration_samples,
+    )
+    off = os.environ.get("MMC_NO_CACHE")
+    key = None if off else cache.key_of(Path(source), target, about, "sensitivity")
+    if key is None:
+        with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+            yield Path(folder)
+        return
+    folder_of_key = cache.home().parent / "sensitivity" / key
+    folder_of_key.mkdir(parents=True, exist_ok=True)
+    yield folder_of_key
+
+
+def hessians_of(
+    model: Model, groups: Sequence[list[Layer]], options: CompileOptions, folder: Path
+) -> dict[str, Array]:
+    """Return the Hessians by weight, from the folder if they are there."""
+    file = folder / "hessians.npz"
+    if file.exists():
+        return read_npz(file)
+    wanted = {str(g[0].value.name): r for g in groups if (r := reader_of(g)) is not None}
+    data = Data(options.calibration, min(256, options.calibration_samples))
+    found = calibrate(model, data, list(wanted.values())).hessians
+    named = {name: found[r] for name, r in wanted.items() if r in found}
+    write_npz(file, named)
+    return named
+
+
+def measured(
+    model: Model,
+    groups: Sequence[list[Layer]],
+    hessians: Mapping[str, Array],
+    options: CompileOptions,
+    widths: Sequence[int],
+    folder: Path,
+    told: Progress,
+    source: str,
+    target: str,
+) -> Sensitivity:
+    """Run what is missing, and return all."""
+    from mmc.verification.execute import execute
+
+    done, asked = folder / "cells.jsonl", cells_of(groups, widths)
+    before = read_done(done)
+    missing = [cell for cell in asked if (cell[0], cell[2]) not in before]
+    with tempfile.TemporaryDirectory(prefix="mmc-") as place, counted(told, done, len(missing)):
+        if missing:
+            forget_torn(done)
+            path = Path(place) / "model.onnx"
+            save(model, path, external=True)
+            let_override(path, {name for name, *_ in missing})
+            execute(
+                JOB,
+                path,
+                arrays_of(model, {name for name, *_ in missing}, hessians),
+                data=options.calibration,
+                samples=min(SAMPLES, options.calibration_samples),
+                inputs=signature(model),
+                cells=missing,
+                done=str(done),
+            )
+    found = read_done(done)
+    layers = tuple(layer_cells(g[0], found, widths) for g in groups)
+    samples = max((n for _, n in found.values()), default=0)
+    return Sensitivity(source, target, samples, layers, len(asked) - len(missing))
+
+
+def arrays_of(model: Model, names: set[str], hessians: Mapping[str, Array]) -> dict[str, Array]:
+    """Return what the child needs of the named weights."""
+    found = {f"hessian {n}": h for n, h in hessians.items() if n in names}
+    for name in names:
+        weight = constant(model.graph.initializers[name])
+        assert weight is not None
+        found[f"weight {name}"] = weight
+    return found
+
+
+def cells_of(groups: Sequence[list[Layer]], widths: Sequence[int]) -> list[tuple[str, int, int]]:
+    """Return weight, axis of its channels and bits of every cell that pays."""
+    return [
+        (str(g[0].value.name), g[0].axis, bits)
+        for g in groups
+        for bits in widths
+        if pays(g[0], bits)
+    ]
+
+
+def layer_cells(
+    layer: Layer, found: Mapping[tuple[str, int], tuple[float, int]], widths: Sequence[int]
+) -> LayerCells:
+    """Return a layer's cells, widest first, with what each gains over the one before."""
+    name, cells = str(layer.value.name), list[Cell]()
+    for bits in sorted(widths, reverse=True):
+        if (name, bits) not in found:
+            continue
+        cell = Cell(bits, stored(layer, bits), found[name, bits][0])
+        if cells:
+            more = cell.error - cells[-1].error
+            saved = cells[-1].bytes - cell.bytes
+            cell = replace(cell, gain=saved / (100 * more) if more > 0 else None)
+        cells.append(cell)
+    shape = shape_of(layer.value)
+    node = layer.node.name or ""
+    return LayerCells(name, node, layer.op, str(layer.kind), shape, stored(layer, 0), tuple(cells))
+
+
+@contextmanager
+def counted(told: Progress, file: Path, cells: int) -> Iterator[None]:
+    """Tell how many cells the child has written, and how long the others will take."""
+    start, before, over = time.monotonic(), len(read_done(file)), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            made = len(read_done(file)) - before
+            left = (time.monotonic() - start) / made * (cells - made) if made else 0.0
+            told.step(f"{made} of {cells} cells" + (f", {left:.0f} s left" if made else ""))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
