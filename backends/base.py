@@ -148,3 +148,22 @@ def precisions_of(path: str | Path) -> tuple[str, ...]:
     name = suffixes().get(Path(path).suffix)
     found: tuple[str, ...] = ("float32",)
     return getattr(import_module(f"{packages()[name]}.run"), "PRECISIONS", found) if name else found
+
+
+def widths_of(target: Target, op: str, activations: str) -> tuple[int, ...]:
+    """Return the bits of weights that a target stores in that size and computes rightly.
+
+    A backend says so in a static method `widths`; 8 where it has none.
+
+    Args:
+        op: the layer's operator in the target's form, such as Linear.
+        activations: float, int8 or int16.
+    """
+    ask = getattr(load_backend(target.backend), "widths", None)
+    return ask(target, op, activations) if ask else (8,)
+
+
+def activations_of(target: Target) -> tuple[str, ...]:
+    """Return the kinds of activations to try, best for the target first: `kinds`, or float."""
+    ask = getattr(load_backend(target.backend), "kinds", None)
+    return ask(target) if ask else ("float",)

@@ -75,4 +75,5 @@ def integer_weights(options: CompileOptions) -> QuantizeWeights:
         calibration=options.calibration,
         samples=min(HESSIAN_SAMPLES, options.calibration_samples),
         recipe=options.recipe,
+        statistics=options.statistics,
     )

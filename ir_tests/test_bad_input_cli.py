@@ -70,9 +70,9 @@ OPTIONS = {
     "inputs file": ("MMC007", ("--inputs", "nope.npz", *SHAPE)),
     "layout": ("MMC003", ("--io-layout", "nchw", *SHAPE)),
     "unknown option": ("MMC003", ("--io-layuot", "nhwc")),
-    "later weights": ("MMC002", ("--weights", "auto")),
-    "later option": ("MMC002", ("--max-drop", "1%")),
-    "later flag": ("MMC002", ("--max-size", "35MB")),
+    "auto without data": ("MMC308", ("--weights", "auto", *SHAPE)),
+    "later option": ("MMC002", ("--outliers", "clip")),
+    "no size": ("MMC511", ("--max-size", "35 horses")),
     "report": ("MMC003", ("--report", "r.pdf", *SHAPE)),
     "jobs": ("MMC003", ("-j", "0")),
 }

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from mmc.budget import read_budget
-from mmc.compiler import CompileResult, check_file, compile_model
+from mmc.automatic import compile_best
+from mmc.budget import read_budget, with_limits
+from mmc.compiler import CompileResult, check_file
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
 from mmc.instruments import looking
@@ -45,6 +46,8 @@ def compile(
     evaluation: PathName = "",
     metric: str = "",
     budget: PathName | None = None,
+    max_size: str = "",
+    max_drop: str = "",
     optimize: str = "latency",
     require_npu: bool = False,
     pictures: Mapping[str, Picture] | None = None,
@@ -64,8 +67,10 @@ def compile(
         input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
         recipe: which layers get which integers, in place of `weights`: a TOML file or a preset.
         calibration: an .npz, a folder of such or "module:function", for integer weights.
-        evaluation: samples with labels, for `metric` ("module:function"); the drop is reported.
-        budget: a TOML file of limits; one that is missed raises MMC512.
+        evaluation: samples, with labels for `metric` (a name or "module:function"); its drop is
+            reported. Without labels the metric is a proxy, "cosine" by default.
+        budget: a TOML file of limits; one that is missed raises MMC512. So do `max_size` ("35MB")
+            and `max_drop` ("1%", the worse end of its 95 % interval).
         precision: "float32" or "float16"; the target's by default.
         pictures: inputs that are taken as pictures (Core ML).
         about: what a package says of itself (Core ML): author, license, version, description,
@@ -91,7 +96,9 @@ def compile(
         calibration_samples=calibration_samples,
         evaluation=str(evaluation),
         metric=metric,
-        budget=None if budget is None else read_budget(budget),
+        budget=with_limits(
+            None if budget is None else read_budget(budget), max_size=max_size, max_drop=max_drop
+        ),
         optimize=optimize,
         require_npu=require_npu,
         pictures=dict(pictures or {}),
@@ -104,7 +111,7 @@ def compile(
     out = None if output is None else Path(output)
     dump = Path(dump_ir) if dump_ir else None
     watchers = looking(dump, check, check_layers, options)
-    return compile_model(str(model), target, out, options, watchers)
+    return compile_best(str(model), target, out, options, watchers)
 
 
 def check(

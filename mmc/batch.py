@@ -140,7 +140,8 @@ def restored(job: Job, told: Any) -> Compiled:
 
 def compiled(job: Job, progress: Any) -> Compiled:
     """Compile."""
-    from mmc.compiler import CompileResult, compile_model
+    from mmc.automatic import compile_best
+    from mmc.compiler import CompileResult
     from mmc.instruments import looking
     from mmc.reports.graphs import Snapshots
     from mmc.reports.layers import compiled_layers
@@ -151,7 +152,7 @@ def compiled(job: Job, progress: Any) -> Compiled:
     watchers = looking(job.dump_ir, job.check, job.check_layers, options)
     every = (*watchers, *([seen] if page else ()))
     try:
-        result = compile_model(job.model, job.target, job.output, options, every, progress)
+        result = compile_best(job.model, job.target, job.output, options, every, progress)
     except MmcError as error:
         failed = error.result
         if not isinstance(failed, CompileResult):

@@ -15,7 +15,15 @@ from mmc.backends.base import artifact_path, load_backend, makes_folder, suffix_
 from mmc.budget import Budget, BudgetLine, check_budget, figures, missed, refuse_unchecked
 from mmc.cost import CostEstimate, estimate
 from mmc.cost.device import has_device
-from mmc.diagnostics import BudgetError, Diagnostic, LegalityError, MmcError, Severity, VerifyError
+from mmc.diagnostics import (
+    BudgetError,
+    Diagnostic,
+    LegalityError,
+    MmcError,
+    Severity,
+    UsageError,
+    VerifyError,
+)
 from mmc.files import check_output, remove, size_of
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.ir import Model, load, save, shape_of
@@ -24,6 +32,7 @@ from mmc.pass_manager import Instrument, PassManager, PassRecord
 from mmc.progress import Progress
 from mmc.shapes import fix_shapes, infer
 from mmc.target import Target, load_target
+from mmc.trials import Search
 from mmc.values import ARRIVED_QUANTIZED
 from mmc.verification.execute import peak_memory
 
@@ -63,6 +72,7 @@ class CompileResult:
     evaluation: Evaluation | None = None
     budget: list[BudgetLine] = field(default_factory=list)
     compiled: Path | None = None
+    search: Search | None = None
     progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
     @contextmanager
@@ -163,6 +173,10 @@ def settled(options: CompileOptions, target: Target) -> CompileOptions:
 
         architectures(options.vendor or "", target)
         options = replace(options, vendor=options.vendor or "")
+    for name in ("weights", "activations"):
+        if getattr(options, name) == "auto":
+            fix = "say a type; `mmc compile` chooses one"
+            raise UsageError("MMC002", f"--{name} auto", "is for mmc compile only", fix=fix)
     return replace(options, precision=options.precision or target.precision)
 
 
@@ -285,13 +299,17 @@ def _subject(result: CompileResult, final: Path, options: CompileOptions) -> Sub
 
 def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> None:
     """Measure the metric of the artifact and of the original."""
-    from mmc.evaluation import evaluate_artifact
+    from mmc.evaluation import evaluate_artifact, proxy_warning, refuse_overlap
 
     subject = _subject(result, result.source, options)
     shapes = {str(v.name): shape_of(v) for v in model.graph.inputs}
     if subject.channels_last:
         shapes = {n: (s[0], s[3], s[1], s[2]) if len(s) == 4 else s for n, s in shapes.items()}
-    result.evaluation = evaluate_artifact(subject, shapes, options.evaluation, options.metric)
+    data = options.evaluation
+    if options.calibration and data != options.calibration:
+        refuse_overlap(shapes, options.calibration, options.calibration_samples, data)
+    result.evaluation = evaluate_artifact(subject, shapes, data, options.metric)
+    result.diagnostics += proxy_warning(result.evaluation)
 
 
 def _check_budget(result: CompileResult, budget: Budget) -> None:

@@ -1,4 +1,4 @@
-"""How much of a metric an artifact loses: `--evaluation DATA --metric module:function`."""
+"""How much of a metric an artifact loses: `--evaluation DATA --metric NAME|module:function`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import math
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmc.backends.base import backend_of
-from mmc.dataset import Sample, read_samples
-from mmc.diagnostics import RecipeError
+from mmc.dataset import Sample, Shapes, digests, read_samples
+from mmc.diagnostics import Diagnostic, RecipeError, Severity
+from mmc.metrics import DEFAULT, LABELLED, PROXIES, bootstrap
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.execute import execute
@@ -23,45 +26,138 @@ from mmc.verification.trial import Subject, to_last
 
 EACH = "mmc.verification.each:run"
 MOST_SAMPLES = 1000
+DRAWS = 1000
+LONGEST_S = 20.0
+"""Seconds that the draws of a slow metric may take; there are a tenth of DRAWS at least."""
+
+LAST: dict[str, dict[str, Array]] = {}
+"""What the original gave for the data of the last evaluation: `auto` asks many times."""
 
 Metric = Callable[[Mapping[str, Array], Mapping[str, Array]], float]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A metric over `samples` samples, of the original in ONNX Runtime and of the artifact."""
+    """A metric over `samples` samples, of the original in ONNX Runtime and of the artifact.
+
+    The drop's 95 % interval is a paired bootstrap: original and artifact on the same draws.
+    """
 
     metric: str
     samples: int
     original: float
     artifact: float
+    drop_low_percent: float
+    drop_high_percent: float
+    proxy: bool
 
     @property
     def drop_percent(self) -> float:
         """What is lost of the original's value; negative where the artifact is better."""
-        return 100 * (self.original - self.artifact) / abs(self.original)
+        return drop(self.original, self.artifact)
 
 
-def evaluate_artifact(
-    subject: Subject, shapes: Mapping[str, tuple[int, ...]], data: str, metric: str
-) -> Evaluation:
+def drop(original: float, artifact: float) -> float:
+    """Return the percent of the original's value that the artifact lacks; NaN of 0."""
+    return 100 * (original - artifact) / abs(original) if original else math.nan
+
+
+def evaluate_artifact(subject: Subject, shapes: Shapes, data: str, metric: str) -> Evaluation:
     """Return the metric of the original model and of the artifact on the samples of `data`.
 
     Args:
         shapes: of the original's inputs that are no constants.
+        metric: a name in `mmc.metrics` or module:function; cosine if empty.
     Raises:
         RecipeError: MMC300 to MMC302 for the data, MMC306 for the metric.
         EmitError: when a model does not run on the samples.
     """
+    metric = metric or DEFAULT
     measure = load_metric(metric)
     samples = list(read_samples(data, shapes, MOST_SAMPLES))
-    labels = stacked([labels for _, labels in samples])
-    original = call(measure, metric, outputs_of(subject, samples, original=True), labels)
+    before = original_outputs(subject, samples, data)
+    proxy = metric in PROXIES
+    labels = before if proxy else stacked([labels for _, labels in samples])
+    original = call(measure, metric, before, labels)
     if original == 0:
         why = "the original's is 0, so that no drop is relative to it"
         raise RecipeError("MMC306", metric, "is no metric for this model and data", why=why)
-    artifact = call(measure, metric, outputs_of(subject, samples, original=False), labels)
-    return Evaluation(metric, len(samples), original, artifact)
+    after = outputs_of(subject, samples, original=False)
+    start = time.perf_counter()
+    artifact = call(measure, metric, after, labels)
+    took = time.perf_counter() - start
+    draws = int(min(DRAWS, max(DRAWS // 10, LONGEST_S / (2 * took + 1e-9))))
+    low, high = interval(measure, before, after, labels, draws)
+    return Evaluation(metric, len(samples), original, artifact, low, high, proxy)
+
+
+def interval(
+    measure: Metric,
+    before: Mapping[str, Array],
+    after: Mapping[str, Array],
+    labels: Mapping[str, Array],
+    draws: int,
+) -> tuple[float, float]:
+    """Return the 95 % interval of the drop in percent; the drop itself where draws have none."""
+
+    def drawn(places: Array) -> float:
+        picked = [{n: v[places] for n, v in x.items()} for x in (before, after, labels)]
+        try:
+            return drop(float(measure(picked[0], picked[2])), float(measure(picked[1], picked[2])))
+        except Exception:  # the user's code, on samples that repeat
+            return math.nan
+
+    count = len(next(iter(before.values())))
+    low, high = bootstrap(drawn, count, draws)
+    whole = drawn(np.arange(count))
+    return (low, high) if math.isfinite(low) else (whole, whole)
+
+
+def refuse_overlap(shapes: Shapes, calibration: str, samples: int, evaluation: str) -> None:
+    """Refuse evaluation samples that the calibration has seen.
+
+    Raises:
+        RecipeError: MMC310, with how many they are.
+    """
+    seen = set(digests(read_samples(calibration, shapes, samples)))
+    asked = list(digests(read_samples(evaluation, shapes, MOST_SAMPLES)))
+    common = sum(one in seen for one in asked)
+    if common:
+        raise RecipeError(
+            "MMC310",
+            evaluation,
+            f"{common} of its {len(asked)} samples are calibration samples too",
+            why="an artifact is too good on what it was fitted to",
+            fix="evaluate on other samples",
+        )
+
+
+def proxy_warning(found: Evaluation) -> list[Diagnostic]:
+    """Return the warning on a metric that asks how alike two models are, not how right."""
+    if not found.proxy:
+        return []
+    return [
+        Diagnostic(
+            "MMC309",
+            Severity.WARNING,
+            f"metric {found.metric}",
+            "is a proxy: it compares with the original's outputs, not with labels",
+            fix="give labels in --evaluation, and --metric accuracy or your module:function",
+        )
+    ]
+
+
+def original_outputs(subject: Subject, samples: Sequence[Sample], data: str) -> dict[str, Array]:
+    """Return the outputs of the original; those of the last call if nothing is different."""
+    if subject.constants or not Path(data).exists():
+        return outputs_of(subject, samples, original=True)
+    stamps = [Path(p).stat().st_mtime_ns for p in (subject.reference, data)]
+    shape = [(n, v.shape) for n, v in samples[0][0].items()]
+    key = repr((subject.reference, data, stamps, subject.channels_last, len(samples), shape))
+    if key not in LAST:
+        LAST.clear()
+        LAST[key] = outputs_of(subject, samples, original=True)
+    return LAST[key]
 
 
 def outputs_of(subject: Subject, samples: Sequence[Sample], *, original: bool) -> dict[str, Array]:
@@ -91,10 +187,16 @@ def stacked(rows: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
 
 
 def load_metric(text: str) -> Metric:
-    """Return the function that `module:function` names; raises RecipeError (MMC306)."""
-    fix = "give module:function of metric(outputs, labels) -> float, higher is better"
+    """Return a metric by its name, or by module:function; raises RecipeError (MMC306)."""
+    named = {**LABELLED, **PROXIES}
+    if text in named:
+        return named[text]
+    fix = (
+        f"name one of {', '.join(named)}, or module:function of metric(outputs, labels) -> float, "
+        "higher is better"
+    )
     if not re.fullmatch(r"[\w.]+:\w+", text):
-        raise RecipeError("MMC306", f"--metric {text}", "is no module:function", fix=fix)
+        raise RecipeError("MMC306", f"--metric {text}", "there is no such metric", fix=fix)
     module, function = text.split(":")
     sys.path.insert(0, os.getcwd())
     try:

@@ -48,6 +48,8 @@ class CompileOptions:
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Array] | None = None
+    statistics: str = ""
+    """Hessians by weight from an earlier run over the calibration data (an .npz)."""
     verify: bool = True
     vendor: str | None = None
     aot: bool = False

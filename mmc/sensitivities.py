@@ -113,22 +113,39 @@ def measure(
     if not options.calibration:
         fix = "add --calibration DATA: real inputs, some 100 of them"
         raise RecipeError("MMC308", str(source), "cannot be measured without data", fix=fix)
-    told = progress or Progress()
+    with kept(source, options, target) as folder:
+        return measure_into(folder, source, options, target, progress or Progress(), widths)
+
+
+def measure_into(
+    folder: Path,
+    source: str | Path,
+    options: CompileOptions,
+    target: str,
+    told: Progress,
+    widths: Sequence[int] = WIDTHS,
+) -> Sensitivity:
+    """Return the same; what is measured is in `folder`, or goes there."""
     told.stage("passes")
     model = float_form(source, options, target)
-    if ARRIVED_QUANTIZED in model.metadata_props:
-        fix = "give the float model that it was made from"
-        raise RecipeError("MMC308", str(source), "is quantized already", fix=fix)
     groups = [g for g in shared(layers_of(model.graph)) if pays(g[0], 8)]
-    with kept(source, options, target) as folder:
-        told.stage("activations")
-        hessians = hessians_of(model, groups, options, folder)
-        told.stage("layers")
-        return measured(model, groups, hessians, options, widths, folder, told, str(source), target)
+    told.stage("activations")
+    hessians = hessians_of(model, groups, options, folder)
+    told.stage("layers")
+    return measured(model, groups, hessians, options, widths, folder, told, str(source), target)
+
+
+def statistics_of(folder: Path) -> Path:
+    """Return where the Hessians of a folder are."""
+    return folder / "hessians.npz"
 
 
 def float_form(source: str | Path, options: CompileOptions, target: str) -> Model:
-    """Return the model as the pass that makes weights integers sees it."""
+    """Return the model as the pass that makes weights integers sees it.
+
+    Raises:
+        RecipeError: MMC308 if it arrived quantized.
+    """
     plain = replace(options, weights="float32", recipe="", activations="float", calibration="")
     model = load_fixed(source, plain)
     if target:
@@ -137,6 +154,9 @@ def float_form(source: str | Path, options: CompileOptions, target: str) -> Mode
     else:
         phases = pipeline("default")
     PassManager(phases).run(model)
+    if ARRIVED_QUANTIZED in model.metadata_props:
+        fix = "give the float model that it was made from"
+        raise RecipeError("MMC308", str(source), "is quantized already", fix=fix)
     return model
 
 
@@ -167,7 +187,7 @@ def hessians_of(
     model: Model, groups: Sequence[list[Layer]], options: CompileOptions, folder: Path
 ) -> dict[str, Array]:
     """Return the Hessians by weight, from the folder if they are there."""
-    file = folder / "hessians.npz"
+    file = statistics_of(folder)
     if file.exists():
         return read_npz(file)
     wanted = {str(g[0].value.name): r for g in groups if (r := reader_of(g)) is not None}

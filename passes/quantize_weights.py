@@ -63,6 +63,8 @@ class QuantizeWeights(Pass):
 
     recipe: str = ""
     """A TOML file or a preset, in place of the widths above."""
+    statistics: str = ""
+    """Hessians by weight (.npz) from an earlier run over the data."""
 
     def run(self, model: Model) -> int:
         """Return the number of weights quantized."""
@@ -72,7 +74,11 @@ class QuantizeWeights(Pass):
         rules = self.chosen().choose(model.graph, layers)
         groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
         groups = [(layer, rule, reader) for layer, rule, reader in groups if pays(layer, rule.bits)]
-        wanted = [reader for _, rule, reader in groups if reader and rule.bits < 8]
+        wanted = {
+            reader: str(layer.value.name)
+            for layer, rule, reader in groups
+            if reader and rule.bits < 8
+        }
         hessians = self.hessians(model, wanted)
         for layer, rule, reader in groups:
             quantize(model.graph, layer, rule, hessians.get(reader) if reader else None)
@@ -84,11 +90,14 @@ class QuantizeWeights(Pass):
             return read_recipe(self.recipe)
         return uniform(self.bits, self.sensitive_bits, self.embedding_bits, self.block)
 
-    def hessians(self, model: Model, wanted: list[Inputs]) -> dict[Inputs, Array]:
-        """Return the Hessians of the layers that need error feedback."""
+    def hessians(self, model: Model, wanted: dict[Inputs, str]) -> dict[Inputs, Array]:
+        """Return the Hessians of the layers that need error feedback: how read -> weight."""
+        if self.statistics:
+            with np.load(self.statistics, allow_pickle=False) as kept:
+                return {h: kept[n] for h, n in wanted.items() if n in kept.files}
         if not (self.calibration and wanted):
             return {}
-        return calibrate(model, Data(self.calibration, self.samples), wanted).hessians
+        return calibrate(model, Data(self.calibration, self.samples), list(wanted)).hessians
 
 
 def widest(rules: Iterable[Rule]) -> Rule:

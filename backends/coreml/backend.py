@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import mmc
 from mmc.arguments import not_yet
+from mmc.backends.coreml.compressed import BLOCKS
 from mmc.backends.coreml.describe import program_lines, program_stats, program_structure
 from mmc.backends.coreml.emitter import LOWERINGS
 from mmc.backends.coreml.lower import Form, lower
@@ -80,6 +81,11 @@ class CoremlBackend:
             Phase("legalize", (LegalizeCoreml(), *clean(goal)), max_rounds=3),
             Phase("quantize", integers),
         ]
+
+    @staticmethod
+    def widths(target: Target, op: str, activations: str) -> tuple[int, ...]:
+        """Return the bits of weights that the version stores in that size."""
+        return (8, 4, 2) if target.settings["version"] >= BLOCKS else (8,)
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""

@@ -15,6 +15,7 @@ from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
 from mmc.diagnostics import OFF_NPU, Diagnostic, UsageError
 from mmc.goals import GOALS
+from mmc.integer_ops import WEIGHTED
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
@@ -96,6 +97,18 @@ class TfliteBackend:
             EliminateDeadCode(),
         )
         return [Phase("quantize", passes)]
+
+    @staticmethod
+    def widths(target: Target, op: str, activations: str) -> tuple[int, ...]:
+        """Return the bits of weights that are stored packed and computed rightly."""
+        if activations == "float":
+            return (8, 4, 2)
+        return WEIGHTED.get(op, {}).get(16 if activations == "int16" else 8, (8,))
+
+    @staticmethod
+    def kinds(target: Target) -> tuple[str, ...]:
+        """Return the activations to try: integers on an NPU, quicker ones first."""
+        return ("int8", "int16") if target.runs_on == "npu" else ("int8", "float")
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +33,13 @@ def run(
     Raises:
         EmitError: MMC403 if the feeds do not fit the signature, MMC404 if the file does not run.
     """
+    return opened(path, threads=threads, values=values)(feeds)
+
+
+def opened(
+    path: str | os.PathLike[str], *, threads: int = 2, values: Sequence[str] = ()
+) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
+    """Return `run` of a file that is loaded once; raises EmitError (MMC404)."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:
@@ -45,15 +52,20 @@ def run(
     except (ValueError, RuntimeError) as error:
         raise EmitError("MMC404", str(path), "does not load in LiteRT", why=str(error)) from error
     inputs, outputs = signature(interpreter)
-    check_names(str(path), set(feeds), set(inputs))
-    for name, index in inputs.items():
-        interpreter.set_tensor(index, fit(name, feeds[name], interpreter, index))
-    try:
-        interpreter.invoke()
-    except (ValueError, RuntimeError) as error:
-        raise EmitError("MMC404", str(path), "does not run in LiteRT", why=str(error)) from error
-    found = inner(interpreter, set(values)) if values else {}
-    return found | {name: interpreter.get_tensor(index) for name, index in outputs.items()}
+
+    def call(feeds: Mapping[str, Array]) -> dict[str, Array]:
+        check_names(str(path), set(feeds), set(inputs))
+        for name, index in inputs.items():
+            interpreter.set_tensor(index, fit(name, feeds[name], interpreter, index))
+        try:
+            interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            what = "does not run in LiteRT"
+            raise EmitError("MMC404", str(path), what, why=str(error)) from error
+        found = inner(interpreter, set(values)) if values else {}
+        return found | {name: interpreter.get_tensor(index) for name, index in outputs.items()}
+
+    return call
 
 
 def signature(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:

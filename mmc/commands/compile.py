@@ -12,6 +12,7 @@ from mmc.commands.options import (
     add_calibration,
     add_evaluation,
     add_form,
+    add_limits,
     add_output,
     add_shapes,
     add_vendor,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 LATER = (
     ("--io-dtype", 1),
     ("--outliers", 1),
-    ("--max-size", 1),
-    ("--max-drop", 1),
     ("--verify-on", 1),
 )
 
@@ -43,6 +42,7 @@ def configure(parser: Parser) -> None:
     add_form(parser)
     add_calibration(parser)
     add_evaluation(parser)
+    add_limits(parser)
     add_checking(parser)
     add_output(parser)
     parser.later(*LATER)

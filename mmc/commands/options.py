@@ -62,10 +62,10 @@ def add_form(parser: Parser) -> None:
     )
     group.add_argument(
         "--weights",
-        type=one_of(WEIGHTS, ("auto",), "--weights"),
+        type=one_of((*WEIGHTS, "auto"), (), "--weights"),
         default="float32",
-        metavar="float32|float16|int8|int4|int2",
-        help="type of the stored weights (default: float32)",
+        metavar="float32|float16|int8|int4|int2|auto",
+        help="type of the stored weights (default: float32); auto: layer by layer, within limits",
     )
     add_recipe(group)
     group.add_argument(
@@ -86,9 +86,9 @@ def add_form(parser: Parser) -> None:
     )
     group.add_argument(
         "--activations",
-        type=one_of(("float", "int8", "int16"), ("auto",), "--activations"),
+        type=one_of(("float", "int8", "int16", "auto"), (), "--activations"),
         default="float",
-        metavar="float|int8|int16",
+        metavar="float|int8|int16|auto",
         help="type of activations",
     )
     goals = parser.add_argument_group("goals")
@@ -141,13 +141,23 @@ def add_evaluation(parser: Parser) -> None:
     group.add_argument(
         "--metric",
         default="",
-        metavar="module:function",
-        help="metric(outputs, labels) -> float, higher is better; axis 0 = sample",
+        metavar="NAME|module:function",
+        help="accuracy, characters; without labels agreement, cosine (default), kl, sqnr; or"
+        " metric(outputs, labels) -> float, higher is better, axis 0 = sample",
     )
     group.add_argument(
         "--budget",
         metavar="B.toml",
         help="limits of size, latency, memory, battery and drop; exit 1 if one is missed",
+    )
+
+
+def add_limits(parser: Parser) -> None:
+    """Add limits that need no file."""
+    group = parser.add_argument_group("limits, of `auto` and of every compile; exit 1 if missed")
+    group.add_argument("--max-size", metavar="35MB", help="of the artifact")
+    group.add_argument(
+        "--max-drop", metavar="1%%", help="of the metric on --evaluation: the worse end of 95 %%"
     )
 
 
@@ -172,14 +182,14 @@ def add_output(parser: Parser) -> None:
 
 def compile_options(args: argparse.Namespace) -> CompileOptions:
     """Return what the shared options say; files they name are read here."""
-    from mmc.budget import read_budget
+    from mmc.budget import read_budget, with_limits
     from mmc.files import read_constant, read_npz
     from mmc.options import CompileOptions, Picture
 
     inputs, budget = getattr(args, "inputs", None), getattr(args, "budget", None)
     evaluation, metric = getattr(args, "evaluation", ""), getattr(args, "metric", "")
-    if bool(evaluation) != bool(metric):
-        raise UsageError("MMC003", "--evaluation, --metric", "go together", fix="give both")
+    if metric and not evaluation:
+        raise UsageError("MMC003", "--metric", "has no data", fix="add --evaluation DATA")
     weights, recipe = getattr(args, "weights", None) or "float32", getattr(args, "recipe", "")
     if recipe and weights != "float32":
         fix = 'say the width of the other layers in the recipe: weights = "int4"'
@@ -198,7 +208,11 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         calibration_samples=getattr(args, "calibration_samples", 1000),
         evaluation=evaluation,
         metric=metric,
-        budget=read_budget(budget) if budget else None,
+        budget=with_limits(
+            read_budget(budget) if budget else None,
+            max_size=getattr(args, "max_size", None),
+            max_drop=getattr(args, "max_drop", None),
+        ),
         optimize=getattr(args, "optimize", "latency"),
         require_npu=getattr(args, "require_npu", False),
         pictures={name: Picture(*form) for name, form in getattr(args, "image_input", ())},

@@ -11,6 +11,7 @@ from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
 from mmc.reports.layers import Layer
+from mmc.trials import Search
 
 if TYPE_CHECKING:
     from mmc.compiler import CompileResult
@@ -97,12 +98,18 @@ class Verification:
 
 @dataclass(frozen=True)
 class Measured:
-    """A metric of the original and of the artifact, and the drop in percent of the original's."""
+    """A metric of the original and of the artifact, and the drop in percent of the original's.
+
+    The drop's 95 % interval is a paired bootstrap. A `proxy` compares with the original's outputs.
+    """
 
     metric: str
     samples: int
     original: float
     artifact: float
+    drop_low_percent: float
+    drop_high_percent: float
+    proxy: bool
     drop_percent: float
 
 
@@ -162,6 +169,7 @@ class CompileReport:
     verification: Verification | None
     cost: CostEstimate | None
     evaluation: Measured | None
+    search: Search | None
     budget: list[BudgetLine] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
@@ -192,6 +200,7 @@ class CompileReport:
             verification=verification(result.verification) if result.verification else None,
             cost=result.cost,
             evaluation=evaluation(result.evaluation) if result.evaluation else None,
+            search=result.search,
             budget=list(result.budget),
             stages=[Stage(**vars(s)) for s in result.stages],
             passes=[PassRun(**vars(p)) for p in result.passes],

@@ -39,6 +39,8 @@ def device_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
         drop = f"{measured.drop_percent:+.2f} % lost" if measured.drop_percent else "nothing lost"
         values = f"{measured.original:.4g} -> {measured.artifact:.4g}, {drop}"
         yield "evaluated", f"{measured.metric} {values}  ({measured.samples} samples)"
+        low, high = measured.drop_low_percent, measured.drop_high_percent
+        yield "", f"95 %: {low:+.2f} to {high:+.2f} % lost (paired bootstrap)"
     yield from budget_rows(report.budget)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,19 @@ def run(
         EmitError: MMC403 if the feeds do not fit the inputs, MMC405 if ONNX Runtime does not load
             the model, MMC409 if it fails on these feeds.
     """
+    once = opened(path, perturbed=perturbed, values=values, threads=threads, packed=packed)
+    return once(feeds)
+
+
+def opened(
+    path: str | os.PathLike[str],
+    *,
+    perturbed: int = 0,
+    values: Sequence[str] = (),
+    threads: int = 2,
+    packed: bool = True,
+) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
+    """Return `run` of a model that is loaded once; raises EmitError (MMC405)."""
     try:
         session = open_session(path, perturbed, values, threads, packed)
     except Exception as error:  # the runtime raises a dozen unrelated types
@@ -50,19 +63,23 @@ def run(
             "MMC405", str(path), "ONNX Runtime cannot load the model", why=str(error)
         ) from error
     types = {i.name: numpy_type(i.type) for i in session.get_inputs()}
-    check_names(str(path), set(feeds), set(types))
-    cast = {name: cast_exactly(name, feeds[name], types[name]) for name in types}
-    if perturbed:
-        rng = np.random.default_rng(perturbed)
-        cast = {name: perturb(x, rng) for name, x in cast.items()}
     names = [o.name for o in session.get_outputs()]
-    try:
-        outputs = session.run(names, cast)
-    except Exception as error:
-        raise EmitError(
-            "MMC409", str(path), "ONNX Runtime cannot run the model", why=str(error)
-        ) from error
-    return {n: o for n, o in zip(names, outputs, strict=True) if isinstance(o, np.ndarray)}
+
+    def call(feeds: Mapping[str, Array]) -> dict[str, Array]:
+        check_names(str(path), set(feeds), set(types))
+        cast = {name: cast_exactly(name, feeds[name], types[name]) for name in types}
+        if perturbed:
+            rng = np.random.default_rng(perturbed)
+            cast = {name: perturb(x, rng) for name, x in cast.items()}
+        try:
+            outputs = session.run(names, cast)
+        except Exception as error:
+            raise EmitError(
+                "MMC409", str(path), "ONNX Runtime cannot run the model", why=str(error)
+            ) from error
+        return {n: o for n, o in zip(names, outputs, strict=True) if isinstance(o, np.ndarray)}
+
+    return call
 
 
 def open_session(
