@@ -129,6 +129,10 @@ def test_on_the_command_line(model: Path, capsys: pytest.CaptureFixture[str]) ->
     report = json.loads(capsys.readouterr().out)
     assert [line["key"] for line in report["budget"]] == ["max_size"]
     assert report["evaluation"]["metric"] == "accuracy"
+    stored = [(w["kind"], w["bits"], w["method"], w["bytes"]) for w in report["weights"]]
+    sizes = [16 * 64 + 64 * 4, 64 * 64 // 2 + 64 * 4, 64 * 8 + 8 * 4]
+    kinds, bits = ("first", "body", "head"), (8, 4, 8)
+    assert sorted(stored) == sorted(zip(kinds, bits, ["nearest"] * 3, sizes, strict=True))
     assert main([*command, "--max-size", "1KB"]) == 1
     assert main([*command, "--max-size", "1 horse"]) == 2
     assert main([*command, "--metric", "accuracy"]) == 2

@@ -31,6 +31,7 @@ from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager, PassRecord
 from mmc.progress import Progress
 from mmc.shapes import fix_shapes, infer
+from mmc.stored_weights import StoredWeight, stored_weights
 from mmc.target import Target, load_target
 from mmc.trials import Search
 from mmc.values import ARRIVED_QUANTIZED
@@ -73,6 +74,7 @@ class CompileResult:
     budget: list[BudgetLine] = field(default_factory=list)
     compiled: Path | None = None
     search: Search | None = None
+    weights: list[StoredWeight] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
     @contextmanager
@@ -222,6 +224,7 @@ def to_program(
     with result.stage("passes"):
         watchers = (*instruments, *always(result.source, options))
         result.passes = PassManager(backend.phases(), watchers).run(model)
+        result.weights = [*stored_weights(model)]
     with result.stage("lower"):
         program = backend.lower(model)
         result.ops = backend.count(program)

@@ -11,6 +11,7 @@ from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
 from mmc.reports.layers import Layer
+from mmc.stored_weights import StoredWeight
 from mmc.trials import Search
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ class CompileReport:
     cost: CostEstimate | None
     evaluation: Measured | None
     search: Search | None
+    weights: list[StoredWeight] = field(default_factory=list)
     budget: list[BudgetLine] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
@@ -201,6 +203,7 @@ class CompileReport:
             cost=result.cost,
             evaluation=evaluation(result.evaluation) if result.evaluation else None,
             search=result.search,
+            weights=list(result.weights),
             budget=list(result.budget),
             stages=[Stage(**vars(s)) for s in result.stages],
             passes=[PassRun(**vars(p)) for p in result.passes],
