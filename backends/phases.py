@@ -15,6 +15,7 @@ from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.keep_attention import KeepAttention
+from mmc.passes.merge_branches import MergeBranches
 from mmc.passes.merge_heads import MergeHeads
 from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
@@ -53,7 +54,7 @@ def to_static(
         whole: the backend has attention as one operator.
     """
     tidy = clean(goal)
-    resolve = (goal.fold, UnrollLoops(), ResolveSequences(), EliminateDeadCode())
+    resolve = (goal.fold, UnrollLoops(), MergeBranches(), ResolveSequences(), EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
     wide = (ScaleQueries(own=whole), FuseQkv(), MergeSlices())
     keep = (KeepAttention(),) if whole else ()

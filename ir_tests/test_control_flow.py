@@ -12,7 +12,9 @@ from mmc.diagnostics import MmcError
 from mmc.ir import Array, load, parse, save
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.inline_if import InlineIf
+from mmc.passes.merge_branches import MergeBranches
 from mmc.passes.unroll_loops import UnrollLoops
+from mmc.verification.reference import run
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> g '
 N4 = {"n": np.array(4), "t": np.array(True)}
@@ -159,3 +161,56 @@ def test_a_dead_branch_uses_nothing() -> None:
     EliminateDeadCode().run(model)
     (made,) = (n for n in model.graph if n.op_type == "Abs")
     assert [use.node.op_type for use in made.outputs[0].uses()] == ["Relu"]
+
+
+MERGED = {
+    "one output": """(float[2,3] x, float[4] d) => (float[2,3] y) {
+        a = Abs(x) t = ReduceMax <keepdims = 0> (d) c = Less(t, one)
+        y = If (c) <then_branch = p () => (float[2,3] r) { r = Sin(a) },
+                else_branch = q () => (float[2,3] r2) { r2 = Sqrt(a) }> }""",
+    "a constant and an outer value": """(float[2,3] x, float[4] d) => (float[2,3] y, float[2,3] z) {
+        t = ReduceMax <keepdims = 0> (d) c = Less(t, one)
+        y, z = If (c) <then_branch = p () => (float[2,3] r, float[2,3] s) { r = Sin(x) s = Neg(r) },
+                else_branch = q () => (float[2,3] r, float[2,3] s) { r = Identity(x)
+            s = Constant <value = float[2,3] {1, 2, 3, 4, 5, 6}> () }> }""",
+    "nested": """(float[2,3] x, float[4] d) => (float[2,3] y) {
+        m = ReduceMax <keepdims = 0> (x) c = Less(m, two)
+        y = If (c) <then_branch = p () => (float[2,3] r) { r = Sin(x) },
+                else_branch = q () => (float[2,3] r2) { e = Less(m, one)
+            r2 = If (e) <then_branch = k () => (float[2,3] u) { u = Neg(x) },
+                    else_branch = l () => (float[2,3] v) { v = Cos(x) }> }> }""",
+}
+
+
+@pytest.mark.parametrize("name", MERGED)
+def test_both_branches_are_computed(name: str, tmp_path: Path) -> None:
+    known = {"one": np.float32(1), "two": np.float32(2)}
+    known = {k: v for k, v in known.items() if f"{k})" in MERGED[name]}
+    save(parse(HEAD + MERGED[name], **known), tmp_path / "m.onnx")
+    model = load(tmp_path / "m.onnx")
+    assert MergeBranches().run(model) == MERGED[name].count("If (")
+    assert "If" not in {node.op_type for node in model.graph}
+    save(model, tmp_path / "after.onnx")
+    rng = np.random.default_rng(0)
+    for largest in (0.5, 2.5):
+        for scale in (0.1, 1, 3):
+            feeds = {"x": (rng.standard_normal((2, 3)) * scale).astype(np.float32)}
+            feeds["d"] = np.linspace(-1, largest, 4, dtype=np.float32)
+            before, after = (run(tmp_path / f, feeds) for f in ("m.onnx", "after.onnx"))
+            assert before.keys() == after.keys()
+            for key, expected in before.items():
+                np.testing.assert_array_equal(after[key], expected)
+    compile_model(tmp_path / "m.onnx", "hexagon_v73", tmp_path / "m.tflite")
+
+
+OTHER_SHAPES = """(float[2,3] x) => (float[a,b] y) {
+    t = ReduceMax <keepdims = 0> (x) c = Less(t, one)
+    y = If (c) <then_branch = p () => (float[2,3] r) { r = Sin(x) },
+            else_branch = q () => (float[3,2] r2) { r2 = Transpose(x) }> }"""
+
+
+def test_what_is_not_merged(tmp_path: Path) -> None:
+    flag, _, _ = REFUSED["if"]
+    for body, known in ((flag, {}), (OTHER_SHAPES, {"one": np.float32(1)})):
+        save(parse(HEAD + body, **known), tmp_path / "m.onnx")
+        assert MergeBranches().run(load(tmp_path / "m.onnx")) == 0

@@ -65,6 +65,6 @@ def decided_by(
             work += [v for v in behind[value] if v is not None]
         elif node is not None:
             work += [v for v in node.inputs if v is not None]
-        elif value.is_graph_input() and value.name:
+        elif value.is_graph_input() and value.name and constant(value) is None:
             names[value.name] = None
     return sorted(names)

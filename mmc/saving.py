@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, NamedTuple
@@ -18,6 +19,9 @@ from mmc.values import tensor_digest
 
 INLINE_LIMIT = 64 << 20
 """With more weight bytes than this, weights go to a file of their own."""
+
+SHAPE_LIMIT = 256 << 10
+"""Integers of rank 0 or 1 up to this size stay in the model file."""
 
 ALIGNMENT = 64
 
@@ -121,8 +125,19 @@ def _large_weights(model: ir.Model) -> dict[str, ir.TensorProtocol]:
     return {
         name: tensor
         for name, tensor in found
-        if tensor is not None and tensor.nbytes > LIMIT and tensor.dtype != ir.DataType.STRING
+        if tensor is not None and tensor.nbytes > limit_of(tensor)
     }
+
+
+def limit_of(tensor: ir.TensorProtocol) -> float:
+    """Return from which size on, in bytes, a tensor may lie outside of the model file.
+
+    Shapes and split sizes stay inside: ONNX Runtime reads them before it loads external data.
+    """
+    if tensor.dtype == ir.DataType.STRING:
+        return inf
+    shape_like = tensor.dtype in (ir.DataType.INT64, ir.DataType.INT32)
+    return SHAPE_LIMIT if shape_like and len(tensor.shape) < 2 else LIMIT
 
 
 def _concatenate(large: dict[str, ir.TensorProtocol], path: Path) -> dict[str, Place]:

@@ -31,15 +31,28 @@ class InlineIf(Pass):
 def inline_branch(node: Node, condition: Array) -> list[Node]:
     """Move the taken branch's nodes before `node` and remove it; returns the moved nodes.
 
-    Names that are taken outside are made unique; a branch that returns a value of the outer graph
-    or a constant gets an Identity, so that an output of the model keeps a node of its own.
+    A branch that returns a value of the outer graph or a constant gets an Identity, so that an
+    output of the model keeps a node of its own.
     """
     graph = node.graph
     assert isinstance(graph, Graph)
-    branch = attrs(node)["then_branch" if condition.item() else "else_branch"]
+    moved, results = move_branch(node, "then_branch" if condition.item() else "else_branch")
+    for old, new in zip(node.outputs, results, strict=True):
+        moved += _substitute(graph, node, old, new)
+    discard(node)
+    return moved
+
+
+def move_branch(node: Node, which: str) -> tuple[list[Node], list[Value]]:
+    """Move the nodes of a branch before `node`; returns them, and what the branch returns.
+
+    Names that are taken outside are made unique.
+    """
+    graph = node.graph
+    assert isinstance(graph, Graph)
+    branch = attrs(node)[which]
     names = _names(graph)
-    moved = list(branch)
-    results = list(branch.outputs)
+    moved, results = list(branch), list(branch.outputs)
     branch.outputs.clear()
     for value in list(branch.initializers.values()):
         del branch.initializers[value.name]
@@ -51,10 +64,7 @@ def inline_branch(node: Node, condition: Array) -> list[Node]:
         for value in inner.outputs:
             _rename(value, names, graph)
     graph.insert_before(node, moved)
-    for old, new in zip(node.outputs, results, strict=True):
-        moved += _substitute(graph, node, old, new)
-    discard(node)
-    return moved
+    return moved, results
 
 
 def _substitute(graph: Graph, node: Node, old: Value, new: Value) -> list[Node]:

@@ -1,0 +1,79 @@
+"""Compute both branches of an `If` that only the data decides, and select."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from mmc.ir import Graph, Model, Node, attrs, discard, is_static, shape_of, sources
+from mmc.naming import fresh_name
+from mmc.pass_manager import Pass
+from mmc.passes.inline_if import _substitute, move_branch
+from mmc.remedies import decided_by
+from mmc.shapes import infer_node
+
+BRANCHES = ("then_branch", "else_branch")
+
+
+@dataclass(frozen=True)
+class MergeBranches(Pass):
+    """If(c, A, B)  ->  Where(c, A, B), where the branches return tensors of the same static shapes.
+
+    No artifact has branches; operators have no effects, so that computing both changes nothing.
+    An If that only flags decide (inputs of one element) stays: binding them halves the work.
+    """
+
+    name = "merge-branches"
+
+    def run(self, model: Model) -> int:
+        """Return the number of Ifs that were replaced; nested ones included."""
+        changes = 0
+        work = [node for node in model.graph if node.op_type == "If"]
+        while work:
+            node = work.pop()
+            if mergeable(node) and not flagged(node, model):
+                work += [n for n in merge(node) if n.op_type == "If"]
+                changes += 1
+        return changes
+
+
+def flagged(node: Node, model: Model) -> bool:
+    """Say whether only inputs of one element decide the branch."""
+    names = decided_by(node.inputs[:1])
+    deciding = [v for v in model.graph.inputs if v.name in names]
+    return all(prod(shape_of(v)) == 1 for v in deciding)
+
+
+def mergeable(node: Node) -> bool:
+    """Say whether both branches return tensors of one type and static shape, output by output."""
+    for which in BRANCHES:
+        for inner in attrs(node)[which]:
+            infer_node(inner)  # ONNX's inference of a whole model knows less of its branches
+    pairs = zip(*(attrs(node)[which].outputs for which in BRANCHES), strict=True)
+    return all(
+        a.type is not None
+        and a.type == b.type
+        and a.dtype is not None
+        and is_static(a)
+        and is_static(b)
+        and a.shape == b.shape
+        for a, b in pairs
+    )
+
+
+def merge(node: Node) -> list[Node]:
+    """Move both branches before the node and select; returns the new nodes."""
+    graph, condition = node.graph, node.inputs[0]
+    assert isinstance(graph, Graph)
+    (first, yes), (second, no) = (move_branch(node, which) for which in BRANCHES)
+    moved = [*first, *second]
+    for old, a, b in zip(node.outputs, yes, no, strict=True):
+        select = Node("", "Where", [condition, a, b], name=fresh_name(graph, node.name or "If"))
+        select.metadata_props["mmc.sources"] = "\n".join(sources(node))
+        made = select.outputs[0]
+        made.type, made.shape = a.type, a.shape
+        made.name = fresh_name(graph, old.name or "If")
+        graph.insert_before(node, select)
+        moved += [select, *_substitute(graph, node, old, made)]
+    discard(node)
+    return moved
