@@ -15,6 +15,7 @@ from mmc.budget import read_budget, with_limits
 from mmc.compiler import CompileResult, check_file
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
+from mmc.flexible import Sizes
 from mmc.instruments import looking
 from mmc.options import CompileOptions, Picture
 from mmc.verification.casting import Array
@@ -33,7 +34,7 @@ def compile(
     target: str,
     output: PathName | None = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
-    dim: Mapping[str, int] | None = None,
+    dim: Mapping[str, int | range | Sequence[int]] | None = None,
     const: Mapping[str, npt.ArrayLike] | None = None,
     io_layout: str = "keep",
     keep_int64: bool = False,
@@ -64,7 +65,8 @@ def compile(
 
     Args:
         output: the artifact; ./<stem>.<target> and the backend's suffix by default.
-        input_shape: sizes by input name; `dim`: size by symbol; `const`: value by input name.
+        input_shape: sizes by input name; `const`: value by input name.
+        dim: size by symbol; for Core ML also range(1, 5) for 1 to 4, or a list, default first.
         recipe: which layers get which integers, in place of `weights`: a TOML file or a preset.
         calibration: an .npz, a folder of such or "module:function", for integer weights.
         evaluation: samples, with labels for `metric` (a name or "module:function"); its drop is
@@ -84,8 +86,11 @@ def compile(
     Raises:
         MmcError: with coded diagnostics in `.diagnostics`; no artifact is left then.
     """
+    fixed = {name: size for name, size in (dim or {}).items() if isinstance(size, int)}
+    sizes = {n: _sizes(size) for n, size in (dim or {}).items() if not isinstance(size, int)}
     options = CompileOptions(
-        **_shapes(input_shape, dim, const),
+        **_shapes(input_shape, fixed, const),
+        sizes=sizes,
         io_layout=io_layout,
         keep_int64=keep_int64,
         precision=precision,
@@ -229,6 +234,12 @@ def sensitivity(
 
 def _feeds(inputs: Mapping[str, Array] | PathName | None) -> Mapping[str, Array] | None:
     return read_npz(inputs) if isinstance(inputs, (str, PathLike)) else inputs
+
+
+def _sizes(given: range | Sequence[int]) -> Sizes:
+    if isinstance(given, range) and given.step == 1 and len(given) > 1:
+        return Sizes((given[0], given[-1]), ranged=True)
+    return Sizes(tuple(given))
 
 
 class _Shapes(TypedDict):

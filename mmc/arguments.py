@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from mmc.diagnostics import UsageError
+from mmc.flexible import Sizes
 
 Option = tuple[str, int]
 """An option of a later capability: its spelling, and how many values it takes."""
@@ -97,6 +98,21 @@ def dim(text: str) -> tuple[str, int]:
             fix="write the dimension's name, = and its size, such as batch=1",
         )
     return name, _size(f"--dim {text}", size)
+
+
+def flexible_dim(text: str) -> tuple[str, int | Sizes]:
+    """Split SYMBOL=VALUE, SYMBOL=LOW..HIGH or SYMBOL=A,B,C at the last equals sign."""
+    name, equals, sizes = text.rpartition("=")
+    ranged = re.fullmatch(r"(\d+)\.\.(\d+)", sizes)
+    numbers = ranged.groups() if ranged else tuple(sizes.split(","))
+    if len(numbers) == 1:
+        return dim(text)
+    listed = tuple(_size(f"--dim {text}", n) for n in numbers if n.isdecimal())
+    sound = len(set(listed)) == len(numbers) and min(listed, default=0) > 0
+    if not equals or not name or not sound or (ranged and listed[0] >= listed[1]):
+        fix = "write batch=1, a range batch=1..4, or a list batch=1,2,4 (the first is the default)"
+        raise UsageError("MMC005", f"--dim {text}", "is not SYMBOL=SIZES", fix=fix)
+    return name, Sizes(listed, ranged is not None)
 
 
 def _size(where: str, text: str) -> int:

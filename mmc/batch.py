@@ -84,6 +84,7 @@ def shared_out(jobs: Sequence[Job]) -> list[Job]:
         options = replace(
             o,
             dims=without(o.dims, others),
+            sizes=without(o.sizes, others),
             input_shapes=without(o.input_shapes, others),
             constants=without(o.constants, others),
         )

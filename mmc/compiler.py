@@ -25,6 +25,7 @@ from mmc.diagnostics import (
     VerifyError,
 )
 from mmc.files import check_output, remove, size_of
+from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.ir import Model, load, save, shape_of
 from mmc.options import CompileOptions
@@ -137,8 +138,14 @@ def compile_model(
     result = CompileResult(source, artifact, where, progress=progress or Progress())
     instruments = (*instruments, result.progress)
     with result.kept():
-        model, program = to_program(result, backend, options, instruments)
+        start = first_of(options, backend)
+        model, program = to_program(result, backend, start, instruments)
+        cases = [Case(start, model, program)]
         refuse(result.diagnostics, options.require_npu)
+        if options.sizes:
+            with result.stage("sizes"):
+                program, cases = _generalize(result, backend, options, cases[0])
+            refuse(result.diagnostics, options.require_npu)
         with result.stage("write"):
             backend.write(program, artifact)
         if options.vendor is not None:
@@ -146,16 +153,41 @@ def compile_model(
                 _ask_vendor(result, program, options)
             refuse(result.diagnostics, options.require_npu)
         with result.stage("cost"):
-            result.cost = estimate(backend.work(program), where) if has_device(where) else None
+            work = backend.work(cases[0].program)
+            result.cost = estimate(work, where) if has_device(where) else None
         if options.verify:
             with result.stage("verify"):
-                _verify(result, model, options)
+                for case in reversed(cases):
+                    _verify(result, case.model, fitting(case))
         if options.evaluation:
             with result.stage("evaluate"):
                 _evaluate(result, model, options)
         if options.budget:
             _check_budget(result, options.budget)
     return result
+
+
+def _generalize(
+    result: CompileResult, backend: Backend, options: CompileOptions, first: Case
+) -> tuple[Any, list[Case]]:
+    """Return the program for several sizes, and the cases to verify it at."""
+
+    def make(fixed: CompileOptions) -> tuple[Model, Any]:
+        model = load_fixed(result.source, fixed)
+        PassManager(backend.phases(), (Verify(),)).run(model)
+        return model, backend.lower(model)
+
+    program, cases, finding = generalize(result.source, backend, options, first, make)
+    result.diagnostics.append(finding)
+    return program, cases
+
+
+def fitting(case: Case) -> CompileOptions:
+    """Return a case's options, without inputs to verify on if they are of another size."""
+    given, shapes = case.options.inputs, {v.name: shape_of(v) for v in case.model.graph.inputs}
+    if given and any(a.shape != shapes.get(n, a.shape) for n, a in given.items()):
+        return replace(case.options, inputs=None)
+    return case.options
 
 
 def _ask_vendor(result: CompileResult, program: Any, options: CompileOptions) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mmc.budget import Budget
+from mmc.flexible import Sizes
 from mmc.values import Array
 
 
@@ -31,6 +32,7 @@ class CompileOptions:
 
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     dims: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, Sizes] = field(default_factory=dict)
     constants: Mapping[str, Array] = field(default_factory=dict)
     io_layout: str = "keep"
     keep_int64: bool = False

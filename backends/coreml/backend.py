@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,20 @@ class CoremlBackend:
         form = Form("fp16" if half else "fp32", version, self.options.pictures)
         program = lower(model, form)
         program.about = {k: v for k, v in self.options.about.items() if k != "labels"}
+        program.metadata = self.metadata(program)
+        return program
+
+    def generalize(
+        self,
+        programs: Sequence[Program],
+        shapes: Mapping[str, Sequence[tuple[int, ...]]],
+        *,
+        ranged: bool,
+    ) -> Program:
+        """Return one program for several sizes; raises LegalityError MMC229."""
+        from mmc.backends.coreml.generalize import generalize
+
+        program = generalize(programs, shapes, ranged=ranged)
         program.metadata = self.metadata(program)
         return program
 

@@ -32,7 +32,7 @@ def check(program: Program, target: Target) -> list[Diagnostic]:
     costs = Costs(program, frozenset(off))
     findings = [*program.findings]
     for op in program.computing():
-        findings += list(emission(op, target))
+        findings += list(emission(op, target, program.is_open))
         if id(op) in off:
             findings.append(off_npu(op, off[id(op)], costs, target))
         findings += list(tables.advice(op, program))
@@ -105,7 +105,7 @@ class Tables:
         if not var.shape:
             return 0
         row = var.shape[-1] * size
-        return int(prod(var.shape[:-1]) * (-row % unit))
+        return int(elements(var.shape[:-1]) * (-row % unit))
 
     def why(self, source: str) -> str:
         """Spell out a source."""
@@ -171,19 +171,24 @@ class Costs:
 
 def work(op: Operation) -> int:
     """Return the multiplications of an operator, at least one for each element of its results."""
-    made = sum(prod(v.shape) for v in op.outputs)
+    made = sum(elements(v.shape) for v in op.outputs)
     if op.code in ("conv", "linear"):
         return made * prod(op.inputs["weight"][0].shape[1:])
     if op.code == "conv_transpose":
         weight, x = op.inputs["weight"][0], op.inputs["x"][0]
-        return prod(x.shape) * prod(weight.shape[1:])
+        return elements(x.shape) * prod(weight.shape[1:])
     if op.code == "matmul":
         x = op.inputs["x"][0]
-        return made * x.shape[-2 if op.parameter("transpose_x", False) else -1]
+        return made * max(1, x.shape[-2 if op.parameter("transpose_x", False) else -1])
     if op.code == "scaled_dot_product_attention":
         query, key = op.inputs["query"][0], op.inputs["key"][0]
-        return 2 * prod(query.shape) * key.shape[-2]
+        return 2 * elements(query.shape) * max(key.shape[-2], 1)
     return made
+
+
+def elements(shape: tuple[int, ...]) -> int:
+    """Return the number of elements; an open extent counts as 1."""
+    return prod(max(size, 1) for size in shape)
 
 
 def where(op: Operation) -> str:
@@ -191,14 +196,14 @@ def where(op: Operation) -> str:
     return place_of(op.code, op.sources)
 
 
-def emission(op: Operation, target: Target) -> Iterator[Diagnostic]:
+def emission(op: Operation, target: Target, is_open: bool) -> Iterator[Diagnostic]:
     """Yield what Core ML refuses: too many axes, open dimensions, types it does not have."""
     for var in (*data_of(op), *op.outputs):
         if len(var.shape) > target.max_rank:
             what, fix = f"has rank {len(var.shape)}", "merge axes"
             why = target.sources["max_rank"]
             yield Diagnostic("MMC204", Severity.ERROR, where(op), what, why, fix)
-        elif any(size < 0 for size in var.shape):
+        elif not is_open and any(size < 0 for size in var.shape):
             what = "has a shape that is known at run time only"
             fix = "fix the dimensions with --input-shape or --dim"
             why = f"'{var.name}' is {list(var.shape)}"

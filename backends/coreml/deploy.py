@@ -59,10 +59,13 @@ def entry(feature: Feature) -> dict[str, Any]:
     """Return an input or output: both names, and its array or picture."""
     found: dict[str, Any] = {"name": feature.var.name, "onnx_name": feature.onnx_name}
     picture = feature.picture
+    shape = list(feature.shapes[0] if feature.shapes else feature.var.shape)
+    if feature.shapes:
+        kind = "shapes_between" if feature.ranged else "shapes"
+        found[kind] = [list(s) for s in feature.shapes]
     if picture is None:
-        shape = list(feature.var.shape)
         return found | {"type": ARRAYS.get(feature.var.dtype, feature.var.dtype), "shape": shape}
-    height, width = feature.var.shape[-2:]
+    height, width = shape[-2:]
     found |= {"type": "image", "color": picture.color, "width": width, "height": height}
     done = {"scale": picture.scale, "bias": list(picture.bias)}
     return found | {"preprocessing": done | {"done_by": "the model"}}

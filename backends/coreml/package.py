@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,32 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """The shapes that an input may have: those listed, or all between two (the second may be -1).
+
+    A picture's are its heights and widths.
+    """
+
+    listed: tuple[tuple[int, ...], ...]
+    ranged: bool = False
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Say whether an array of `shape` may be given."""
+        shape = shape[-len(self.listed[0]) :]
+        if not self.ranged:
+            return shape in self.listed
+        low, high = self.listed
+        return len(shape) == len(low) and all(
+            a <= d and (b < 0 or d <= b) for a, d, b in zip(low, shape, high, strict=True)
+        )
+
+    def __str__(self) -> str:
+        """Return it for messages."""
+        join = " to " if self.ranged else " or "
+        return join.join(str(list(shape)) for shape in self.listed[:8])
+
+
+@dataclass(frozen=True)
 class Package:
     """A program, where its weights lie, and what its description says."""
 
@@ -36,6 +62,7 @@ class Package:
     function: Function
     pictures: Mapping[str, Picture]
     outputs: tuple[str, ...]
+    declared: Mapping[str, Declared]
     signature: Mapping[str, Any]
 
     @property
@@ -88,6 +115,7 @@ def to_package(path: Path, spec: Any) -> Package:
         to_function(spec.mlProgram.functions[name]),
         pictures,
         tuple(f.name for f in about.output),
+        {f.name: found for f in about.input if (found := to_declared(f.type))},
         json.loads(spec.description.metadata.userDefined.get(SIGNATURE, "{}")),
     )
 
@@ -95,6 +123,27 @@ def to_package(path: Path, spec: Any) -> Package:
 def is_image(feature: Any) -> bool:
     """Say whether an input is an image."""
     return bool(feature.type.WhichOneof("Type") == "imageType")
+
+
+def to_declared(kind: Any) -> Declared | None:
+    """Return the shapes that an input may have; None where its one shape is in the program."""
+    if kind.WhichOneof("Type") == "imageType":
+        image = kind.imageType
+        if image.HasField("enumeratedSizes"):
+            return Declared(tuple((s.height, s.width) for s in image.enumeratedSizes.sizes))
+        sizes = image.imageSizeRange
+        ranges = [sizes.heightRange, sizes.widthRange]
+        return to_range(ranges) if image.HasField("imageSizeRange") else None
+    array = kind.multiArrayType
+    if array.HasField("enumeratedShapes"):
+        return Declared(tuple(tuple(s.shape) for s in array.enumeratedShapes.shapes))
+    return to_range(array.shapeRange.sizeRanges) if array.HasField("shapeRange") else None
+
+
+def to_range(ranges: Iterable[Any]) -> Declared:
+    """Return the shapes between lower and upper bounds."""
+    low, high = zip(*((r.lowerBound, r.upperBound) for r in ranges), strict=True)
+    return Declared((low, high), ranged=True)
 
 
 def to_picture(image: Any) -> Picture:

@@ -39,6 +39,8 @@ NUMPY_TYPES: dict[str, str] = {
 class Var:
     """A tensor. `name` is a wish until the program is finished; constants have data or text.
 
+    An extent of -1 is open: the package serves several sizes.
+
     `fixed` marks what a constexpr operation makes: as good as a constant.
     """
 
@@ -84,13 +86,18 @@ class Operation:
 
 @dataclass
 class Feature:
-    """An input or output of the model: `onnx_name` is the user's, `dtype` the ONNX type."""
+    """An input or output of the model: `onnx_name` is the user's, `dtype` the ONNX type.
+
+    `shapes` are the ones that it may have, the default first; `ranged`: all between the two.
+    """
 
     var: Var
     onnx_name: str
     dtype: str
     shape: tuple[int, ...] = ()
     picture: Picture | None = None
+    shapes: tuple[tuple[int, ...], ...] = ()
+    ranged: bool = False
 
 
 @dataclass
@@ -106,6 +113,11 @@ class Program:
     about: Mapping[str, str] = field(default_factory=dict)
     findings: list[Diagnostic] = field(default_factory=list)
     """What lowering has to say of the form that it chose."""
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether inputs may have several shapes, so that extents are open."""
+        return any(feature.shapes for feature in self.inputs)
 
     def computing(self) -> list[Operation]:
         """Return the operations that run: constants and their decompression are none."""

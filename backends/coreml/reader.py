@@ -13,6 +13,7 @@ from mmc.diagnostics import ModelError
 from mmc.options import Picture
 
 from . import protos
+from .package import to_declared
 from .program import NUMPY_TYPES, Feature, Operation, Program, Var
 from .spec import MIL_TYPES, SIGNATURE, SOURCES
 from .writer import MODEL
@@ -157,4 +158,13 @@ class Reader:
         shapes, dtypes = self.signature.get("shapes", {}), self.signature.get("dtypes", {})
         picture = self.picture(name, given)
         shape = tuple(shapes.get(name, var.shape))
-        return Feature(var, name, dtypes.get(name, var.dtype), shape, picture)
+        made = Feature(var, name, dtypes.get(name, var.dtype), shape, picture)
+        if declared := to_declared(given.type):
+            made.ranged = declared.ranged
+            made.shapes = tuple(widest(shape, var.shape) for shape in declared.listed)
+        return made
+
+
+def widest(shape: tuple[int, ...], whole: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of an array; a picture's says height and width only."""
+    return (*whole[: len(whole) - len(shape)], *shape)

@@ -83,6 +83,10 @@ def fit(name: str, value: Array, wanted: Named, package: Package) -> Array:
         value, fits = value.reshape(1), True
     if not fits:
         raise EmitError("MMC403", f"input {name!r}", f"has shape {value.shape}, expected {shape}")
+    allowed = package.declared.get(wanted.name)
+    if allowed and not allowed.takes(value.shape):
+        what = f"has shape {value.shape}; the package takes {allowed}"
+        raise EmitError("MMC403", f"input {name!r}", what)
     wide = np.dtype(np.float32) if declared.kind == "f" else declared
     if value.dtype.kind == "b" and wide.kind in "iu":
         value = value.astype(wide)
@@ -94,7 +98,7 @@ def channels_first(value: Array, picture: Picture) -> Array:
     channels = 1 if picture.color.startswith("GRAYSCALE") else 3
     if value.ndim == 3:
         value = value[None]
-    first = value.shape[1:] == (channels, picture.height, picture.width)
+    first = value.ndim == 4 and value.shape[1] == channels
     if not first and value.ndim == 4 and value.shape[-1] == channels:
         value = value.transpose(0, 3, 1, 2)
     return value.astype(np.float32)

@@ -135,7 +135,10 @@ def value_type(var: Var) -> Any:
     tensor.dataType = mil.DataType.Value(MIL_TYPES.get(var.dtype, var.dtype.upper()))
     tensor.rank = len(var.shape)
     for size in var.shape:
-        tensor.dimensions.add().constant.size = size
+        if size < 0:
+            tensor.dimensions.add().unknown.variadic = False
+        else:
+            tensor.dimensions.add().constant.size = size
     return made
 
 
@@ -160,21 +163,47 @@ def describe(program: Program, description: Any) -> None:
 
 
 def interface(feature: Feature, made: Any) -> None:
-    """Fill in one feature's type: a picture or an array."""
+    """Fill in one feature's type: a picture or an array, and which shapes it may have."""
     made.shortDescription = feature.onnx_name
-    shape = feature.var.shape or (1,)
+    shape = feature.shapes[0] if feature.shapes else feature.var.shape or (1,)
     if feature.picture is not None:
         picture = made.type.imageType
         picture.height, picture.width = shape[-2:]
         picture.colorSpace = protos.features().ImageFeatureType.ColorSpace.Value(
             {"G": "GRAYSCALE"}.get(feature.picture.color, feature.picture.color)
         )
+        picture_sizes(feature, picture)
         return
     array = made.type.multiArrayType
-    array.shape.extend(shape)
+    if -1 not in shape:  # results of open extents have none
+        array.shape.extend(shape)
     array.dataType = protos.features().ArrayFeatureType.ArrayDataType.Value(
         FEATURE_TYPES[feature.var.dtype]
     )
+    array_sizes(feature, array)
+
+
+def array_sizes(feature: Feature, array: Any) -> None:
+    """Say which shapes an array may have."""
+    if feature.ranged:
+        for low, high in zip(*feature.shapes, strict=True):
+            array.shapeRange.sizeRanges.add(lowerBound=low, upperBound=high)
+    else:
+        for shape in feature.shapes:
+            array.enumeratedShapes.shapes.add(shape=shape)
+
+
+def picture_sizes(feature: Feature, picture: Any) -> None:
+    """Say which sizes a picture may have."""
+    sizes = [shape[-2:] for shape in feature.shapes]
+    if feature.ranged:
+        (low_height, low_width), (height, width) = sizes
+        found = picture.imageSizeRange
+        found.heightRange.lowerBound, found.heightRange.upperBound = low_height, height
+        found.widthRange.lowerBound, found.widthRange.upperBound = low_width, width
+    else:
+        for height, width in sizes:
+            picture.enumeratedSizes.sizes.add(height=height, width=width)
 
 
 def signature(program: Program) -> dict[str, Any]:

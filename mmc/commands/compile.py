@@ -38,7 +38,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file, or a folder for several models"
     )
-    add_shapes(parser)
+    add_shapes(parser, flexible=True)
     add_form(parser)
     add_calibration(parser)
     add_evaluation(parser)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from mmc.arguments import Parser, about, const, dim, image_input, input_shape, one_of, positive
+from mmc.arguments import (
+    Parser,
+    about,
+    const,
+    dim,
+    flexible_dim,
+    image_input,
+    input_shape,
+    one_of,
+    positive,
+)
 from mmc.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -14,8 +24,8 @@ if TYPE_CHECKING:
 WEIGHTS = ("float32", "float16", "int8", "int4", "int2")
 
 
-def add_shapes(parser: Parser) -> None:
-    """Add the options that make every shape static."""
+def add_shapes(parser: Parser, *, flexible: bool = False) -> None:
+    """Add the options that make every shape static; or, `flexible`, one of several."""
     group = parser.add_argument_group("shapes")
     group.add_argument(
         "--input-shape",
@@ -27,11 +37,12 @@ def add_shapes(parser: Parser) -> None:
     )
     group.add_argument(
         "--dim",
-        type=dim,
+        type=flexible_dim if flexible else dim,
         action="append",
         default=[],
         metavar="SYMBOL=VALUE",
-        help="size of a named dimension, in every input",
+        help="size of a named dimension, in every input"
+        + ("; Core ML also 1..4 or 1,2,4" if flexible else ""),
     )
     group.add_argument(
         "--const",
@@ -196,7 +207,8 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         raise UsageError("MMC003", f"--recipe, --weights {weights}", "exclude each other", fix=fix)
     return CompileOptions(
         input_shapes=dict(args.input_shape),
-        dims=dict(args.dim),
+        dims={name: size for name, size in args.dim if isinstance(size, int)},
+        sizes={name: size for name, size in args.dim if not isinstance(size, int)},
         constants={name: read_constant(name, text) for name, text in args.const},
         io_layout=getattr(args, "io_layout", "keep"),
         keep_int64=getattr(args, "keep_int64", False),

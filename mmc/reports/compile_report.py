@@ -222,7 +222,8 @@ def options_json(options: CompileOptions) -> dict[str, Any]:
         arrays = shown[name]
         shown[name] = arrays and {k: f"{a.dtype}{list(a.shape)}" for k, a in arrays.items()}
     shown["input_shapes"] = {k: list(v) for k, v in options.input_shapes.items()}
-    return {**shown, "dims": dict(options.dims)}
+    sizes = {name: str(given) for name, given in options.sizes.items()}
+    return {**shown, "dims": dict(options.dims), "sizes": sizes}
 
 
 def operators(result: CompileResult) -> Operators:
