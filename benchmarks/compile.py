@@ -3,6 +3,9 @@
 Every model compiles in a fresh process without verification. Seconds and CPU per stage are the
 report's; "process" is the whole process with its imports; "copy" is the time of reading and writing
 the same number of bytes (model in, artifact out), the least any compiler can take.
+
+For Core ML, `--coremltools` and `--peer COMMAND` compare with other converters instead
+(benchmarks/converters.py); the default model is then one of 100 MB.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models
+from benchmarks import converters
 
 STAGES = ("load", "passes", "lower", "check", "write")
 
@@ -85,7 +89,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all golden models")
     parser.add_argument("--target", default="hexagon_v73")
+    parser.add_argument("--coremltools", action="store_true", help="compare with its conversion")
+    parser.add_argument("--peer", metavar="COMMAND", help="compare with onnx2coreml's command")
     args = parser.parse_args()
+    if args.coremltools or args.peer:
+        compare(args)
+        return
     titles = [f"{name} s/cpu" for name in STAGES]
     titles += ["compile s", "process cpu s", "peak MB", "allowed MB", "x copy"]
     print(f"| model | {' | '.join(titles)} |")
@@ -96,6 +105,27 @@ def main() -> None:
                 print(measure(name, args.target, Path(folder)).row(), flush=True)
             except subprocess.CalledProcessError as error:
                 print(f"| {name} | does not compile: exit {error.returncode} |", flush=True)
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Print the tables of other Core ML converters."""
+    names = args.names or [converters.LARGE]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        sources = [converters.source_of(name, folder) for name in names]
+        if args.coremltools:
+            titles = "mmc s / CPU s | coremltools s / CPU s | times"
+            print(f"| model | program | {titles} |")
+            print("|---|---|---:|---:|---:|")
+            for source in sources:
+                for row in converters.compare_coremltools(source, args.target, folder):
+                    print(row, flush=True)
+        if args.peer:
+            titles = "CPU s mmc | CPU s peer | (mmc - 1.7) / (peer - 1.7)"
+            print(f"| model | {titles} | ops / transposes mmc | peer |")
+            print("|---|---:|---:|---:|---:|---:|")
+            for source in sources:
+                print(converters.compare_peer(source, args.target, args.peer, folder), flush=True)
 
 
 if __name__ == "__main__":

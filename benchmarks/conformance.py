@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -29,6 +29,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+
+sys.path.insert(0, str(Path(__file__).parent))
+import conformance_table
 
 Array = npt.NDArray[Any]
 
@@ -247,8 +250,7 @@ def run_cases(
     cases: Sequence[Case], target: str, jobs: int = 2, timeout: float = 60
 ) -> Iterator[Outcome]:
     """Run every case in a process of its own, `jobs` at a time; yields outcomes as they come."""
-    import mmc.backends.tflite.backend  # noqa: F401 - imported once, before the processes fork
-
+    prepare(target)
     context = multiprocessing.get_context("fork")
     waiting = list(reversed(cases))
     running: dict[Connection, tuple[BaseProcess, Case, float]] = {}
@@ -283,61 +285,41 @@ def finish(channel: Connection, process: BaseProcess, case: Case) -> Outcome:
     return Outcome(case.name, case.op, "wrong", "", reason)
 
 
-def table(outcomes: Iterable[Outcome], target: str) -> str:
-    """Return the Markdown table: per operator right, refused (codes), wrong."""
-    rows: dict[str, Counter[str]] = defaultdict(Counter)
-    codes: dict[str, Counter[str]] = defaultdict(Counter)
-    for outcome in outcomes:
-        rows[outcome.op][outcome.status] += 1
-        if outcome.code:
-            codes[outcome.op][outcome.code] += 1
-    total = sum(rows.values(), Counter())
-    lines = [
-        "# Conformance",
-        "",
-        f"The {total.total()} node cases of onnx {onnx.__version__} (opset at most {MAX_OPSET}; "
-        "float, int32, int64 and bool inputs",
-        f"and outputs), compiled for target `{target}`, executed with LiteRT and compared with "
-        "the stored outputs.",
-        "Operands that shapes are computed from are bound to their stored values (`--const`).",
-        "Cases named `..._expanded` count under the operator that they expand.",
-        "",
-        f"Made by `python benchmarks/conformance.py --target {target} --write "
-        "docs/conformance.md`.",
-        "",
-        f"**{total['right']} right, {total['refused']} refused with a diagnostic, "
-        f"{total['wrong']} wrong.**",
-        "",
-        "| operator | right | refused | wrong |",
-        "|---|---:|---:|---:|",
-    ]
-    for op in sorted(rows):
-        row = rows[op]
-        named = ", ".join(f"{code} × {count}" for code, count in sorted(codes[op].items()))
-        refused = f"{row['refused']} ({named})" if named else str(row["refused"])
-        lines.append(f"| {op} | {row['right']} | {refused} | {row['wrong']} |")
-    return "\n".join(lines) + "\n"
+def prepare(target: str) -> None:
+    """Compile and run a model of one operator, so that forked processes have all modules loaded."""
+    graph = onnx.parser.parse_graph("g (float[2] x) => (float[2] y) { y = Relu(x) }")
+    model = onnx.helper.make_model(graph)
+    x = np.zeros(2, np.float32)
+    run_case(Case("prepare", "Relu", model, {"x": x}, {}, {"y": x}, 0.0, 0.0), target)
+
+
+def write(path: Path, outcomes: Iterable[Outcome], target: str) -> None:
+    """Write the columns of a target into the page."""
+    known = conformance_table.read(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found = known | {target: conformance_table.columns(outcomes)}
+    path.write_text(conformance_table.page(found, MAX_OPSET), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the cases, print what is not right, write the table; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--target", default="cpu")
+    parser.add_argument("--target", default="cpu", help="cpu, ane_ios18, ...")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one case")
     parser.add_argument("--only", default="", help="regular expression on the case's name")
     parser.add_argument("--write", type=Path, help="the Markdown file to write")
     options = parser.parse_args(arguments)
     cases = load_cases(options.only)
-    outcomes = list(run_cases(cases, options.target, options.jobs, options.timeout))
-    outcomes.sort(key=lambda outcome: (outcome.status, outcome.op, outcome.name))
-    for outcome in outcomes:
+    outcomes = []
+    for outcome in run_cases(cases, options.target, options.jobs, options.timeout):
+        outcomes.append(outcome)
         if outcome.status != "right":
-            print(outcome.status, outcome.op, outcome.name, outcome.code, outcome.detail)
+            words = outcome.status, outcome.op, outcome.name, outcome.code, outcome.detail
+            print(*words, flush=True)
     counts = Counter(outcome.status for outcome in outcomes)
     print(", ".join(f"{counts[status]} {status}" for status in ("right", "refused", "wrong")))
     if options.write:
-        options.write.write_text(table(outcomes, options.target), encoding="utf-8")
+        write(options.write, outcomes, options.target)
     return 1 if counts["wrong"] else 0
 
 

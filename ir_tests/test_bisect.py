@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx_ir
@@ -18,6 +19,7 @@ from mmc.cli import main
 from mmc.commands.bisect import lines
 from mmc.history import State, first_bad
 from mmc.ir import Array, Model, Node, parse, save
+from mmc.options import CompileOptions, Picture
 from mmc.pass_manager import Pass, Phase
 from mmc.passes.rules import conv_affine
 from mmc.shapes import infer
@@ -157,3 +159,18 @@ def test_the_search_is_binary(bad: int) -> None:
     assert first_bad(states, is_good) == bad
     assert first_bad(states[:bad], is_good) is None if bad else True
     assert len(tried) <= 6
+
+
+@pytest.mark.parametrize("more", [{}, {"pictures": {"x": Picture("RGB", 1 / 127.5, (-1.0,))}}])
+def test_a_float16_package_is_no_culprit(tmp_path: Path, more: dict[str, Any]) -> None:
+    """What float16 rounds is not what went wrong: the package has to reach 40 dB."""
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[1,3,8,8] x) => (float[1,4,8,8] y) { y = Conv<pads=[1,1,1,1]>(x, w) }""",
+        w=normal(0, 4, 3, 3, 3),
+    )
+    save(model, tmp_path / "m.onnx")
+    found = bisect(tmp_path / "m.onnx", "ane_ios18", CompileOptions(**more))
+    assert found.guilty == "nothing"
+    found = bisect(tmp_path / "m.onnx", "ane_ios18", CompileOptions(**more), tolerance_db=90)
+    assert found.guilty == "emission"

@@ -13,7 +13,7 @@ import onnx
 import pytest
 
 ROOT = Path(__file__).parent.parent
-RIGHT = 900
+RIGHT = {"cpu": 900, "ane_ios18": 700}
 """How many cases must be right; none may be wrong."""
 
 
@@ -56,6 +56,7 @@ def test_a_case_that_kills_its_process_is_wrong(
     import signal
 
     monkeypatch.setattr(conformance, "run_case", lambda case, target: signal.raise_signal(9))
+    monkeypatch.setattr(conformance, "prepare", lambda target: None)
     outcome = next(conformance.run_cases(cases[:1], "cpu"))
     assert outcome.status == "wrong"
     assert "-9" in outcome.detail
@@ -65,23 +66,43 @@ def test_a_case_that_hangs_is_wrong(cases: list[object], monkeypatch: pytest.Mon
     import time
 
     monkeypatch.setattr(conformance, "run_case", lambda case, target: time.sleep(60))
+    monkeypatch.setattr(conformance, "prepare", lambda target: None)
     outcome = next(conformance.run_cases(cases[:1], "cpu", timeout=0.2))
     assert outcome.status == "wrong"
 
 
-def test_a_spread_of_cases(cases: list[object]) -> None:
+@pytest.mark.parametrize("target", RIGHT)
+def test_a_spread_of_cases(cases: list[object], target: str) -> None:
     """One case in sixteen: nothing wrong, and as large a part right as of all."""
-    outcomes = list(conformance.run_cases(cases[::16], "cpu"))
+    outcomes = list(conformance.run_cases(cases[::16], target))
     assert [o for o in outcomes if o.status == "wrong"] == []
     counts = Counter(o.status for o in outcomes)
-    assert counts["right"] >= RIGHT / 1250 * len(outcomes)
+    assert counts["right"] >= RIGHT[target] / 1250 * len(outcomes)
     assert all(re.fullmatch(r"MMC\d{3}", o.code) for o in outcomes if o.status == "refused")
 
 
 @pytest.mark.slow
-def test_all_cases(cases: list[object]) -> None:
-    outcomes = list(conformance.run_cases(cases, "cpu"))
+@pytest.mark.parametrize("target", RIGHT)
+def test_all_cases(cases: list[object], target: str) -> None:
+    outcomes = list(conformance.run_cases(cases, target))
     assert [o for o in outcomes if o.status == "wrong"] == []
-    assert sum(o.status == "right" for o in outcomes) >= RIGHT
-    table = conformance.table(outcomes, "cpu")
-    assert "0 wrong." in table
+    assert sum(o.status == "right" for o in outcomes) >= RIGHT[target]
+
+
+def test_the_page_has_a_column_a_target_and_nothing_is_wrong(tmp_path: Path) -> None:
+    page = ROOT / "docs" / "conformance.md"
+    found = conformance.conformance_table.read(page.read_text())
+    assert found.keys() <= RIGHT.keys()
+    for target, columns in found.items():
+        counts = [sum(int(row[i].split()[0]) for row in columns.values()) for i in range(3)]
+        assert sum(counts) == 1250
+        assert counts[0] >= RIGHT[target]
+        assert counts[2] == 0
+    (tmp_path / "page.md").write_text(page.read_text())
+    outcome = conformance.Outcome("a", "Abs", "refused", "MMC201")
+    conformance.write(tmp_path / "page.md", [outcome], "cpu")
+    changed = conformance.conformance_table.read((tmp_path / "page.md").read_text())
+    assert changed["cpu"] == {"Abs": ("0", "1 (MMC201 × 1)", "0")}
+    assert {t: changed[t] for t in changed if t != "cpu"} == {
+        t: found[t] for t in found if t != "cpu"
+    }

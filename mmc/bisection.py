@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmc.backends.base import Backend, load_backend, suffix_of
-from mmc.compiler import always, load_fixed
+from mmc.compiler import always, load_fixed, settled
 from mmc.diagnostics import EmitError, LegalityError, UsageError
 from mmc.history import History, State, first_bad
 from mmc.ir import Model
@@ -25,11 +25,12 @@ from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison, compare
 from mmc.verification.execute import execute
 from mmc.verification.inputs import draw_inputs
+from mmc.verification.pictures import as_pixels, show_pictures
 from mmc.verification.result import FLOOR_SLACK_DB, shortfall
 from mmc.verification.rounding_floor import floor_db
 from mmc.verification.survivors import best
 from mmc.verification.tensors import batches_of, run_file
-from mmc.verification.verify import FLOAT_DB
+from mmc.verification.verify import FLOAT_DB, NARROW_DB
 
 HOLE = "{}"
 """What stands for the model's path in a check command."""
@@ -84,13 +85,13 @@ def bisect(
     Raises:
         MmcError: when the model does not load, a pass fails, or `command` has no `{}` (MMC010).
     """
-    options = options or CompileOptions()
+    where = load_target(target)
+    options = settled(options or CompileOptions(), where)
     if command and not any(HOLE in word for word in command):
         fix = f"write {HOLE} where the path goes"
         raise UsageError(
             "MMC010", shlex.join(command), "does not say where the model goes", fix=fix
         )
-    where = load_target(target)
     backend = load_backend(where.backend)(where, options)
     with tempfile.TemporaryDirectory(prefix="mmc-bisect-") as folder:
         search = _Search(Path(source), backend, options, Path(folder), suffix_of(where.backend))
@@ -121,7 +122,8 @@ class _Search:
         lowest = min([FLOAT_DB if tolerance_db is None else tolerance_db, *self.least.values()])
         if bad is None:
             if not command:
-                self.emission(model, states[-1], lowest)
+                half = self.options.precision == "float16" and tolerance_db is None
+                self.emission(model, states[-1], min(lowest, NARROW_DB) if half else lowest)
             if not command and self.found.guilty == "nothing":
                 self.hidden(states, FLOAT_DB if tolerance_db is None else tolerance_db)
         elif bad == 0:
@@ -134,7 +136,9 @@ class _Search:
         """Run every pass, keeping the states on disk; draw inputs unless some are given."""
         history = History(self.folder)
         model = load_fixed(self.source, self.options)
-        self.feeds = self.options.inputs or draw_inputs(model, self.options.seed)
+        shown, seed = self.options.pictures, self.options.seed
+        given = self.options.inputs or draw_inputs(model, seed)
+        self.feeds = show_pictures(given, shown, seed, redraw=not self.options.inputs)
         watchers = (history, *always(self.source, self.options))
         PassManager(self.backend.phases(), watchers).run(model)
         return model, history.states
@@ -256,7 +260,9 @@ class _Search:
         given = {
             n: x.transpose(final.moved[n]) if n in final.moved else x for n, x in self.feeds.items()
         }
-        actual = execute(self.backend.job, artifact, given, values=names).outputs
+        emulated = {"precision": self.options.precision} if artifact.is_dir() else {}
+        pixels = as_pixels(given, self.options.pictures)
+        actual = execute(self.backend.job, artifact, pixels, values=names, **emulated).outputs
         expected = execute(reference.JOB, final.path, given, values=names).outputs
         order = [*names, *(n for n in self.expected if n not in names)]
         for name in (n for n in order if n in actual and n in expected):

@@ -90,7 +90,7 @@ class Tables:
         if older:
             what = f"runs on the engine from {chip} on, elsewhere on {', '.join(older)}"
             yield note("MMC224", op, what, self.why(source))
-        if op.code == "transpose" and op.output not in [f.var for f in program.outputs]:
+        if op.code == "transpose" and op.output not in leaving(program):
             why = "data moves between two layouts inside the model"
             yield note("MMC222", op, "is an inner transpose", why)
         lost = sum(map(self.waste, op.outputs))
@@ -110,6 +110,13 @@ class Tables:
     def why(self, source: str) -> str:
         """Spell out a source."""
         return f"{self.table['sources'][source]} (ane.toml)"
+
+
+def leaving(program: Program) -> list[Var]:
+    """Return the outputs, and what becomes one by a change of type only."""
+    outputs = [f.var for f in program.outputs]
+    casts = (op for op in program.operations if op.code == "cast" and op.output in outputs)
+    return outputs + [op.inputs["x"][0] for op in casts]
 
 
 def number(chip: str) -> int:

@@ -126,8 +126,8 @@ class Emitter:
         """
         if kind == "fp16" and array.dtype != np.float16:
             limit = np.asarray(LARGEST_HALF, array.dtype)
-            inside = np.isinf(array) | (np.abs(array) <= limit)
-            if not inside.all():
+            if array.size and not (-limit <= array.min() and array.max() <= limit):
+                inside = np.isinf(array) | (np.abs(array) <= limit)
                 array = np.where(inside, array, np.clip(array, -limit, limit))
             if array.size == 1 and 0 < abs(array.item()) < LEAST_HALF:
                 array = np.copysign(np.asarray(LEAST_HALF, array.dtype), array)

@@ -62,6 +62,14 @@ def as_pixels(feeds: Mapping[str, Array], pictures: Mapping[str, Picture]) -> di
     }
 
 
+def show_pictures(
+    feeds: Mapping[str, Array], pictures: Mapping[str, Picture], seed: int, *, redraw: bool = True
+) -> dict[str, Array]:
+    """Return feeds with pictures as the model sees them: random ones, or (no `redraw`) theirs."""
+    drawn = dict(draw_pictures(feeds, pictures, seed)) if redraw else {}
+    return as_seen({**feeds, **drawn}, pictures)
+
+
 def draw_pictures(
     feeds: Mapping[str, Array], pictures: Mapping[str, Picture], seed: int
 ) -> Iterator[tuple[str, Array]]:

@@ -16,7 +16,7 @@ from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import from_db, indices_agree
 from mmc.verification.execute import Limits, Run, execute
-from mmc.verification.pictures import as_pixels, as_seen, draw_pictures
+from mmc.verification.pictures import as_pixels, as_seen, show_pictures
 from mmc.verification.score_search import Scores, scores_of
 
 DRAWS = 4
@@ -99,8 +99,7 @@ class Subject:
 
     def to_reference(self, feeds: Mapping[str, Array], seed: int = 0) -> dict[str, Array]:
         """Return what was drawn for the final IR in the reference's form; pictures are drawn."""
-        drawn = {**feeds, **dict(draw_pictures(feeds, self.pictures, seed))}
-        shown = self.as_seen(drawn)
+        shown = show_pictures(feeds, self.pictures, seed)
         return {n: to_first(v) if self.channels_last else v for n, v in shown.items()}
 
     def as_seen(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

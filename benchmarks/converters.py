@@ -1,0 +1,217 @@
+"""mmc's Core ML against other converters, in one run on one machine:
+
+    python benchmarks/compile.py --target ane_ios18 --coremltools [--peer onnx2coreml] [NAME...]
+
+`coremltools` converts two programs with its default pipeline, float16 conversion and save included:
+the model node by node, before any pass of mmc, and the program that mmc emits, which leaves it
+little to do. Both are float32 packages, read back by coremltools' own reader (not counted). mmc's
+seconds are the whole compile from the ONNX file, all passes included, imports not. Model "large"
+has 100 MB of float32 weights: encoder layers with random weights. The peer is the command
+`onnx2coreml` (1.1.0) of an environment of its own; figures are the processes' CPU seconds, of which
+both may take 1.7 for imports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+import golden_models
+
+IMPORTS = 1.7
+"""CPU seconds of imports that do not count, on either side."""
+WIDTH, LAYERS, TOKENS = 512, 8, 128
+LARGE = "large"
+LAYER = """
+    q{i} = MatMul({x}, q_w{i})
+    k{i} = MatMul({x}, k_w{i})
+    v{i} = MatMul({x}, v_w{i})
+    qh{i} = Reshape(q{i}, heads)
+    kh{i} = Reshape(k{i}, heads)
+    vh{i} = Reshape(v{i}, heads)
+    qt{i} = Transpose<perm=[0,2,1,3]>(qh{i})
+    kt{i} = Transpose<perm=[0,2,3,1]>(kh{i})
+    vt{i} = Transpose<perm=[0,2,1,3]>(vh{i})
+    s{i} = MatMul(qt{i}, kt{i})
+    d{i} = Mul(s{i}, eighth)
+    p{i} = Softmax<axis=-1>(d{i})
+    m{i} = MatMul(p{i}, vt{i})
+    mt{i} = Transpose<perm=[0,2,1,3]>(m{i})
+    mr{i} = Reshape(mt{i}, flat)
+    o{i} = MatMul(mr{i}, o_w{i})
+    a{i} = Add({x}, o{i})
+    n{i} = LayerNormalization(a{i}, gain, shift)
+    u{i} = MatMul(n{i}, u_w{i})
+    g{i} = Relu(u{i})
+    e{i} = MatMul(g{i}, e_w{i})
+    b{i} = Add(n{i}, e{i})
+    x{i} = LayerNormalization(b{i}, gain, shift)"""
+
+
+def large(folder: Path) -> Path:
+    """Write the model of 100 MB: x (1, 128, 512) through 8 encoder layers."""
+    rng = np.random.default_rng(0)
+    inside = "".join(LAYER.format(i=i, x=f"x{i - 1}" if i else "x") for i in range(LAYERS))
+    shape = f"float[1,{TOKENS},{WIDTH}]"
+    model = onnx.parser.parse_model(
+        f'<ir_version: 9, opset_import: ["" : 17]> g ({shape} x) => ({shape} x{LAYERS - 1})'
+        f" {{{inside}\n}}"
+    )
+    weights: dict[str, Any] = {
+        "heads": np.array([1, TOKENS, 8, 64]),
+        "flat": np.array([1, TOKENS, WIDTH]),
+        "eighth": np.float32(0.125),
+        "gain": np.ones(WIDTH, np.float32),
+        "shift": np.zeros(WIDTH, np.float32),
+    }
+    for i in range(LAYERS):
+        sizes = dict.fromkeys("qkvo", (WIDTH, WIDTH))
+        sizes |= {"u": (WIDTH, 4 * WIDTH), "e": (4 * WIDTH, WIDTH)}
+        for name, size in sizes.items():
+            weights[f"{name}_w{i}"] = rng.normal(0, size[0] ** -0.5, size).astype(np.float32)
+    for name, data in weights.items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(data, name))
+    path = folder / f"{LARGE}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def source_of(name: str, folder: Path) -> Path:
+    """Return the large model, or the golden model called `name` with its sizes fixed."""
+    if name == LARGE:
+        return large(folder)
+    model, shapes = onnx.load(golden_models.path(name)), golden_models.find(name).shapes
+    for given in model.graph.input:
+        for dim, size in zip(
+            given.type.tensor_type.shape.dim, shapes.get(given.name, ()), strict=False
+        ):
+            dim.dim_value = size
+    path = folder / f"{name}.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@dataclass(frozen=True)
+class Spent:
+    """CPU seconds of a process, and what it printed; None where it failed."""
+
+    cpu_seconds: float
+    output: str | None
+
+
+def spend(command: Sequence[str]) -> Spent:
+    """Run a command to its end."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    variables = {**kept, "OMP_NUM_THREADS": "1"}
+    before = sum(os.times()[2:4])
+    done = subprocess.run(command, capture_output=True, text=True, env=variables)
+    cpu = sum(os.times()[2:4]) - before
+    if done.returncode:
+        print(" ".join(command), done.stderr[-2000:], sep="\n", file=sys.stderr)
+    return Spent(cpu, None if done.returncode else done.stdout)
+
+
+def mmc_command(source: Path, target: str, out: Path, *more: str) -> list[str]:
+    """Return mmc's command."""
+    flags = ["--target", target, "-o", str(out), "--no-verify", "--no-cache", "--json", *more]
+    return [sys.executable, "-m", "mmc", "compile", str(source), *flags]
+
+
+def peer_command(source: Path, target: str, peer: str, out: Path) -> list[str]:
+    """Return the peer's command."""
+    version = target.replace("ane_ios", "iOS")
+    return [peer, "convert", str(source), "-o", str(out), "--target", version]
+
+
+def compare_coremltools(source: Path, target: str, folder: Path) -> Iterator[str]:
+    """Yield the rows of coremltools: seconds and CPU seconds on both programs."""
+    mine, plain = folder / "mmc.mlpackage", folder / "plain.mlpackage"
+    report = json.loads(spend(mmc_command(source, target, mine)).output or "{}")
+    wall = sum(s["seconds"] for s in report["stages"])
+    cpu = sum(s["cpu_seconds"] for s in report["stages"])
+    for what, made in (("the model's", node_by_node), ("mmc's", emitted)):
+        if not made(source, target, plain):
+            print(f"{source.stem}: no program of {what} nodes", file=sys.stderr)
+            continue
+        child = [sys.executable, __file__, str(plain), str(folder / "other.mlpackage")]
+        other = json.loads(spend(child).output or "{}")
+        figures = f"{wall:.2f} / {cpu:.2f} | {other['seconds']:.2f} / {other['cpu_seconds']:.2f}"
+        times = f"{other['seconds'] / wall:.1f} / {other['cpu_seconds'] / cpu:.1f}"
+        yield f"| {source.stem} | {what} | {figures} | {times} |"
+
+
+def emitted(source: Path, target: str, out: Path) -> bool:
+    """Write the float32 package that mmc makes; say whether there is one."""
+    return spend(mmc_command(source, target, out, "--precision", "float32")).output is not None
+
+
+def node_by_node(source: Path, target: str, out: Path) -> bool:
+    """Write a float32 package of the model's nodes as they are; say whether there is one."""
+    from mmc.backends.coreml.lower import Form, lower
+    from mmc.backends.coreml.writer import write
+    from mmc.diagnostics import MmcError
+    from mmc.ir import load
+    from mmc.target import load_target
+
+    try:
+        write(lower(load(source), Form("fp32", load_target(target).settings["version"])), out)
+    except MmcError:
+        return False
+    return True
+
+
+def compare_peer(source: Path, target: str, peer: str, folder: Path) -> str:
+    """Return the row of the peer: CPU seconds of both processes, ratio without imports, sizes."""
+    mine, theirs = folder / "mmc.mlpackage", folder / "peer.mlpackage"
+    shutil.rmtree(theirs, ignore_errors=True)
+    own = spend(mmc_command(source, target, mine))
+    other = spend(peer_command(source, target, peer, theirs))
+    left = f"{own.cpu_seconds:.2f} | {other.cpu_seconds:.2f}"
+    if own.output is None or other.output is None or not theirs.exists():
+        return f"| {source.stem} | {left} | failed | | |"
+    ratio = max(own.cpu_seconds - IMPORTS, 0) / (other.cpu_seconds - IMPORTS)
+    return f"| {source.stem} | {left} | {ratio:.2f} | {count(mine)} | {count(theirs)} |"
+
+
+def count(package: Path) -> str:
+    """Return operators and transposes of a package."""
+    from mmc.backends.coreml.reader import read
+
+    codes = [op.code for op in read(package).computing()]
+    return f"{len(codes)} / {codes.count('transpose')}"
+
+
+def convert(package: Path, out: Path) -> None:
+    """Be the child: convert a package's program as coremltools does by default, print the cost."""
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    import coremltools as ct
+    from coremltools.converters.mil.frontend.milproto.load import load
+
+    spec = ct.models.MLModel(str(package), skip_model_load=True).get_spec()
+    weights = str(package / "Data/com.apple.CoreML/weights")
+    version = spec.specificationVersion
+    program = load(spec, specification_version=version, file_weights_dir=weights)
+    wall, cpu = time.perf_counter(), time.process_time()
+    target = {7: ct.target.iOS16, 8: ct.target.iOS17, 9: ct.target.iOS18}[version]
+    model = ct.convert(
+        program, convert_to="mlprogram", minimum_deployment_target=target, skip_model_load=True
+    )
+    model.save(str(out))
+    spent = {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+    print(json.dumps(spent))
+
+
+if __name__ == "__main__":
+    convert(Path(sys.argv[1]), Path(sys.argv[2]))
