@@ -89,7 +89,10 @@ def large(folder: Path) -> Path:
 
 
 def source_of(name: str, folder: Path) -> Path:
-    """Return the large model, or the golden model called `name` with its sizes fixed."""
+    """Return the large model, or the golden model called `name` with its sizes fixed.
+
+    Constant nodes become initializers, since the peer does not take them.
+    """
     if name == LARGE:
         return large(folder)
     model, shapes = onnx.load(golden_models.path(name)), golden_models.find(name).shapes
@@ -98,6 +101,12 @@ def source_of(name: str, folder: Path) -> Path:
             given.type.tensor_type.shape.dim, shapes.get(given.name, ()), strict=False
         ):
             dim.dim_value = size
+    for node in [n for n in model.graph.node if n.op_type == "Constant"]:
+        (value,) = node.attribute
+        if value.type == onnx.AttributeProto.TENSOR:
+            model.graph.initializer.add().CopyFrom(value.t)
+            model.graph.initializer[-1].name = node.output[0]
+            model.graph.node.remove(node)
     path = folder / f"{name}.onnx"
     onnx.save(model, path)
     return path
