@@ -260,7 +260,8 @@ class _Search:
         given = {
             n: x.transpose(final.moved[n]) if n in final.moved else x for n, x in self.feeds.items()
         }
-        emulated = {"precision": self.options.precision} if artifact.is_dir() else {}
+        half = {"precision": self.options.precision} if artifact.is_dir() else {}
+        emulated: dict[str, Any] = dict(half)
         pixels = as_pixels(given, self.options.pictures)
         actual = execute(self.backend.job, artifact, pixels, values=names, **emulated).outputs
         expected = execute(reference.JOB, final.path, given, values=names).outputs
