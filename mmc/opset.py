@@ -111,6 +111,20 @@ OPS: dict[str, Op] = {
     "ScaledDotProductAttention": Op(  # q (batch, heads, queries, size); scores / sqrt(size)
         "q, k, v, mask", "\n  y = Attention (q, k, v, mask)"
     ),
+    # codes (O, ...) below the tables' length, tables (G, levels): O / G channels share one
+    "LookupDequantize": Op(
+        "codes, table, scale",
+        """
+  groups = Shape <end = 1> (table)
+  any = Constant <value = int64[1] {-1}> ()
+  rows = Concat <axis = 0> (groups, any)
+  wide = Cast <to = 7> (codes)
+  flat = Reshape (wide, rows)
+  found = GatherElements <axis = 1> (table, flat)
+  shape = Shape (codes)
+  whole = Reshape (found, shape)
+  y = Mul (whole, scale)""",
+    ),
     "Silu": Op("x", "\n  s = Sigmoid (x)\n  y = Mul (x, s)"),
     "Add": Op("a, b", "\n  y = Add (a, b)"),
     "Sub": Op("a, b", "\n  y = Sub (a, b)"),

@@ -11,6 +11,11 @@ name = "*/attention/*"            # glob: the layer's node, its weight, or your 
 op = "MatMul"                     # ONNX operator: Conv, ConvTranspose, MatMul, Gemm, Gather
 weights = "int4"
 block = 32                        # inputs that share a scale; left out: an output channel
+
+[[rule]]
+op = "Conv"
+weights = "table4"                # 16 numbers of its own for every `group` channels (Core ML)
+group = 16                        # 0: one table for all
 """
 
 from __future__ import annotations
@@ -30,6 +35,10 @@ from mmc.roles import ROLES, roles_of
 
 BITS = {"float32": 0, "int8": 8, "int4": 4, "int2": 2}
 NAMES = {bits: name for name, bits in BITS.items()}
+TABLES = {f"table{bits}": bits for bits in (1, 2, 3, 4, 6, 8)}
+"""Weights as indices of so many bits into tables of any numbers."""
+GROUP = 16
+"""Channels that share a table, where a rule does not say."""
 SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "Conv2d": ("Conv",),
     "DepthwiseConv2d": ("Conv",),
@@ -38,19 +47,29 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 }
 """Operator of a target's form -> the ONNX operators that it may come from."""
 OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Gather", *SPELLINGS)
-KEYS = ("name", "op", "role", "weights", "block")
+KEYS = ("name", "op", "role", "weights", "block", "group")
 SENSITIVE = (LayerClass.FIRST, LayerClass.HEAD, LayerClass.DEPTHWISE, LayerClass.GATE)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Layers, by what is not empty, and the bits of their weights (0: they stay floats)."""
+    """Layers, by what is not empty, and the bits of their weights (0: they stay floats).
+
+    `table`: codes are places in a table that `group` channels share (0: all), not integers.
+    """
 
     bits: int
     name: str = ""
     op: str = ""
     role: str = ""
     block: int = 0
+    table: bool = False
+    group: int = GROUP
+
+    @property
+    def weights(self) -> str:
+        """The word for the weights."""
+        return f"table{self.bits}" if self.table else NAMES[self.bits]
 
     def fits(self, layer: Layer, roles: frozenset[str]) -> bool:
         """Say whether the rule is for this layer."""
@@ -66,6 +85,11 @@ class Recipe:
     """Rules in order; the last one is for every layer."""
 
     rules: tuple[Rule, ...]
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether some rule asks for tables."""
+        return any(rule.table for rule in self.rules)
 
     def choose(self, graph: Graph, layers: Sequence[Layer]) -> dict[Node, Rule]:
         """Return the rule of every layer."""
@@ -91,6 +115,13 @@ def uniform(bits: int, sensitive: int = 8, embedding: int = 4, block: int = 0) -
 PRESETS: Mapping[str, Recipe] = {
     "int8": uniform(8),
     "int4": uniform(4),
+    "table4": Recipe(
+        (
+            *(Rule(8, role=role) for role in ("first", "depthwise", "gate")),
+            Rule(4, role="embedding"),
+            Rule(4, table=True),
+        )
+    ),
     "int2-experimental": Recipe((Rule(4, role="attention_layers"), *uniform(2).rules)),
     "guide": Recipe(
         (
@@ -120,7 +151,8 @@ def read_recipe(text: str) -> Recipe:
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise malformed(text, "its rules are no [[rule]] tables")
     known(text, data, ("weights",))
-    rest = Rule(bits_of(text, data.get("weights", "int8")))
+    given = data.get("weights", "int8")
+    rest = Rule(bits_of(text, given), table=given in TABLES)
     return Recipe((*(rule_of(text, rule) for rule in rules), rest))
 
 
@@ -133,21 +165,31 @@ def rule_of(path: str, given: Mapping[str, Any]) -> Rule:
         if key in given and given[key] not in words:
             listed = ", ".join(map(str, words))
             raise malformed(path, f"{key} = {given[key]!r} is unknown", fix=f"one of: {listed}")
-    block = given.get("block", 0)
-    if not isinstance(block, int) or isinstance(block, bool) or block < 0:
-        raise malformed(path, f"block = {block!r} is no number of inputs")
+    block = count_of(path, given, "block", 0, "inputs")
+    group = count_of(path, given, "group", GROUP, "channels")
     name = given.get("name", "")
     if not isinstance(name, str):
         raise malformed(path, f"name = {name!r} is no text")
     op, role = given.get("op", ""), given.get("role", "")
-    return Rule(bits_of(path, given["weights"]), name, op, role, block)
+    bits, table = bits_of(path, given["weights"]), given["weights"] in TABLES
+    return Rule(bits, name, op, role, block, table, group)
+
+
+def count_of(path: str, given: Mapping[str, Any], key: str, default: int, what: str) -> int:
+    """Return a number that is not negative."""
+    found = given.get(key, default)
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise malformed(path, f"{key} = {found!r} is no number of {what}")
+    return found
 
 
 def bits_of(path: str, weights: Any) -> int:
-    """Return the bits of int8, int4, int2, or 0 for float32."""
-    if not isinstance(weights, str) or weights not in BITS:
-        raise malformed(path, f"weights = {weights!r} is unknown", fix=f"one of: {', '.join(BITS)}")
-    return BITS[weights]
+    """Return the bits of int8, int4, int2 and of tables, or 0 for float32."""
+    known = BITS | TABLES
+    if not isinstance(weights, str) or weights not in known:
+        fix = f"one of: {', '.join(known)}"
+        raise malformed(path, f"weights = {weights!r} is unknown", fix=fix)
+    return known[weights]
 
 
 def known(path: str, given: Mapping[str, Any], keys: Sequence[str]) -> None:
@@ -167,12 +209,13 @@ def malformed(path: str, what: str, why: str = "", fix: str = "") -> RecipeError
 def write_recipe(path: Path, recipe: Recipe) -> None:
     """Write a recipe as TOML that `read_recipe` returns unchanged."""
     *rules, rest = recipe.rules
-    lines = [f'weights = "{NAMES[rest.bits]}"']
+    lines = [f'weights = "{rest.weights}"']
     for rule in rules:
         lines += ["", "[[rule]]"]
-        texts = {"name": rule.name, "op": rule.op, "role": rule.role, "weights": NAMES[rule.bits]}
+        texts = {"name": rule.name, "op": rule.op, "role": rule.role, "weights": rule.weights}
         lines += [f"{key} = {quoted(text)}" for key, text in texts.items() if text]
         lines += [f"block = {rule.block}"] if rule.block else []
+        lines += [f"group = {rule.group}"] if rule.group != GROUP else []
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
@@ -17,11 +18,13 @@ from mmc.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.ir import Array, Graph, Model, Value, constant, shape_of, sources
 from mmc.layers import Layer, layers_of, shared
 from mmc.naming import fresh_name
+from mmc.opset import DOMAIN, OPS, require
 from mmc.pass_manager import Contract, Pass
 from mmc.quant.grids import Grid, grid_of
 from mmc.quant.metrics import output_error
 from mmc.quant.rounding import gptq, nearest, spread, to_grid
 from mmc.quant.scales import max_scale, mse_scale, to_blocks
+from mmc.quant.tables import tabulate
 from mmc.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.values import ARRIVED_QUANTIZED
 
@@ -71,7 +74,10 @@ class QuantizeWeights(Pass):
         if ARRIVED_QUANTIZED in model.metadata_props:
             return 0
         layers = [x for x in layers_of(model.graph) if not self.ops or x.op in self.ops.split("+")]
-        rules = self.chosen().choose(model.graph, layers)
+        recipe = self.chosen()
+        if recipe.has_tables:
+            require(model, "LookupDequantize")
+        rules = recipe.choose(model.graph, layers)
         groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
         groups = [(layer, rule, reader) for layer, rule, reader in groups if pays(layer, rule.bits)]
         wanted = {
@@ -123,6 +129,10 @@ def quantize(graph: Graph, layer: Layer, rule: Rule, hessian: Array | None) -> N
     weight = constant(layer.value)
     assert weight is not None
     bits, rows = rule.bits, layer.rows(weight).astype(np.float32)
+    if rule.table and layer.axis == 0:
+        look_up(graph, layer, rule, rows, hessian)
+        return
+    bits = min(b for b in TYPES if b >= bits)
     block = rule.block if bits < 8 and can_block(layer, rows, rule.block) else 0
     codes, scale = encode(rows, grid_of(bits), block, hessian)
     made = codes * spread(scale, rows.shape[1])
@@ -138,6 +148,28 @@ def quantize(graph: Graph, layer: Layer, rule: Rule, hessian: Array | None) -> N
     else:
         shaped = layer.back(codes, weight.shape)
         insert(graph, layer, shaped, scale, layer.axis, 0, bits, note)
+
+
+def look_up(graph: Graph, layer: Layer, rule: Rule, rows: Array, hessian: Array | None) -> None:
+    """Replace one weight by LookupDequantize(codes, tables, 1)."""
+    old = layer.value
+    group = math.gcd(rule.group, len(rows))
+    codes, tables = tabulate(rows, 1 << rule.bits, group, hessian)
+    shape = shape_of(old)
+    arrays = (layer.back(codes, shape), tables, np.ones((), np.float32))
+    inputs = [initializer(graph, old, array) for array in arrays]
+    made = _node(graph, layer, "LookupDequantize", inputs, {}, shape)
+    picked = tables[np.arange(len(rows))[:, None] // group, codes]
+    note = {
+        "class": str(layer.kind),
+        "bits": rule.bits,
+        "group": group,
+        "method": "gptq" if hessian is not None else "nearest",
+        "error": plain(rows, picked) if hessian is None else output_error(rows, picked, hessian),
+    }
+    made.metadata_props[QUANTIZED] = json.dumps(note)
+    graph.insert_before(graph[0], made)
+    old.replace_all_uses_with(made.outputs[0])
 
 
 def reader_of(group: list[Layer]) -> Inputs | None:
@@ -212,7 +244,8 @@ def _node(
     shape: tuple[int, ...],
 ) -> ir.Node:
     base = layer.value.name or ""
-    node = ir.node(op_type, inputs, given)
+    domain = DOMAIN if op_type in OPS else ""
+    node = ir.node(op_type, inputs, given, domain=domain)
     node.name = fresh_name(graph, base)
     node.metadata_props["mmc.sources"] = "\n".join(sources(layer.node))
     out = node.outputs[0]

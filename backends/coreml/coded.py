@@ -14,12 +14,13 @@ from mmc.backends.lowering import Unsupported, place_of
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.ir import Node, Value, attrs, constant, shape_of
 
-from .compressed import BLOCKS, shift_scale, two_bit
+from .compressed import BLOCKS, palette, scaled, shift_scale, two_bit
 from .emitter import Emitter
 from .program import Array, Var
 
 KINDS = {"int8": "int8", "uint8": "uint8", "int4": "int4", "uint4": "uint4", "int2": "int2"}
 """ONNX type of codes -> MIL type; int2 stands for the table."""
+TABLE_BITS = (1, 2, 3, 4, 6, 8)
 PLAIN = frozenset({"int8", "uint8"})
 """The codes that all versions have."""
 
@@ -72,6 +73,26 @@ def widened(e: Emitter, kind: str) -> Diagnostic:
         "before iOS 18 Core ML has a scale a channel for 8-bit integers only",
         "compile for ane_ios18, where they take their own size",
     )
+
+
+def looked_up(e: Emitter, node: Node) -> Var:
+    """Return the weight that a LookupDequantize makes, in the float type of now.
+
+    Raises:
+        Unsupported: when the version has no form of it.
+    """
+    codes, table, scale = (constant(v) for v in node.inputs)
+    assert codes is not None
+    assert table is not None
+    assert scale is not None
+    bits = int(table.shape[1]).bit_length() - 1
+    if 1 << bits != table.shape[1] or bits not in TABLE_BITS:
+        raise Unsupported(f"tables of {table.shape[1]} numbers", "use 2, 4, 8, 16, 64 or 256")
+    shape = (len(table), *(1,) * (codes.ndim - 1), table.shape[1], 1)
+    x = palette(e, codes, table.reshape(shape), bits)
+    if scale.size == 1 and scale.item() == 1:
+        return x
+    return scaled(e, x, scale.reshape((1,) * (codes.ndim - scale.ndim) + scale.shape))
 
 
 def parts_of(node: Node, scale: Array, shape: tuple[int, ...]) -> tuple[int, ...]:

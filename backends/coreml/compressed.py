@@ -68,8 +68,11 @@ def palette(e: Emitter, indices: Array, table: Array, bits: int) -> Var:
         parts = {"indices": part(e, indices, kind), "lut": part(e, table, e.float)}
         return constexpr(e, "constexpr_lut_to_dense", indices.shape, parts)
     if table.size != 1 << bits:
-        raise Unsupported("a table for each group", "compile for ane_ios18, or use one table")
-    packed = pack(kind, indices.astype(np.uint8))[0]
+        fix = "compile for ane_ios18, or use one table for all: group = 0 in the recipe"
+        raise Unsupported("a table for each group of channels", fix)
+    if bits == 3:
+        raise Unsupported("tables of 3 bits", "compile for ane_ios18, or use table2 or table4")
+    packed = pack(kind, indices.astype(np.uint8))[0].reshape(-1)
     parts = {
         "indices": part(e, packed, "uint8"),
         "lut": part(e, table.reshape(-1), e.float),

@@ -13,7 +13,7 @@ from mmc.backends.tflite.describe import program_lines, program_stats, program_s
 from mmc.backends.tflite.emitter import LOWERINGS, lower
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
-from mmc.diagnostics import OFF_NPU, Diagnostic, UsageError
+from mmc.diagnostics import OFF_NPU, Diagnostic, RecipeError, UsageError
 from mmc.goals import GOALS
 from mmc.integer_ops import WEIGHTED
 from mmc.ir import Model
@@ -25,6 +25,7 @@ from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.passes.widen_floats import WidenFloats
+from mmc.recipe import read_recipe
 from mmc.target import Target
 
 if TYPE_CHECKING:
@@ -78,6 +79,13 @@ class TfliteBackend:
             )
         if not options.integer_weights:
             return []
+        if options.recipe and read_recipe(options.recipe).has_tables:
+            raise RecipeError(
+                "MMC312",
+                options.recipe,
+                "asks for tables, which TFLite does not have",
+                fix="use int8, int4 or int2 weights, or compile for ane_ios18",
+            )
         if self.target.runs_on == "npu" and not activations:
             raise UsageError(
                 "MMC303",

@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .grids import Array, require_finite
+from .rounding import gptq, to_tables
+
+MOST = 1024
+"""Numbers that a table is fitted to; more are joined with their neighbours first."""
 
 
 def k_means(values: Array, levels: int, importance: Array | None = None) -> Array:
@@ -102,3 +106,44 @@ def _centres(cost: _Cost, starts: list[Array]) -> Array:
         means.append(cost.mean(start, end))
         end = start
     return np.array(means[::-1])
+
+
+def tabulate(
+    rows: Array, levels: int, group: int, hessian: Array | None = None
+) -> tuple[Array, Array]:
+    """Return uint8 codes (O, K) and tables (O / group, levels): a table for `group` rows each.
+
+    Without a Hessian a number gets the nearest level; with it, levels are fitted to the inputs'
+    power and errors are fed into later columns (GPTQ).
+
+    Args:
+        rows: (O, K) finite; group divides O.
+        levels: 2 to 256.
+        hessian: (K, K), the sum of x xᵀ over inputs x.
+    """
+    parts = rows.reshape(len(rows) // group, -1)
+    weights = None
+    if hessian is not None:
+        power = np.diag(hessian).astype(np.float64)
+        weights = np.tile(np.maximum(power, 1e-6 * power.max(initial=1e-30)), group)
+    fitted = []
+    for part in parts:
+        values, importance = thinned(part, weights)
+        fitted.append(k_means(values, levels, importance))
+    tables = np.stack(fitted)
+    snap = to_tables(tables, group)
+    if hessian is not None:
+        return gptq(rows, hessian, snap).view(np.uint8), tables
+    codes = [snap(column, index)[0] for index, column in enumerate(rows.T)]
+    return np.stack(codes, axis=1).astype(np.uint8), tables
+
+
+def thinned(values: Array, weights: Array | None) -> tuple[Array, Array]:
+    """Return at most MOST numbers that stand for all, and their weights: means of neighbours."""
+    power = np.ones(values.size) if weights is None else weights
+    if values.size <= MOST:
+        return values, power
+    order = np.argsort(values)
+    starts = np.linspace(0, values.size, MOST, endpoint=False).astype(int)
+    total = np.add.reduceat(power[order], starts)
+    return np.add.reduceat((values * power)[order], starts) / total, total

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from mmc.backends.coreml.coded import dequantizer, unpacked
+from mmc.backends.coreml.coded import dequantizer, looked_up, unpacked
 from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.lowering import Unsupported
-from mmc.ir import Node, shape_of
+from mmc.ir import Node, constant, shape_of
+from mmc.opset import DOMAIN
 
 
 @lowers("DequantizeLinear")
@@ -15,3 +16,11 @@ def dequantize_linear(e: Emitter, n: Node) -> None:
         raise Unsupported("its codes are computed")
     shape = shape_of(n.outputs[0])
     e.defer(n.outputs[0], lambda: unpacked(e, n, shape))
+
+
+@lowers("LookupDequantize", domain=DOMAIN)
+def lookup_dequantize(e: Emitter, n: Node) -> None:
+    """x = table[codes] scale, all constant -> constexpr_lut_to_dense, then its scale if any."""
+    if any(constant(v) is None for v in n.inputs):
+        raise Unsupported("its codes or its table are computed")
+    e.defer(n.outputs[0], lambda: looked_up(e, n))
