@@ -23,6 +23,7 @@ from mmc.passes.quantize_weights import QuantizeWeights, quantize
 from mmc.quant.tables import MOST, k_means, tabulate
 from mmc.recipe import PRESETS, Recipe, Rule, read_recipe, write_recipe
 from mmc.shapes import infer
+from mmc.stored_weights import stored_weights
 from mmc.verification.evaluate import run_model
 
 BITS = (1, 2, 3, 4, 6, 8)
@@ -162,6 +163,7 @@ def test_the_pass_takes_them_from_the_recipe() -> None:
     feeds = feeds_for(model)
     before = run_model(model, feeds)["y"]
     assert QuantizeWeights(recipe="table4").run(model) == 3
+    assert sorted(w.bits for w in stored_weights(model)) == [4, 4, 8]
     kinds = sorted(n.op_type for n in model.graph if "Dequantize" in n.op_type)
     assert kinds == ["DequantizeLinear", "LookupDequantize", "LookupDequantize"]
     assert sqnr(before, run_model(model, feeds)["y"]) > 14

@@ -17,6 +17,7 @@ from mmc.ir import Array, constant, load, parse
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.quant.recovery import recover
 from mmc.shapes import infer
+from mmc.stored_weights import stored_weights
 from mmc.target import load_target
 from mmc.values import ARRIVED_QUANTIZED
 from mmc.verification.evaluate import run_model
@@ -92,6 +93,7 @@ def test_the_model_says_the_same_afterwards(unsigned: bool) -> None:
     x = np.random.default_rng(5).standard_normal((3, 64)).astype(np.float32)
     before = run_model(model, {"x": x})["y"]
     assert RecoverIntegers().run(model) == 1
+    assert [(w.bits, w.method, w.error) for w in stored_weights(model)] == [(8, "arrived", 0)]
     np.testing.assert_allclose(run_model(model, {"x": x})["y"], before, rtol=1e-5, atol=1e-4)
     assert RecoverIntegers().run(model) == 0
 

@@ -163,6 +163,7 @@ def look_up(graph: Graph, layer: Layer, rule: Rule, rows: Array, hessian: Array 
     note = {
         "class": str(layer.kind),
         "bits": rule.bits,
+        "block": 0,
         "group": group,
         "method": "gptq" if hessian is not None else "nearest",
         "error": plain(rows, picked) if hessian is None else output_error(rows, picked, hessian),

@@ -47,7 +47,8 @@ def stores_integers(graph: Graph, layer: Layer) -> bool:
     bits = bits_of(found)
     codes = layer.back(found.codes, weight.shape)
     unsigned = bool(found.zero.any())
-    node = insert(graph, layer, codes, found.scale, layer.axis, 0, bits, {"bits": bits})
+    note = {"class": str(layer.kind), "bits": bits, "block": 0, "method": "arrived", "error": 0.0}
+    node = insert(graph, layer, codes, found.scale, layer.axis, 0, bits, note)
     if unsigned:
         q = initializer(graph, layer.value, codes.astype(np.uint8))
         node.replace_input_with(0, q)
