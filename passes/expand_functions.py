@@ -28,12 +28,17 @@ class ExpandFunctions(Pass):
     """Op types that the backend lowers, or that later passes bring to such."""
 
     def run(self, model: Model) -> int:
-        """Return the number of operators that were replaced."""
-        nodes = [n for n in model.graph if n.op_type not in self.keep and has_function(n)]
-        count = sum(expand(model.graph, node) for node in nodes)
-        if count:
+        """Return the number of operators that were replaced, those of bodies among them."""
+        total = 0
+        while count := self.sweep(model):
             infer(model)
-        return count
+            total += count
+        return total
+
+    def sweep(self, model: Model) -> int:
+        """Replace the operators that are there now; their bodies may hold others."""
+        nodes = [n for n in model.graph if n.op_type not in self.keep and has_function(n)]
+        return sum(expand(model.graph, node) for node in nodes)
 
 
 def functions_among(op_types: Iterable[str]) -> tuple[str, ...]:

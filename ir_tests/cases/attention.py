@@ -21,6 +21,7 @@ TWICE = " ".join(
 CASES = (
     Case(SDPA, f"{TURN} d = Mul(s, half) p = Softmax(d) y = MatMul(p, z)", x=Q),
     Case(SDPA, f"{TURN} d = Add(s, causal) p = Softmax(d) y = MatMul(p, z)", x=Q),
+    Case(SDPA, f"{TURN} d = Add(causal, s) p = Softmax(d) y = MatMul(p, z)", x=Q),
     Case(SDPA, f"{TURN} d = Add(s, seen) p = Softmax(d) y = MatMul(p, z)", x=Q),
     Case(SDPA, f"{TURN} d = Where(visible, s, large) p = Softmax(d) y = MatMul(p, z)", x=Q),
     Case(SDPA, f"{TURN3} p = Softmax(s) y = MatMul(p, z)", x=P3),

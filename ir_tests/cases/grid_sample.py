@@ -9,5 +9,11 @@ CASES = (
         x="float[1,2,4,5]",
         z="float[1,3,2,2]",
     ),
+    Case(
+        "grid-sample",
+        'y = GridSample<mode = "nearest", padding_mode = "zeros">(x, z)',
+        x="float[1,2,3,4]",
+        z="float[1,3,2,2]",
+    ),
     Case("grid-sample", 'y = GridSample<mode = "cubic">(x, z)', "is cubic", z="float[1,3,3,2]"),
 )

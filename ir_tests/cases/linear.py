@@ -9,6 +9,7 @@ CASES = (
         ("a = Reshape(x, rows) b = mmc.Linear(a, mt, b3) y = Reshape(b, back3)"),
     ),
     Case("linear-bias", "a = mmc.Linear(x, mt) y = Add(a, b3)"),
+    Case("linear-bias", "a = mmc.Linear(x, mt) y = Add(a, half)"),
     Case(
         "matmul-nt", ("t = Transpose<perm = [0, 1, 3, 2]>(z) y = MatMul(x, t)"), x="float[1,4,2,5]"
     ),

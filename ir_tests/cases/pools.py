@@ -41,6 +41,11 @@ CASES = (
     Case(
         "expand-average-pool-divisor", "y = AveragePool<kernel_shape = [2, 2]>(x)", "kernels divide"
     ),
+    Case(
+        "expand-average-pool-divisor",
+        "y = AveragePool<kernel_shape = [3, 3], pads = [1, 1, 1, 1]>(x)",
+        "kernels divide",
+    ),
     Case("expand-average-pool-dilated", "y = AveragePool<kernel_shape = [2, 2]>(x)", "no gaps, or"),
     Case(
         "expand-average-pool-dilated",

@@ -11,6 +11,11 @@ CASES = (
     Case("explicit-pool", "y = MaxPool<kernel_shape = [2,2], strides = [2,2], ceil_mode = 1>(x)"),
     Case(
         "explicit-pool",
+        "y = MaxPool<kernel_shape = [3,3], strides = [3,3], ceil_mode = 1>(x)",
+        x="float[1,2,7,7]",
+    ),
+    Case(
+        "explicit-pool",
         "y = AveragePool<kernel_shape=[2,2], strides=[2,2], ceil_mode=1, count_include_pad=1>(x)",
         "count the new pad",
     ),
