@@ -9,6 +9,7 @@ A mutation is applied to a copy of the checkout; it is caught when a test fails 
 from __future__ import annotations
 
 import argparse
+import ast
 import compileall
 import contextlib
 import io
@@ -44,7 +45,6 @@ TESTS = {
     "backends/tflite/lowerings/": ("test_lowerings_movement.py", "test_lowerings_nn.py"),
 }
 """The tests of a folder, quick ones first; the longest prefix counts."""
-RULE = re.compile(r"^@.*?^def (\w+)\(", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,19 @@ def drawn(files: list[str], count: int, seed: int) -> list[Mutation]:
 
 
 def tests_of(file: str) -> tuple[str, ...]:
-    """Return the tests that watch a file."""
+    """Return the tests that watch a file: those of its rules, and of the rules that use it."""
     prefix = max((p for p in TESTS if file.startswith(p)), key=len)
-    rules = [name.replace("_", "-") for name in RULE.findall((ROOT / file).read_text())]
+    path = ROOT / file
+    users = [p for p in path.parent.glob("*.py") if f"from .{path.stem} import" in p.read_text()]
+    rules = sorted(set().union(*map(rules_in, (path, *users))))
     return tuple(test.format(rules="|".join(rules)) for test in TESTS[prefix])
+
+
+def rules_in(path: Path) -> set[str]:
+    """Return the names of a module's rules: its functions with a decorator."""
+    body = ast.parse(path.read_text()).body
+    functions = [n for n in body if isinstance(n, ast.FunctionDef) and n.decorator_list]
+    return {n.name.replace("_", "-") for n in functions}
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mutate
 import pytest
 from mutate import Mutation, seeded
 
@@ -13,3 +14,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.mark.parametrize("mutation", seeded(), ids=lambda m: m.bug.replace(" ", "-"))
 def test_a_seeded_bug_still_has_its_place(mutation: Mutation) -> None:
     assert (ROOT / mutation.file).read_text().count(mutation.old) == 1
+
+
+def test_a_module_without_rules_is_watched_by_the_tests_of_its_users() -> None:
+    assert "|scaled-dot-product" in mutate.tests_of("passes/rules/scores.py")[0]
