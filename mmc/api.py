@@ -55,6 +55,7 @@ def compile(
     about: Mapping[str, str] | None = None,
     inputs: Mapping[str, Array] | PathName | None = None,
     verify: bool = True,
+    verify_on: str = "host",
     vendor: str | None = None,
     aot: bool = False,
     check: bool = False,
@@ -78,6 +79,7 @@ def compile(
         about: what a package says of itself (Core ML): author, license, version, description,
             labels (a file with a class a line).
         inputs: arrays by input name, or an .npz, to verify on; drawn by default.
+        verify_on: "htp" also compares what Qualcomm's emulator computes.
         vendor: ask the vendor's compiler for the target and these architectures: "", "v81", "all".
         aot: also keep the compiled artifact, <artifact>.aot.tflite.
         check: compare the model before and after every pass.
@@ -110,6 +112,7 @@ def compile(
         about=dict(about or {}),
         inputs=_feeds(inputs),
         verify=verify,
+        verify_on=verify_on,
         vendor=vendor,
         aot=aot,
     )
@@ -151,15 +154,20 @@ def check(
 
 
 def run(
-    artifact: PathName, inputs: Mapping[str, Array] | PathName, *, precision: str = "float32"
+    artifact: PathName,
+    inputs: Mapping[str, Array] | PathName,
+    *,
+    precision: str = "float32",
+    on: str = "host",
 ) -> dict[str, Array]:
     """Execute a .tflite, .mlpackage or .onnx in a child process; names are the ONNX names.
 
     Args:
         precision: "float16" rounds every half-precision result of a .mlpackage, as its engine does.
+        on: "host", or "hexagon_v73": a .tflite is compiled and run on Qualcomm's emulator.
     Raises:
-        UsageError: MMC012 if the kind of artifact is not run in that precision.
-        EmitError: MMC403 to MMC423 when the inputs do not fit or the run fails.
+        UsageError: MMC012 if the kind of artifact is not run in that precision, or there.
+        EmitError: MMC403 to MMC424 when the inputs do not fit or the run fails.
     """
     from mmc.backends.base import precisions_of, runner_of
     from mmc.verification.execute import execute
@@ -170,8 +178,19 @@ def run(
         fix = f"leave it out, or choose one of: {', '.join(known)}"
         raise UsageError("MMC012", f"--precision {precision}", f"is not for {artifact}", fix=fix)
     chosen: dict[str, Any] = {} if precision == "float32" else {"precision": precision}
+    if on != "host":
+        return _emulate(artifact_path, _feeds(inputs) or {}, on)
     job = runner_of(artifact_path) or REFERENCE
     return dict(execute(job, artifact, _feeds(inputs) or {}, **chosen).outputs)
+
+
+def _emulate(artifact: Path, feeds: Mapping[str, Array], on: str) -> dict[str, Array]:
+    from mmc.backends.tflite.emulator import emulate
+
+    if artifact.suffix != ".tflite" or not on.startswith("hexagon_"):
+        fix = "the emulator runs .tflite files on hexagon_v68 to hexagon_v81"
+        raise UsageError("MMC012", f"--on {on}", f"is not for {artifact}", fix=fix)
+    return emulate(artifact, feeds, on.removeprefix("hexagon_")).outputs
 
 
 def quantize(

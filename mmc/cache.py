@@ -98,7 +98,7 @@ def parts(model: Path, target: str, options: CompileOptions, wanted: str) -> Ite
             continue  # a preset: its name is among the options, its rules are among mmc's files
         for file in files_of(given) if given else ():
             yield content(file)
-    if options.vendor is not None or options.aot:
+    if options.vendor is not None or options.aot or options.verify_on == "htp":
         raise UnknownContentError("vendor")
     if options.metric and (options.evaluation or options.budget):
         raise UnknownContentError(options.metric)

@@ -202,10 +202,11 @@ def settled(options: CompileOptions, target: Target) -> CompileOptions:
 
     Raises UsageError (MMC014, MMC003) if the target has no vendor to ask.
     """
-    if options.vendor is not None or options.aot:
+    if options.vendor is not None or options.aot or options.verify_on == "htp":
         from mmc.backends.tflite.hexagon import architectures
 
         architectures(options.vendor or "", target)
+    if options.aot:
         options = replace(options, vendor=options.vendor or "")
     for name in ("weights", "activations"):
         if getattr(options, name) == "auto":
@@ -310,7 +311,12 @@ def _verify(result: CompileResult, model: Model, options: CompileOptions) -> Non
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         final = Path(folder) / "final.onnx"
         save(model, final)
-        found = examine(_subject(result, final, options), model, options)
+        subject = _subject(result, final, options)
+        found = examine(subject, model, options)
+        if options.verify_on == "htp" and found.passed:
+            from mmc.backends.tflite.htp import verify_on_htp
+
+            verify_on_htp(subject, result.target, found)
     result.verification = found
     result.diagnostics += [d for d in found.diagnostics if d not in found.errors]
     if not found.passed:

@@ -28,6 +28,7 @@ class CompileOptions:
 
     An empty `precision` is the target's own. `vendor` asks the vendor's compiler, for the target
     and the architectures it names ("v69,v81", "all", or "" for none more); `aot` keeps its result.
+    `verify_on` "htp" also compares what the NPU's emulator computes.
     """
 
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class CompileOptions:
     statistics: str = ""
     """Hessians by weight from an earlier run over the calibration data (an .npz)."""
     verify: bool = True
+    verify_on: str = "host"
     vendor: str | None = None
     aot: bool = False
     seed: int = 0

@@ -33,6 +33,8 @@ SOCS = {
     "v79": "SM8750",
     "v81": "SM8850",
 }
+SOC_NUMBERS = {"v68": 30, "v69": 36, "v73": 43, "v75": 57, "v79": 69, "v81": 87}
+"""The same chips as the emulator numbers them."""
 
 
 @dataclass(frozen=True)

@@ -231,6 +231,7 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         about=dict(getattr(args, "about", ())),
         inputs=read_npz(inputs) if inputs else None,
         verify=not getattr(args, "no_verify", False),
+        verify_on=getattr(args, "verify_on", "host"),
         vendor=vendor_of(args),
         aot=getattr(args, "aot", False),
     )

@@ -17,10 +17,10 @@ def configure(parser: Parser) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="Y.npz", help="where outputs go")
     parser.add_argument(
         "--on",
-        type=one_of(("host",), [f"hexagon_v{n}" for n in (68, 69, 73, 75, 79, 81)], "--on"),
+        type=one_of(("host", *(f"hexagon_v{n}" for n in (68, 69, 73, 75, 79, 81))), (), "--on"),
         default="host",
-        metavar="host",
-        help="where it runs",
+        metavar="host|hexagon_v73",
+        help="where it runs; hexagon_*: Qualcomm's emulator of the NPU (extra: hexagon)",
     )
     parser.add_argument(
         "--precision",
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     from mmc.files import check_output, read_npz, write_npz
 
     check_output(Path(args.output))
-    outputs = run(args.artifact, read_npz(args.inputs), precision=args.precision)
+    outputs = run(args.artifact, read_npz(args.inputs), precision=args.precision, on=args.on)
     write_npz(args.output, outputs)
     if not args.quiet:
         for name, value in outputs.items():

@@ -76,12 +76,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class Output:
-    """One output: against the original model, against the final IR, and the rounding floor."""
+    """One output: against the original model, against the final IR, and the rounding floor.
+
+    `emulated` is what the NPU's emulator computes against the original, with --verify-on htp.
+    """
 
     name: str
     accuracy: Difference | None
     emission: Difference
     floor_db: float | None
+    emulated: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -257,6 +261,7 @@ def verification(found: VerifyResult) -> Verification:
             difference(o.accuracy) if o.accuracy else None,
             difference(o.emission),
             finite(o.floor_db),
+            difference(o.emulated) if o.emulated else None,
         )
         for o in found.outputs
     ]

@@ -91,6 +91,8 @@ def verification_rows(found: Verification) -> Iterable[tuple[str, str]]:
             f"  {output.name}",
             difference_text(output.accuracy or output.emission, output.floor_db),
         )
+        if output.emulated:
+            yield "    on the NPU", f"{difference_text(output.emulated, None)}  (emulated)"
     if len(found.outputs) > OUTPUTS_SHOWN:
         yield "", f"and {len(found.outputs) - OUTPUTS_SHOWN} more outputs (--report)"
 

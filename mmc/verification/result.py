@@ -19,13 +19,15 @@ FLOOR_SLACK_DB = 10.0
 class OutputResult:
     """One output: artifact against final IR, artifact against original, and the rounding floor.
 
-    `accuracy` is None when ONNX Runtime cannot run the original.
+    `accuracy` is None when ONNX Runtime cannot run the original; `emulated` is the NPU's emulator
+    against the original, with --verify-on htp.
     """
 
     name: str
     emission: Comparison
     accuracy: Comparison | None
     floor_db: float = inf
+    emulated: Comparison | None = None
 
     def least(self, target_db: float) -> float:
         """Return the SQNR that this output needs: the target's, or near its rounding floor."""
@@ -37,6 +39,7 @@ class OutputResult:
             "name": self.name,
             "emission": self.emission.to_json(),
             "accuracy": self.accuracy and self.accuracy.to_json(),
+            "emulated": self.emulated and self.emulated.to_json(),
             "floor_db": None if self.floor_db == inf else self.floor_db,
         }
 
