@@ -99,7 +99,6 @@ COMMANDS = {
     "no output": ("MMC003", ("opt", str(PNET))),
     "no folder": ("MMC401", ("opt", str(PNET), *SHAPE, "-o", "no/such/o.onnx")),
     "is folder": ("MMC401", ("opt", str(PNET), *SHAPE, "-o", ".")),
-    "run on": ("MMC002", ("run", "a", "--inputs", "x", "-o", "y", "--on", "hexagon_v73")),
     "show absent": ("MMC", ("show", "absent.tflite")),
 }
 
