@@ -29,9 +29,10 @@ SAME = frozenset(
 JOINED = frozenset({"Concat"})
 """The kernels copy the codes of several operands, which must have one scale."""
 
-BITS = {"HardSwish": (8,), "DepthToSpace": (8,), "SpaceToDepth": (8,), "Softmax": (8,)}
-"""Bits of activations, where not both 8 and 16. LiteRT's 16-bit softmax counts every entry as
-exp(-10) at least: a row of 1000 comes to a third too little (measured)."""
+BITS = dict.fromkeys("AveragePool2d DepthToSpace HardSwish Softmax SpaceToDepth".split(), (8,))
+"""Bits of activations, where not both 8 and 16. Hexagon averages no 16-bit windows (measured), and
+LiteRT's 16-bit softmax counts every entry as exp(-10) at least: a row of 1000 comes to a third too
+little (measured)."""
 
 FIXED: dict[str, dict[int, Affine]] = {
     "Sigmoid": {8: Affine(8, 2.0**-8, -128), 16: Affine(16, 2.0**-15, 0)},

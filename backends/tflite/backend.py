@@ -120,7 +120,8 @@ class TfliteBackend:
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""
-        return lower(model, keep_int64=self.options.keep_int64 or self.target.name == "cpu")
+        keep = self.options.keep_int64 or self.target.name == "cpu"
+        return lower(model, keep_int64=keep, npu=self.target.runs_on == "npu")
 
     def schedule(self, program: Program) -> Schedule:
         """Put the operators into the order that needs the least memory for activations."""

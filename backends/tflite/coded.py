@@ -20,6 +20,16 @@ class Codes:
     dtype: str
     quantization: Quantization
 
+    def floats(self) -> Array:
+        """Return the values that the codes stand for."""
+        shape = [1] * self.codes.ndim
+        if self.codes.ndim:
+            shape[self.quantization.axis] = -1
+        scale, zero = (
+            a.reshape(shape) for a in (self.quantization.scale, self.quantization.zero_point)
+        )
+        return ((self.codes.astype(np.float32) - zero) * scale).astype(np.float32)
+
     def tensor(self, name: str) -> Tensor:
         """Return the constant tensor."""
         shape = tuple(self.codes.shape)

@@ -45,9 +45,13 @@ TFLITE_TYPES = {
 
 
 class Emitter:
-    """Collects tensors and operators; every helper returns tensor indices."""
+    """Collects tensors and operators; every helper returns tensor indices.
 
-    def __init__(self) -> None:
+    `npu`: for a neural processor, which unpacks no integer constants for float operators.
+    """
+
+    def __init__(self, *, npu: bool = False) -> None:
+        self.npu = npu
         self.program = Program()
         self.integer = False
         self._tensors: dict[Value, int] = {}
@@ -94,7 +98,12 @@ class Emitter:
         return readers[0].outputs[0] if readers else value
 
     def _unpacked(self, value: Value, codes: Codes) -> int:
-        """Return a quantized constant as floats; its rows may be the blocks of a larger matrix."""
+        """Return a quantized constant as floats; its rows may be the blocks of a larger matrix.
+
+        An NPU unpacks no constants: there they are floats in the file.
+        """
+        if self.npu:
+            return self.constant(codes.floats().reshape(shape_of(value)), value.name or "")
         packed = self.codes(value, codes)
         rows = self.op("DEQUANTIZE", [packed], [self.new(self.shape(packed), "float32")])
         if self.shape(rows) == shape_of(value):
@@ -228,13 +237,13 @@ def narrow(array: Array) -> Array:
     return array.astype(target)
 
 
-def lower(model: Model, *, keep_int64: bool = False) -> Program:
-    """Lower the final IR to a program.
+def lower(model: Model, *, keep_int64: bool = False, npu: bool = False) -> Program:
+    """Lower the final IR to a program, in the forms that a neural processor takes if `npu`.
 
     Raises:
         LegalityError: every node that has no right lowering, never only the first (MMC201).
     """
-    e = Emitter()
+    e = Emitter(npu=npu)
     refused: dict[Node, Unsupported] = {}
     _inputs(e, model, keep_int64)
     for node in model.graph:

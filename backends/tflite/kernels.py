@@ -46,7 +46,8 @@ TYPES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), frozenset({"FLOAT32", "INT32", "BOOL"}) | _BYTES),
     **dict.fromkeys(("TRANSPOSE", "CONCATENATION", "SLICE", "STRIDED_SLICE"), _MOVED | {"UINT32"}),
     **dict.fromkeys(("BROADCAST_TO", "TILE", "SELECT_V2", "RESHAPE"), _MOVED | {"UINT32"}),
-    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD", "GATHER", "GATHER_ND", "REVERSE_V2"), _MOVED),
+    **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD", "REVERSE_V2"), _MOVED),
+    **dict.fromkeys(("GATHER", "GATHER_ND"), _MOVED - {"BOOL"}),  # Hexagon gathers no BOOL
     **dict.fromkeys(("SPLIT", "SPLIT_V"), frozenset({"FLOAT32", "INT32", "INT16"}) | _BYTES),
     "SCATTER_ND": frozenset({"FLOAT32", "INT32"}) | _BYTES,
     "TOPK_V2": frozenset({"FLOAT32", "INT32", "INT16"}) | _BYTES,

@@ -30,8 +30,13 @@ def lowest(dtype: str) -> Array:
 
 
 def pad(e: Emitter, x: int, pads: list[tuple[int, int]], fill: float = 0.0) -> int:
-    """Emit PAD (zeros) or PADV2; `pads` has one (before, after) per axis."""
+    """Emit PAD (zeros) or PADV2; `pads` has one (before, after) per axis.
+
+    Hexagon pads no 16-bit integers, but joins them (hexagon.toml, measured): CONCATENATION there.
+    """
     tensor = e.program.tensors[x]
+    if e.integer and tensor.dtype == "INT16":
+        return joined(e, x, pads, fill)
     shape = [
         size + before + after for size, (before, after) in zip(tensor.shape, pads, strict=True)
     ]
@@ -46,3 +51,29 @@ def pad(e: Emitter, x: int, pads: list[tuple[int, int]], fill: float = 0.0) -> i
         filled = e.add(Tensor("", (1,), tensor.dtype, value, tensor.quantization))
         return e.op("PADV2", [x, amounts, filled], [result], schema.PadV2OptionsT())
     return e.op("PADV2", [x, amounts, e.constant(value)], [result], schema.PadV2OptionsT())
+
+
+def joined(e: Emitter, x: int, pads: list[tuple[int, int]], fill: float) -> int:
+    """Pad axis by axis with CONCATENATION; `fill` is 0 or so low that the smallest code is it."""
+    for axis, sides in enumerate(pads):
+        if sides == (0, 0):
+            continue
+        like, shape = e.program.tensors[x], list(e.shape(x))
+        parts = [border(e, like, shape, axis, count, fill) for count in sides]
+        shape[axis] += sum(sides)
+        options = schema.ConcatenationOptionsT()
+        options.axis = axis
+        around = [i for i in (parts[0], x, parts[1]) if i is not None]
+        x = e.op("CONCATENATION", around, [e.twin(x, shape)], options)
+    return x
+
+
+def border(
+    e: Emitter, like: Tensor, shape: list[int], axis: int, count: int, fill: float
+) -> int | None:
+    """Return `count` more slices along an axis, all of one code; None of no slices."""
+    assert like.quantization is not None
+    size = [*shape[:axis], count, *shape[axis + 1 :]]
+    code = lowest(like.dtype)[0] if fill else like.quantization.zero_point[0]
+    codes = np.full(size, code, np.dtype(like.dtype.lower()))
+    return e.add(Tensor("", tuple(size), like.dtype, codes, like.quantization)) if count else None

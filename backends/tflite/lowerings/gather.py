@@ -11,8 +11,11 @@ from mmc.backends.lowering import Unsupported, counted_from_front
 from mmc.backends.tflite.coded import Codes, codes_of, dequantizer, is_weight
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, convert, reshape
+from mmc.backends.tflite.program import Quantization, Tensor
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.signs import may_be_negative
+
+MOST_INDEX_AXES = 4
 
 
 @lowers("Gather")
@@ -23,7 +26,8 @@ def gather(e: Emitter, n: Node) -> None:
     negative, and the kernel stops with an error at one that is.
     """
     shape = shape_of(n.inputs[0])
-    if (rows := whole_rows(n)) is not None:
+    rows = whole_rows(n)
+    if rows is not None and not (e.npu and rows.quantization.zero_point.any()):
         embedding_lookup(e, n, rows)
         return
     options = schema.GatherOptionsT()
@@ -53,9 +57,15 @@ def whole_rows(n: Node) -> Codes | None:
 
 
 def embedding_lookup(e: Emitter, n: Node, rows: Codes) -> None:
-    """y = scale[i] codes[i] -> EMBEDDING_LOOKUP, whose indices are one row."""
+    """y = scale[i] codes[i] -> EMBEDDING_LOOKUP, whose indices are one row.
+
+    Hexagon has none of codes: there it is a GATHER of the codes, one of the scales, and MUL.
+    """
     assert n.inputs[0] is not None
     i = positions(e, n.inputs[1], None, rows.codes.shape[0])
+    if e.npu:
+        scaled_rows(e, i, rows, e.tensor(n.outputs[0]))
+        return
     flat = reshape(e, i, (math.prod(e.shape(i)),))
     table, y = e.codes(n.inputs[0], rows), e.tensor(n.outputs[0])
     shape = (*e.shape(flat), rows.codes.shape[1])
@@ -65,15 +75,47 @@ def embedding_lookup(e: Emitter, n: Node, rows: Codes) -> None:
         reshape(e, result, e.shape(y), y)
 
 
+def scaled_rows(e: Emitter, i: int, rows: Codes, y: int) -> None:
+    """Emit codes[i] scale[i]: both are read alone, as an NPU has no scale a row there."""
+    count, width = rows.codes.shape
+    unit = Quantization(np.ones(1, np.float32), np.zeros(1, np.int64))
+    shape, factors = e.shape(y), rows.quantization.scale
+    codes = e.add(Tensor("", (count, width), "INT8", rows.codes, unit))
+    read = gathered(e, codes, i, e.add(Tensor("", shape, "INT8", None, unit)))
+    if factors.size > 1:
+        scale = e.constant(factors.reshape(-1, 1))
+        factor = gathered(e, scale, i, e.new((*shape[:-1], 1), "float32"))
+    else:
+        factor = e.constant(factors.reshape(1))
+    plain = e.op("DEQUANTIZE", [read], [e.new(shape, "float32")])
+    e.op("MUL", [plain, factor], [y], schema.MulOptionsT())
+
+
+def gathered(e: Emitter, table: int, i: int, result: int) -> int:
+    """Emit a GATHER of rows."""
+    options = schema.GatherOptionsT()
+    options.axis = 0
+    return e.op("GATHER", [table, i], [result], options)
+
+
 @lowers("GatherND")
 def gather_nd(e: Emitter, n: Node) -> None:
-    """y = x[i], i (..., k) holding k coordinates -> GATHER_ND; batch_dims are decomposed."""
+    """y = x[i], i (..., k) holding k coordinates -> GATHER_ND; batch_dims are decomposed.
+
+    The coordinates are one row: Hexagon compiles no indices of five axes (measured).
+    """
     if attrs(n)["batch_dims"]:
         raise Unsupported("GATHER_ND has no batch dimensions")
     sizes = np.array(shape_of(n.inputs[0])[: shape_of(n.inputs[1])[-1]])
     x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], sizes, sizes)
-    options = schema.GatherNdOptionsT()
-    compute(e, "GATHER_ND", [x, i], e.tensor(n.outputs[0]), options, data=(0,))
+    options, y = schema.GatherNdOptionsT(), e.tensor(n.outputs[0])
+    depth = e.shape(i)[-1]
+    if len(e.shape(i)) <= MOST_INDEX_AXES:
+        compute(e, "GATHER_ND", [x, i], y, options, data=(0,))
+        return
+    row = reshape(e, i, (math.prod(e.shape(i)[:-1]), depth))
+    flat = e.new((e.shape(row)[0], *e.shape(x)[depth:]), e.program.tensors[x].dtype.lower())
+    reshape(e, compute(e, "GATHER_ND", [x, row], flat, options, data=(0,)), e.shape(y), y)
 
 
 def positions(e: Emitter, value: Value | None, limit: Array | None, sizes: Array | int) -> int:

@@ -1,0 +1,75 @@
+"""Forms that Qualcomm's compiler takes in place of those it refuses; every compile verifies them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+from onnx import numpy_helper
+
+import mmc
+
+CONV = """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,3,8,8] x) => (float[1,8,4,4] y) {
+    y = Conv <strides = [2, 2], pads = [1, 1, 0, 0]> (x, w) }"""
+LOOKUP = """<ir_version: 10, opset_import: ["" : 21]>
+g (int64[1,6] x) => (float[1,6,16] y) { r = Gather (w, x) y = MatMul(r, v) }"""
+CHOICE = """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,8] x) => (float[1,1,1,8] y) {
+    b = Cast <to: int = 9> (x) c = GatherND (b, w) y = Cast <to: int = 1> (c) }"""
+
+
+def compiled(
+    text: str, constants: dict[str, np.ndarray], folder: Path, **options: object
+) -> dict[str, int]:
+    model = onnx.parser.parse_model(text)
+    model.graph.initializer.extend(numpy_helper.from_array(a, n) for n, a in constants.items())
+    onnx.save(model, folder / "m.onnx")
+    out = folder / "m.tflite"
+    result = mmc.compile(folder / "m.onnx", target="hexagon_v73", output=out, **options)  # type: ignore[arg-type]
+    assert not [d for d in result.diagnostics if d.severity == "warning"]
+    return result.ops
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def test_16_bit_pads_are_concatenations(tmp_path: Path) -> None:
+    np.savez(tmp_path / "c.npz", x=normal(4, 1, 3, 8, 8))
+    ops = compiled(
+        CONV,
+        {"w": normal(8, 3, 3, 3)},
+        tmp_path,
+        weights="int8",
+        activations="int16",
+        calibration=tmp_path / "c.npz",
+    )
+    assert ops["CONCATENATION"] == 2
+    assert "PAD" not in ops
+
+
+@pytest.mark.parametrize("activations", ["int8", "int16"])
+def test_rows_of_integers_are_gathered_with_their_scales(tmp_path: Path, activations: str) -> None:
+    np.savez(tmp_path / "c.npz", x=np.arange(24).reshape(4, 1, 6))
+    ops = compiled(
+        LOOKUP,
+        {"w": normal(24, 16), "v": normal(16, 16)},
+        tmp_path,
+        weights="int8",
+        activations=activations,
+        calibration=tmp_path / "c.npz",
+    )
+    assert "EMBEDDING_LOOKUP" not in ops
+    assert ops["GATHER"] == 2
+
+
+def test_truth_values_are_gathered_as_integers(tmp_path: Path) -> None:
+    places = np.stack([np.zeros(8, np.int64), np.arange(8)], -1).reshape(1, 1, 1, 8, 2)
+    inputs = {"x": np.array([[0, 1, 0, 2, 0, 0, 3, 1]], np.float32)}
+    ops = compiled(CHOICE, {"w": places[..., ::1]}, tmp_path, inputs=inputs)
+    assert ops["GATHER_ND"] == 1
+    assert ops["CAST"] >= 2
