@@ -1,4 +1,4 @@
-"""Forms that Qualcomm's compiler takes in place of those it refuses; every compile verifies them."""
+"""Forms that Qualcomm's compiler takes for those it refuses; every compile verifies them."""
 
 from __future__ import annotations
 
