@@ -129,6 +129,16 @@ def test_gptq_into_tables_and_refusals() -> None:
         gptq(w, np.full((64, 64), np.nan), to_tables(tables, 4))
 
 
+@pytest.mark.parametrize("size", [1, 7, 129, 300])
+def test_inverse_root_is_a_root_of_the_inverse(size: int) -> None:
+    x = inputs(6, 2 * size + 8, size + 8)[:, :size].astype(np.float64)
+    h = x.T @ x
+    u = inverse_root(h, 0.01).astype(np.float64)
+    assert (np.tril(u, -1) == 0).all()
+    damped = h + 0.01 * np.diag(h).mean() * np.eye(size)
+    np.testing.assert_allclose(u.T @ u @ damped, np.eye(size), atol=1e-3)
+
+
 def test_inverse_root_of_singular_inputs() -> None:
     x = np.zeros((3, 5), np.float32)
     x[:, :2] = np.random.default_rng(0).standard_normal((3, 2))

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.calibration import Data, calibrate
+from mmc.delicate import delicate
 from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
 from mmc.integer_ranges import lowest
 from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
@@ -29,7 +30,8 @@ class QuantizeActivations(Pass):
     """Store what integer kernels read and write as integers: QuantizeLinear, DequantizeLinear.
 
     Needs integer weights (quantize-weights) and data. Kernels that only move codes share scales;
-    what has no integer kernel stays float, between DequantizeLinear and QuantizeLinear.
+    what has no integer kernel, or is delicate, stays float, between DequantizeLinear and
+    QuantizeLinear.
     """
 
     name = "quantize-activations"
@@ -47,7 +49,8 @@ class QuantizeActivations(Pass):
             INTEGER in n.metadata_props for n in model.graph
         ):
             return 0
-        nodes = settle([n for n in model.graph if takes_integers(n, self.bits)])
+        stay = delicate(model.graph)
+        nodes = settle([n for n in model.graph if n not in stay and takes_integers(n, self.bits)])
         scales = Scales(self.bits)
         for node in nodes:
             scales.tie(node)
@@ -199,8 +202,13 @@ def pair(graph: Graph, value: Value, q: Affine, note: tuple[str, ...]) -> tuple[
 
 
 def wrap(graph: Graph, value: Value, q: Affine) -> Value:
-    """Let all who read a value read its codes; return what they read."""
+    """Let all who read a value read its codes; return what they read.
+
+    Where no kernel makes the codes, operators on floats go on reading the floats.
+    """
     users, maker = list(value.uses()), value.producer()
+    coded = maker is not None and INTEGER in maker.metadata_props
+    users = [u for u in users if coded or INTEGER in u.node.metadata_props]
     note = sources(maker) if maker is not None else sources(users[0].node)
     first, second = pair(graph, value, q, note)
     if maker is not None:
@@ -210,7 +218,7 @@ def wrap(graph: Graph, value: Value, q: Affine) -> Value:
     result = second.outputs[0]
     for use in users:
         use.node.replace_input_with(use.idx, result)
-    if value.is_graph_output():
+    if coded and value.is_graph_output():
         graph.outputs[list(graph.outputs).index(value)] = result
         result.name, value.name = value.name, fresh_name(graph, value.name or "")
     return result

@@ -41,9 +41,9 @@ PER_CHANNEL = 12
 class QuantizeWeights(Pass):
     """Store weights as integers: DequantizeLinear(codes, a scale a channel or block).
 
-    At 8 bits the exact range is used; below, the range of least error, and with calibration data
-    GPTQ. First, last, depthwise and gate layers keep 8 bits, embeddings 4 (one scale a row). A
-    model that arrived quantized stays as it is.
+    At 8 bits the exact range is used, below the range of least error; with calibration data codes
+    are chosen by GPTQ. First, last, depthwise and gate layers keep 8 bits, embeddings 4 (one scale
+    a row). A model that arrived quantized stays as it is.
     """
 
     name = "quantize-weights"
@@ -80,11 +80,7 @@ class QuantizeWeights(Pass):
         rules = recipe.choose(model.graph, layers)
         groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
         groups = [(layer, rule, reader) for layer, rule, reader in groups if pays(layer, rule.bits)]
-        wanted = {
-            reader: str(layer.value.name)
-            for layer, rule, reader in groups
-            if reader and rule.bits < 8
-        }
+        wanted = {reader: str(layer.value.name) for layer, _, reader in groups if reader}
         hessians = self.hessians(model, wanted)
         for layer, rule, reader in groups:
             quantize(model.graph, layer, rule, hessians.get(reader) if reader else None)
@@ -185,11 +181,10 @@ def can_block(layer: Layer, rows: Array, block: int) -> bool:
 
 def encode(rows: Array, grid: Grid, block: int, hessian: Array | None) -> tuple[Array, Array]:
     """Return int8 codes (O, K) and scales (O,) or (O, K / block)."""
-    if grid.bits == 8:
-        scale = max_scale(rows, grid)
-        return nearest(rows, scale, grid), scale
     importance = None if hessian is None else np.diag(hessian)
-    if block:
+    if grid.bits == 8:  # clipping costs more than it gains
+        scale = max_scale(rows, grid)
+    elif block:
         parts = to_blocks(rows, block)
         if importance is not None:
             importance = np.tile(importance.reshape(-1, block), (len(rows), 1))

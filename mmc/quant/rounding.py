@@ -114,10 +114,23 @@ def inverse_root(hessian: Array, damping: float) -> Array:
     for _ in range(12):
         diagonal += step
         try:
-            root = np.linalg.cholesky(h)
+            root = np.linalg.cholesky(h[::-1, ::-1])  # reversed: h = R Rᵀ with R upper, U = R⁻¹
         except np.linalg.LinAlgError:
             step = max(10 * step, 1e-12)
             continue
-        inverse = np.linalg.solve(root, np.eye(len(h)))
-        return np.asarray(np.linalg.cholesky(inverse.T @ inverse).T, np.float32)
+        return np.asarray(inverse_upper(root[::-1, ::-1]), np.float32)
     raise ValueError("the hessian is not positive semi-definite")
+
+
+def inverse_upper(matrix: Array) -> Array:
+    """Return the inverse of an upper triangular matrix, by halves: most of it matrix products."""
+    size = len(matrix)
+    if size <= CHUNK:
+        return np.asarray(np.linalg.inv(matrix))
+    middle = size // 2
+    found = np.zeros_like(matrix)
+    found[:middle, :middle] = inverse_upper(matrix[:middle, :middle])
+    found[middle:, middle:] = inverse_upper(matrix[middle:, middle:])
+    between = found[:middle, :middle] @ matrix[:middle, middle:]
+    found[:middle, middle:] = -between @ found[middle:, middle:]
+    return found
