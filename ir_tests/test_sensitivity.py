@@ -66,8 +66,8 @@ def test_a_cell_is_the_error_of_one_rounded_layer(files: tuple[Path, Path]) -> N
             errors.append(((got - right) ** 2).sum() / (right**2).sum())
         cell = layer.cell(8)
         assert cell is not None
-        # GPTQ chooses the codes: better than the nearest ones, on the same grid
-        assert 0.3 * np.mean(errors) < cell.error <= 1.01 * np.mean(errors)
+        # GPTQ chooses the codes, on the same grid: much better where few inputs span the layer's
+        assert 0 < cell.error <= 1.01 * np.mean(errors)
         assert [c.bits for c in layer.cells] == [8, 4, 2]
         assert layer.cells[0].error < layer.cells[1].error < layer.cells[2].error
         assert layer.cells[0].bytes > layer.cells[1].bytes > layer.cells[2].bytes
