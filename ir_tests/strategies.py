@@ -6,7 +6,7 @@ the middle, and pieces of what exporters write for activations and norms, each s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -241,13 +241,17 @@ IDIOMS = (hard_swish, gelu, norm)
 
 
 @st.composite
-def models(draw: Callable[[Any], Any], steps: int = 8) -> Model:
+def models(
+    draw: Callable[[Any], Any],
+    steps: int = 8,
+    kinds: Sequence[Callable[[Drawing], None]] = STEPS + IDIOMS,
+) -> Model:
     """Draw a model with one input and one to three outputs, any of them in the middle."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = draw(st.sampled_from([(1, 4, 5, 5), (2, 3, 4), (3, 4), (1, 4, 1, 6)]))
     drawing = Drawing(draw, rng, values={"x": shape})
     for _ in range(draw(st.integers(1, steps))):
-        draw(st.sampled_from(STEPS + IDIOMS))(drawing)
+        draw(st.sampled_from(kinds))(drawing)
     if not drawing.nodes:
         drawing.node("Relu", "x", shape=shape)
     made = list(drawing.values)[1:]

@@ -71,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError as error:
+        return explain(no_memory(error), as_json="--json" in arguments, full=True)
     except Exception as error:  # no user should ever see a traceback
         return explain(bug(error), as_json="--json" in arguments, full=True)
 
@@ -91,6 +93,12 @@ def explain(error: MmcError, *, as_json: bool, full: bool) -> int:
         print(json.dumps({"schema": "mmc.error/1", "diagnostics": findings}, indent=2))
     print(*finding_lines(error.diagnostics, full=full), sep="\n", file=sys.stderr)
     return error.exit_code
+
+
+def no_memory(error: MemoryError) -> MmcError:
+    """Return the coded error (MMC019) for a machine that is too small for the model."""
+    fix = "smaller shapes, --no-verify, or a machine with more memory"
+    return MmcError("MMC019", "mmc", "there is not enough memory", why=str(error), fix=fix)
 
 
 def bug(error: Exception) -> MmcError:

@@ -59,7 +59,19 @@ def fix_shapes(
     if changed:
         _forget_shapes(model)
         infer(model)
+    _check_outputs(model)
     return changed
+
+
+def _check_outputs(model: ir.Model) -> None:
+    """Infer again what makes an output: the shape that its file declares may hide a contradiction.
+
+    Raises:
+        ModelError: MMC114 when the inputs of a node do not go together.
+    """
+    for node in model.graph:
+        if any(value.is_graph_output() for value in node.outputs):
+            infer_node(node)
 
 
 def _dims(value: ir.Value) -> Dims | None:

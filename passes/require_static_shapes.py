@@ -1,27 +1,46 @@
-"""Refuse what has a shape that only the data decides."""
+"""Refuse what has a shape that only the data decides, or that no memory holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
-from mmc.ir import Model, Node, is_static, sources
+from mmc.ir import Model, Node, Value, is_static, shape_of, sources
 from mmc.pass_manager import Pass
 from mmc.remedies import cut, decided_by
+from mmc.shapes import MOST_ELEMENTS
 
 
 @dataclass(frozen=True)
 class RequireStaticShapes(Pass):
-    """Raise LegalityError (MMC201) for the operators that make a result of unknown shape."""
+    """Raise LegalityError for operators with a result of unknown (MMC201) or huge shape (MMC109).
+
+    A few bytes can ask for terabytes: ConstantOfShape, Expand, Tile.
+    """
 
     name = "require-static-shapes"
 
     def run(self, model: Model) -> int:
         """Return 0: nothing is changed; what only hands an unknown shape on is not named."""
-        found = [node for node in model.graph if not known(node) and begins(node)]
+        found = [diagnostic(n) for n in model.graph if not known(n) and begins(n)]
+        found += [huge(n) for n in model.graph if any(map(is_huge, n.outputs))]
         if found:
-            raise LegalityError([diagnostic(node) for node in found])
+            raise LegalityError(found)
         return 0
+
+
+def is_huge(value: Value) -> bool:
+    """Say whether a value has more elements than the runtimes' 32-bit sizes can count."""
+    return is_static(value) and prod(shape_of(value)) > MOST_ELEMENTS
+
+
+def huge(node: Node) -> Diagnostic:
+    """Say which operator has the huge result; what only hands it on is named too."""
+    where = f"{node.op_type} {', '.join(sources(node))!r}"
+    what = f"its result has more than {MOST_ELEMENTS} elements"
+    why = f"shape {[str(v.shape) for v in node.outputs]}"
+    return Diagnostic("MMC109", Severity.ERROR, where, what, why, "export with smaller sizes")
 
 
 def known(node: Node) -> bool:

@@ -38,7 +38,7 @@ def shown(var: Var) -> str:
     if isinstance(var.data, str):
         return repr(var.data)
     data = np.asarray(var.data)
-    value = str(data.tolist()) if data.size <= LONGEST_VALUE // 2 else ""
+    value = str(data.tolist()) if 0 < data.size <= LONGEST_VALUE // 2 else ""
     return value if value and len(value) <= LONGEST_VALUE else f"const {kind(var)}"
 
 

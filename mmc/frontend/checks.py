@@ -216,6 +216,8 @@ def _check_types(graph: onnx.GraphProto) -> None:
             element = value.type.tensor_type.elem_type
             if what == "tensor_type" and element in refused:
                 what = f"a tensor of {onnx.TensorProto.DataType.Name(element)}".lower()
+            elif kind == "input" and what == "tensor_type" and not element:
+                what = "a tensor of no type"
             elif what in ("tensor_type", ""):
                 continue
             fix = "move this part out of the model; mobile runtimes take tensors of numbers only"

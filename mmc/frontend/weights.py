@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from mmc.diagnostics import ModelError
 CHUNK = 1 << 20
 """Bytes looked at together, so that a scan needs no memory to speak of."""
 
+LARGEST = 2**31 - 1
+COMPLEX = (ir.DataType.COMPLEX64, ir.DataType.COMPLEX128)
 FLOATS: dict[ir.DataType, Any] = {
     ir.DataType.FLOAT: np.float32,
     ir.DataType.DOUBLE: np.float64,
@@ -136,6 +139,24 @@ def check_data(model: onnx.ModelProto, path: Path) -> None:
             _check_external(where, tensor, path)
         elif tensor.HasField("raw_data"):
             _check_length(where, tensor, len(tensor.raw_data))
+        else:
+            _check_count(where, tensor)
+
+
+def _check_count(where: str, tensor: onnx.TensorProto) -> None:
+    """Refuse numbers written one by one that are not as many as the shape has (MMC105)."""
+    if tensor.data_type == onnx.TensorProto.STRING:
+        needed, stored = math.prod(tensor.dims), len(tensor.string_data)
+    else:
+        needed = byte_size(where, tensor)
+        dtype = ir.DataType(tensor.data_type)
+        if dtype.bitwidth >= 8:  # smaller ones are packed: each number is a byte
+            needed = needed * 8 // dtype.bitwidth * (2 if dtype in COMPLEX else 1)
+        field = onnx.helper.tensor_dtype_to_field(tensor.data_type)
+        stored = len(getattr(tensor, field))
+    if stored != needed:
+        why = f"shape {list(tensor.dims)} needs {needed} numbers, {stored} are stored"
+        raise ModelError("MMC105", where, "its data does not fit its shape", why=why)
 
 
 def _check_length(where: str, tensor: onnx.TensorProto, length: int) -> None:
@@ -194,6 +215,8 @@ def byte_size(where: str, tensor: onnx.TensorProto) -> int:
         raise ModelError("MMC105", where, f"type {tensor.data_type} has no fixed size") from None
     if any(dim < 0 for dim in tensor.dims):
         raise ModelError("MMC105", where, f"its shape {list(tensor.dims)} is negative")
+    if any(dim > LARGEST for dim in tensor.dims):  # beside a 0 it needs no bytes, and is no shape
+        raise ModelError("MMC105", where, f"its shape {list(tensor.dims)} is beyond 32 bits")
     return (count * bits + 7) // 8
 
 

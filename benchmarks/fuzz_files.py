@@ -1,0 +1,235 @@
+"""Do damaged and hostile files end well? `python benchmarks/fuzz_files.py [--cases 20000] [--docs]`
+
+Every case of benchmarks/hostile.py is compiled in a process of its own (forked, so that nothing is
+imported again), for TFLite and Core ML in turns, every 64th with verification. It ends well when
+
+- the exit code is 0 and there is exactly the artifact, or it is 1 or 2 and there is nothing;
+- an error has a code, which is not one of a bug in mmc (MMC001, MMC192, MMC193);
+- no traceback is printed, no file of mmc's is left in its folder or in the temporary one;
+- it takes at most SECONDS of CPU and MEMORY more than the imports do.
+
+`--from N --cases 1 --keep DIR` writes one case to look at. Exit code 1: some did not end well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks import hostile
+
+SECONDS, MEMORY = 10, 600 << 20
+ADDRESSES = 8 << 30
+"""Nothing may reserve more: a case that does must not bring down the machine."""
+FOREIGN = (".ses",)
+"""What ONNX Runtime itself leaves in the temporary folder, once."""
+BUGS = ("MMC001", "MMC192", "MMC193")
+TARGETS = (("hexagon_v73", ".tflite"), ("ane_ios18", ".mlpackage"))
+PAGE = Path(__file__).parent.parent / "docs" / "fuzzing.md"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a case ended: the code of its first finding, and what was wrong with that."""
+
+    number: int
+    code: str
+    fault: str
+    cpu_seconds: float
+    megabytes: float
+
+
+def imports() -> None:
+    """Import what every compile needs, so that the forks have it."""
+    import coremltools  # noqa: F401
+
+    import mmc.backends.coreml.backend
+    import mmc.backends.tflite.backend
+    import mmc.batch
+    import mmc.cli  # noqa: F401
+    from mmc.frontend import loading  # noqa: F401
+
+    warm(Path(tempfile.mkdtemp()))
+
+
+def warm(folder: Path) -> None:
+    """Compile a valid model for every target, in this process: what is imported late is there."""
+    from mmc.cli import main
+
+    path = folder / "warm.onnx"
+    path.write_bytes(hostile.seeds()["convolution"])
+    for target, suffix in TARGETS:
+        options = ["--no-verify", "--no-cache", "--quiet", "-o", str(folder / f"warm{suffix}")]
+        if main(["compile", str(path), "--target", target, *options]):
+            raise SystemExit(f"a valid model does not compile for {target}")
+    shutil.rmtree(folder)
+
+
+def attempt(number: int, folder: Path) -> End:
+    """Compile one case in a fork and judge how it ended."""
+    target, suffix = TARGETS[number // len(hostile.MUTATIONS) % len(TARGETS)]
+    places = [folder / name for name in ("in", "out", "tmp")]
+    for place in places:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+    made = hostile.case(number)
+    path = made.write(places[0])
+    before = contents(places[0])
+    pid = os.fork()
+    if pid == 0:
+        compile_forked(path, places[1] / f"m{suffix}", target, number, folder)
+    status, used = wait(pid)
+    text = (folder / "stderr").read_text(errors="replace")
+    code = os.waitstatus_to_exitcode(status)
+    found = re.search(r"\[(MMC\d+)\]", text)
+    first = found[1] if found and code else "compiled" if code == 0 else "none"
+    fault = judge(code, text, first)
+    left = [p.name for p in places[1].iterdir() if p.name != f"m{suffix}" or code]
+    left += [p.name for p in places[2].iterdir() if p.name not in FOREIGN]
+    if left:
+        fault = fault or f"left behind: {', '.join(left)[:200]}"
+    if contents(places[0]) != before:
+        fault = fault or "changed the model's folder"
+    spent = used.ru_utime + used.ru_stime
+    if spent > SECONDS:
+        fault = fault or f"took {spent:.1f} s of CPU"
+    grown = used.ru_maxrss * 1024 - BASE
+    if grown > MEMORY:
+        fault = fault or f"took {grown >> 20} MB"
+    return End(number, first, fault, spent, grown / 1e6)
+
+
+BASE = 0
+
+
+def judge(code: int, text: str, first: str) -> str:
+    """Return what is wrong with an exit code and what was printed; "" if nothing is."""
+    if code < 0:
+        return f"died of signal {signal.Signals(-code).name}"
+    if code not in (0, 1, 2):
+        return f"exit code {code}"
+    if "Traceback" in text:
+        return "printed a traceback"
+    if first in (*BUGS, "none"):
+        return f"{first}: {' '.join(text.split())[:300]}"
+    if "\x1b" in text:
+        return "printed a terminal escape"
+    return ""
+
+
+def contents(folder: Path) -> dict[str, int]:
+    return {p.name: p.stat().st_size for p in folder.iterdir()}
+
+
+def compile_forked(path: Path, out: Path, target: str, number: int, folder: Path) -> None:
+    """Be the child: compile with everything printed going to files; never returns."""
+    code = 99
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
+        resource.setrlimit(resource.RLIMIT_CPU, (4 * SECONDS, 4 * SECONDS))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        for stream, name in ((1, "stdout"), (2, "stderr")):
+            file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(file, stream)
+        os.environ["TMPDIR"] = tempfile.tempdir = str(folder / "tmp")
+        os.chdir(folder)
+        from mmc.cli import main
+
+        options = ["--target", target, "-o", str(out), "--no-cache", "--quiet"]
+        options += [] if number % 64 == 0 else ["--no-verify"]
+        code = main(["compile", str(path), *options])
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def wait(pid: int) -> tuple[int, resource.struct_rusage]:
+    """Wait for the fork, for a limited time."""
+    start = time.monotonic()
+    while True:
+        done, status, used = os.wait4(pid, os.WNOHANG)
+        if done:
+            return status, used
+        if time.monotonic() - start > 30 * SECONDS:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def run(first: int, cases: int) -> Iterator[End]:
+    """Yield how the cases ended."""
+    global BASE
+    imports()
+    BASE = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+        for number in range(first, first + cases):
+            yield attempt(number, Path(folder))
+
+
+def table(ends: list[End]) -> str:
+    """Return how the cases of every kind of damage ended."""
+    lines = ["| damage | cases | compiled | coded errors | codes | faults | most CPU s | most MB |"]
+    lines += ["|---" * 8 + "|"]
+    kinds = list(hostile.MUTATIONS)
+    for index, kind in enumerate([*kinds, "all"]):
+        mine = [e for e in ends if kind == "all" or e.number % len(kinds) == index]
+        codes = Counter(e.code for e in mine if e.code not in ("compiled", "none"))
+        common = ", ".join(f"{code} {count}" for code, count in codes.most_common(4))
+        right, faults = sum(e.code == "compiled" for e in mine), sum(bool(e.fault) for e in mine)
+        seconds = max((e.cpu_seconds for e in mine), default=0)
+        memory = max((e.megabytes for e in mine), default=0)
+        cells = (kind.replace("_", " "), len(mine), right, sum(codes.values()), common, faults)
+        lines.append(f"| {' | '.join(map(str, cells))} | {seconds:.1f} | {memory:.0f} |")
+    return "\n".join(lines)
+
+
+def page(ends: list[End], command: str) -> str:
+    """Return the table as a page of the documentation."""
+    return (
+        "# Hostile model files\n\n"
+        f"Made by `{command}`. What every kind of damage is: `benchmarks/hostile.py`; what\n"
+        "counts as a fault: the head of `benchmarks/fuzz_files.py`. CPU and memory are those of a\n"
+        "compile without its imports.\n\n" + table(ends) + "\n"
+    )
+
+
+def main() -> int:
+    """Run the cases, print every fault and the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=20_000)
+    parser.add_argument("--from", dest="first", type=int, default=0, metavar="N")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="write the files of faults there")
+    parser.add_argument("--docs", action="store_true", help=f"write {PAGE.name}")
+    args = parser.parse_args()
+    ends = []
+    for end in run(args.first, args.cases):
+        ends.append(end)
+        if end.fault:
+            print(f"{hostile.case(end.number).name}: {end.fault}", flush=True)
+        if args.keep and (end.fault or args.cases == 1):
+            place = args.keep / str(end.number)
+            place.mkdir(parents=True, exist_ok=True)
+            hostile.case(end.number).write(place)
+        if len(ends) % 1000 == 0:
+            print(f"{len(ends)} cases, {sum(bool(e.fault) for e in ends)} faults", flush=True)
+    print(table(ends))
+    if args.docs:
+        PAGE.write_text(
+            page(ends, f"python benchmarks/fuzz_files.py --cases {args.cases}"), "utf-8"
+        )
+    return int(any(end.fault for end in ends))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
