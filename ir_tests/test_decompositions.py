@@ -167,7 +167,6 @@ def test_what_depends_on_data_is_refused_after_rules_that_ask_for_its_shape() ->
     ("op_type", "fix"),
     [
         ("RandomNormalLike", "make them an input"),
-        ("Det", "products and sums"),
         ("TreeEnsembleRegressor", "mmc extract"),
     ],
 )

@@ -217,6 +217,7 @@ def test_recurrent_batch_first(kind: str) -> None:
     ("kind", "form"),
     [
         ("LSTM", {"clip": 0.3}),
+        ("LSTM", {"input_forget": 1}),
         ("GRU", {"clip": 0.3}),
         ("GRU", {"activations": ["HardSigmoid", "Relu"], "activation_alpha": [0.3]}),
         ("RNN", {"activations": ["Affine"], "activation_alpha": [0.3], "activation_beta": [0.4]}),

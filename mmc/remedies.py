@@ -14,7 +14,6 @@ RANDOM = frozenset(
 TRAINING = frozenset({"BatchNormalization", "Dropout", "Adam", "Adagrad", "Momentum", "Gradient"})
 SPECIAL = {
     "MaxRoiPool": "crop with RoiAlign or GridSample, which are smoother",
-    "Det": "write the determinant of a small matrix as products and sums",
     "TfIdfVectorizer": "prepare the text outside of the model",
     "StringNormalizer": "prepare the text outside of the model",
 }

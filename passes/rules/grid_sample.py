@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce as fold
 from itertools import product
 from math import prod
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, shape_of
+from mmc.ir import Array, Node, Value, attrs, shape_of
 from mmc.pattern import Builder, NoMatch, op, rewrite
 
 from .parts import need_float, number, reshape
@@ -39,10 +40,9 @@ def grid_sample(out: Builder, x: Value, grid: Value, n: Node) -> Value:
         around(out, coordinate(out, grid, last - 2 - axis), size, frame, n)
         for axis, size in enumerate(shape[2:])
     ]
-    terms = [term(out, table, chosen, sizes, counted) for chosen in product(*corners)]
-    total = terms[0]
-    for other in terms[1:]:
-        total = out.Add(total, other)
+    starts = image_starts(counted[0], len(counted) - 2, sizes)
+    terms = [term(out, table, c, sizes, counted[:-1], starts) for c in product(*corners)]
+    total = fold(lambda left, right: out.Add(left, right), terms)
     return out.Transpose(total, perm=[0, last, *range(1, last)])
 
 
@@ -71,9 +71,14 @@ def around(out: Builder, g: Value, size: int, frame: int, n: Node) -> list[Corne
     place = out.Clip(place, number(like, 0), most)
     if nearest:
         return [(place, None)]
+    return neighbours(out, place, size - 1 + 2 * frame, like)
+
+
+def neighbours(out: Builder, place: Value, last: int, like: Value) -> list[Corner]:
+    """Return the two pixels around places in [0, last], with weights of the type of `like`."""
     low = out.Floor(place)
     part = out.Sub(place, low)
-    high = out.Min(out.Add(low, number(like, 1)), most)
+    high = out.Min(out.Add(low, number(like, 1)), number(like, last))
     return [(low, out.Sub(number(like, 1), part)), (high, part)]
 
 
@@ -90,28 +95,41 @@ def reflected(out: Builder, place: Value, size: int, corners: bool, like: Value)
     return made
 
 
+def image_starts(images: int, axes: int, sizes: list[int]) -> Array | None:
+    """Return where each image's pixels start, to be added to (images, …) of `axes` more axes."""
+    if images == 1:
+        return None
+    starts = np.arange(images, dtype=np.int32) * prod(sizes)
+    return starts.reshape(-1, *[1] * axes).astype(np.int32)
+
+
 def term(
     out: Builder,
     table: Value,
     chosen: tuple[Corner, ...],
     sizes: list[int],
-    counted: tuple[int, ...],
+    places: tuple[int, ...],
+    starts: Value | Array | None,
 ) -> Value:
-    """Return the pixels (N, …, C) of one corner, times its weight."""
-    batch = np.arange(counted[0]).reshape(-1, *[1] * (len(counted) - 2)) * prod(sizes)
+    """Return the pixels (*places, C) of one corner, times its weight.
+
+    Args:
+        table: (pixels, C), the images one after the other.
+        chosen: for every axis the pixels' index and weight, which broadcast to `places`.
+        sizes: of an image.
+        starts: int32, where the image of each place starts in the table.
+    """
     flat: Value | None = None
     for axis, (index, _) in enumerate(chosen):
         whole, stride = out.Cast(index, to=6), prod(sizes[axis + 1 :])
         step = out.Mul(whole, np.array(stride, np.int32)) if stride != 1 else whole
         flat = step if flat is None else out.Add(flat, step)
-    if counted[0] > 1:
-        flat = out.Add(flat, batch.astype(np.int32))
+    if starts is not None:
+        flat = out.Add(flat, starts)
     read: Value = out.Gather(table, flat, axis=0)
     weights = [weight for _, weight in chosen if weight is not None]
     if not weights:
         return read
-    weight = weights[0]
-    for other in weights[1:]:
-        weight = out.Mul(weight, other)
-    made: Value = out.Mul(read, reshape(out, weight, (*counted[:-1], 1)))
+    weight = fold(lambda left, right: out.Mul(left, right), weights)
+    made: Value = out.Mul(read, reshape(out, weight, (*places, 1)))
     return made

@@ -37,12 +37,17 @@ def expand_global_lp_pool(out: Builder, x: Value, n: Node) -> Value:
     return made
 
 
+def wants_places(n: Node) -> bool:
+    """Say whether somebody asks for the places of a pool's maxima."""
+    return len(n.outputs) > 1 and (bool(n.outputs[1].uses()) or n.outputs[1].is_graph_output())
+
+
 def explicit_axes(x: Value, n: Node) -> list[Axis]:
     """Return the window's axes; refuse while pads are implicit or indices are wanted."""
     given = attrs(n)
     if given["auto_pad"] != "NOTSET" or given.get("ceil_mode"):
         raise NoMatch("its pads are not explicit yet")
-    if len(n.outputs) > 1 and n.outputs[1].uses():
+    if wants_places(n):
         raise NoMatch("the places of the maxima are wanted")
     return axes_of(n, shape_of(x)[2:], tuple(given["kernel_shape"]))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.ir import Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch
 
 from .parts import number, reshape
@@ -172,11 +172,12 @@ def tail(out: Builder, b: Any, start: int, end: int) -> Any:
 
 
 def lstm_step(cell: Cell) -> Step:
-    """i, o, f = σ(x Wᵀ + h Rᵀ + p * c);  c = f * c + i * g(…);  h = o * g(c)."""
+    """i, o, f = σ(x Wᵀ + h Rᵀ + p * c);  c = f * c + i * g(…);  h = o * g(c).
+
+    Coupled gates (input_forget): f = 1 - i.
+    """
     out, hidden = cell.out, cell.hidden
     r, p = transposed(out, cell.part("r")), cell.part("p")
-    if cell.given.get("input_forget"):
-        raise NoMatch("its input and forget gates are coupled")
     peepholes = (
         None if p is None else [tail(out, p, k * hidden, (k + 1) * hidden) for k in range(3)]
     )
@@ -185,6 +186,8 @@ def lstm_step(cell: Cell) -> Step:
         h, c = states
         total = out.Add(x[0], out.MatMul(h, r))
         i, o, f, g = lstm_gates(cell, total, c, peepholes)
+        if cell.given.get("input_forget"):
+            f = out.Sub(np.ones((), dtype_of(cell.node.inputs[0])), i)
         c = out.Add(out.Mul(f, c), out.Mul(i, g))
         if peepholes is not None:
             o = cell.activate(0, out.Add(o, out.Mul(c, peepholes[1])))
