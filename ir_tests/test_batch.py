@@ -64,7 +64,10 @@ def test_on_a_terminal_one_line_moves(tmp_path: Path, colour: bool) -> None:
     code = (
         "import time; from mmc import progress; progress.SILENT_S = 0.1\n"
         "with progress.shown('a [b].onnx') as told:\n"
-        "    told.stage('load'); time.sleep(0.6); told.stage('verify'); time.sleep(0.6)"
+        "    told.stage('load')\n"
+        "    while not told.speaking: time.sleep(0.01)\n"
+        "    with told.lock: time.sleep(0.6)  # the line is there; its own thread redraws it\n"
+        "    told.stage('verify'); time.sleep(0.6)"
     )
     environment = {**os.environ, "TERM": "xterm"} | ({} if colour else {"NO_COLOR": "1"})
     ours, theirs = pty.openpty()
