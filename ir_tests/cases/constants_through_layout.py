@@ -47,4 +47,11 @@ CASES = (
         "adds axes",
         y="float[1,1,1,4,25]",
     ),
+    Case(
+        "constant-before-reshape",
+        "a = MatMul(x, m15) s = Constant<value = int64[4] {1, 1, 1, 15}>() t = Reshape(a, s) "
+        "y = Mul(t, c4)",
+        "more elements than the result",
+        x="float[5]",
+    ),
 )

@@ -64,6 +64,8 @@ def by_column(c: Array, source: tuple[int, ...], split: tuple[int, ...]) -> Arra
     parts = split[lead:]
     while c.ndim > max(len(parts), 1) and c.shape[0] == 1:
         c = c[0]
+    if any(size not in (1, part) for size, part in zip(c.shape[::-1], split[::-1], strict=False)):
+        raise NoMatch("the constant has more elements than the result")
     if c.ndim == 1 and split[-1] == source[-1]:
         return c
     if split[:lead] != source[:lead] or len(split) <= lead or c.ndim > len(parts):
