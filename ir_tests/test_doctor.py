@@ -60,7 +60,7 @@ def test_the_tree_is_what_help_prints(capsys: pytest.CaptureFixture[str]) -> Non
             build_parser().parse_args([name, "--help"])
         text = capsys.readouterr().out
         assert all(spelling in text for flag in flags for spelling in flag.names)
-    assert "sensitivity" not in tree
+    assert "bench" not in tree
     compile_flags = {s for flag in tree["compile"][1] for s in flag.names}
     assert "--target" in compile_flags
 
