@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from mmc.calibration import HESSIAN_SAMPLES
 from mmc.goals import Goal
 from mmc.pass_manager import Pass, Phase
 from mmc.passes.canonicalize import Canonicalize
@@ -20,16 +17,12 @@ from mmc.passes.merge_heads import MergeHeads
 from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.normalize_attributes import NormalizeAttributes
-from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.resolve_sequences import ResolveSequences
 from mmc.passes.scale_queries import ScaleQueries
 from mmc.passes.split_heads import SplitHeads
 from mmc.passes.unroll_loops import UnrollLoops
-
-if TYPE_CHECKING:
-    from mmc.options import CompileOptions
 
 
 def clean(goal: Goal) -> tuple[Pass, ...]:
@@ -67,14 +60,3 @@ def to_static(
         Phase("decompose", (*keep, decompose, expand, goal.fuse, *tidy), max_rounds=8),
         Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
     ]
-
-
-def integer_weights(options: CompileOptions) -> QuantizeWeights:
-    """Return the pass that makes weights integers as the options ask for."""
-    return QuantizeWeights(
-        bits=options.weight_bits or 8,
-        calibration=options.calibration,
-        samples=min(HESSIAN_SAMPLES, options.calibration_samples),
-        recipe=options.recipe,
-        statistics=options.statistics,
-    )

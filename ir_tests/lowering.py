@@ -15,7 +15,7 @@ from mmc import opset
 from mmc.backends.tflite.emitter import lower
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.run import run
-from mmc.ir import Array, Model, dtype_of, parse, save, shape_of
+from mmc.ir import SOURCES, Array, Model, dtype_of, parse, save, shape_of
 from mmc.pattern import Builder
 from mmc.shapes import infer
 from mmc.verification import reference
@@ -51,7 +51,7 @@ def single(
         graph.register_initializer(value)
     for node in nodes:
         node.name = node.op_type
-        node.metadata_props["mmc.sources"] = node.op_type
+        node.metadata_props[SOURCES] = node.op_type
     model = Model(graph, ir_version=13)
     if domain == opset.DOMAIN:
         opset.require(model, op_type)

@@ -61,8 +61,10 @@ def compile_best(
     if not options.calibration:
         fix = "add --calibration DATA: real inputs, some 100 of them"
         raise RecipeError("MMC308", str(path), "auto needs data to measure on", fix=fix)
-    about = replace(options, evaluation="", metric="", budget=None)
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder, kept(path, about, target) as memory:
+    with (
+        tempfile.TemporaryDirectory(prefix="mmc-") as folder,
+        kept(path, options, target) as memory,
+    ):
         finder = Finder(Path(path), target, options, Path(folder), progress or Progress())
         best, found = finder.find(memory)
         chosen = finder.options_of(best.activations, finder.recipes[best.label])

@@ -25,11 +25,12 @@ from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison, compare
 from mmc.verification.execute import execute
 from mmc.verification.inputs import draw_inputs
-from mmc.verification.pictures import as_pixels, show_pictures
+from mmc.verification.pictures import show_pictures
 from mmc.verification.result import FLOOR_SLACK_DB, shortfall
 from mmc.verification.rounding_floor import floor_db
 from mmc.verification.survivors import best
 from mmc.verification.tensors import batches_of, run_file
+from mmc.verification.trial import Subject
 from mmc.verification.verify import FLOAT_DB, NARROW_DB
 
 HOLE = "{}"
@@ -260,11 +261,11 @@ class _Search:
         given = {
             n: x.transpose(final.moved[n]) if n in final.moved else x for n, x in self.feeds.items()
         }
-        half = {"precision": self.options.precision} if artifact.is_dir() else {}
-        emulated: dict[str, Any] = dict(half)
-        pixels = as_pixels(given, self.options.pictures)
-        actual = execute(self.backend.job, artifact, pixels, values=names, **emulated).outputs
-        expected = execute(reference.JOB, final.path, given, values=names).outputs
+        rounding = self.options.precision if artifact.is_dir() else ""
+        pictures = self.options.pictures
+        subject = Subject(artifact, final.path, self.source, rounding=rounding, pictures=pictures)
+        actual = subject.run_artifact(given, names).outputs
+        expected = subject.run_final(given, names).outputs
         order = [*names, *(n for n in self.expected if n not in names)]
         for name in (n for n in order if n in actual and n in expected):
             found = best(name, expected[name], actual[name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -168,11 +168,9 @@ def job(
     given = {name for name, *_ in inputs}
     inner = sorted({*(r.value for r in readers), *ranges} - given)
     session = open_session(path, False, inner, 2, True)
-    shapes = {name: tuple(shape) for name, shape, *_ in inputs}
     outputs = {o.name for o in session.get_outputs()}
     count = 0
-    for raw, _ in islice(read_samples(data, shapes, samples), samples):
-        fed = {name: prepared(name, raw[name], kind, perm) for name, _, kind, perm in inputs}
+    for fed in prepared_samples(data, samples, inputs):
         wanted = [name for name in inner if name in outputs]
         made = session.run(wanted, fed) if wanted else []
         values = fed | dict(zip(wanted, made, strict=True))
@@ -184,6 +182,15 @@ def job(
         count += 1
     found = {f"hessian {i}": total.total for i, total in enumerate(sums)}
     return found | packed(seen) | {"samples": np.array(count)}
+
+
+def prepared_samples(
+    data: str, samples: int, inputs: Sequence[Sequence[Any]]
+) -> Iterator[dict[str, Array]]:
+    """Yield at most so many samples as a model takes them; `inputs`: see `signature`."""
+    shapes = {name: tuple(shape) for name, shape, *_ in inputs}
+    for raw, _ in islice(read_samples(data, shapes, samples), samples):
+        yield {name: prepared(name, raw[name], kind, perm) for name, _, kind, perm in inputs}
 
 
 def to_tuple(value: Any) -> Any:

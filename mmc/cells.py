@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
-from mmc.calibration import prepared
-from mmc.dataset import read_samples
+from mmc.calibration import prepared_samples
 from mmc.ir import Array
 from mmc.passes.quantize_weights import encode
 from mmc.quant.grids import grid_of
@@ -69,11 +67,7 @@ def job(
     from mmc.verification.reference import open_session
 
     session = open_session(path, 0, [], 2, packed=True)
-    shapes = {name: tuple(shape) for name, shape, *_ in inputs}
-    fed = [
-        {name: prepared(name, raw[name], kind, perm) for name, _, kind, perm in inputs}
-        for raw, _ in islice(read_samples(data, shapes, samples), samples)
-    ]
+    fed = list(prepared_samples(data, samples, inputs))
     expected = [session.run(None, one) for one in fed]
     with open(done, "a") as file:
         for name, axis, bits in cells:

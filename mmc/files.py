@@ -47,6 +47,15 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, Array]) -> None
         raise unwritable(Path(path), error.strerror or str(error)) from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all; raises EmitError (MMC401)."""
+    try:
+        with replacing(path) as file:
+            file.write(text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise unwritable(path, error.strerror or str(error)) from error
+
+
 def read_constant(name: str, text: str) -> Array:
     """Return what `--const NAME=TEXT` binds: a number, a (nested) list, or @file.npz.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.quant.metrics import log_softmax
+from mmc.quant import metrics
 from mmc.values import Array
 
 Arrays = Mapping[str, Array]
@@ -71,8 +71,8 @@ def distance(a: list[int], b: list[int]) -> int:
 
 def agreement(outputs: Arrays, originals: Arrays) -> float:
     """Return the part of the rows whose largest entry is at the same place."""
-    same = [a.argmax(axis=-1) == o.argmax(axis=-1) for a, o in pairs(outputs, originals)]
-    return float(np.mean([s.mean() for s in same]))
+    found = [metrics.agreement(o, a) for a, o in pairs(outputs, originals)]
+    return float(np.mean(found))
 
 
 def cosine(outputs: Arrays, originals: Arrays) -> float:
@@ -89,10 +89,7 @@ def cosines(actual: Array, expected: Array) -> Array:
 
 def kl(outputs: Arrays, originals: Arrays) -> float:
     """Return exp(-KL(original || artifact)) of the softmax over the last axis: 1 % is 0.01 nats."""
-    found = []
-    for a, o in pairs(outputs, originals, flat=False):
-        p, q = log_softmax(o), log_softmax(a)
-        found.append(float((np.exp(p) * (p - q)).sum(axis=-1).mean()))
+    found = [metrics.kl_divergence(o, a) for a, o in pairs(outputs, originals, flat=False)]
     return float(np.exp(-np.mean(found)))
 
 

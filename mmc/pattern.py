@@ -16,7 +16,7 @@ from typing import Any
 from mmc import opset
 from mmc.builder import Builder, detach
 from mmc.diagnostics import ModelError
-from mmc.ir import Graph, Model, Node, Value, is_static, origin_of
+from mmc.ir import SOURCES, Graph, Model, Node, Value, is_static, origin_of
 from mmc.matching import (
     Match,
     NoMatch,
@@ -216,7 +216,7 @@ def adopt(
             graph.register_initializer(value)
     for node in out.tape.nodes:
         node.name = fresh_name(graph, origin.partition("\n")[0] or node.op_type)
-        node.metadata_props["mmc.sources"] = origin
+        node.metadata_props[SOURCES] = origin
         if rule:
             node.metadata_props["mmc.rule"] = rule
         for value in node.outputs:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmc.calibration import HESSIAN_SAMPLES
 from mmc.optimizer import optimize
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
@@ -26,12 +25,7 @@ def quantize_file(source: str | Path, output: str | Path, options: CompileOption
     Raises:
         MmcError: nothing is written then.
     """
-    quantize = QuantizeWeights(
-        bits=options.weight_bits or 8,
-        calibration=options.calibration,
-        samples=min(HESSIAN_SAMPLES, options.calibration_samples),
-        recipe=options.recipe,
-    )
-    done = optimize(source, output, options=options, then=(quantize, EliminateDeadCode()))
+    then = (QuantizeWeights.chosen_by(options), EliminateDeadCode())
+    done = optimize(source, output, options=options, then=then)
     made = sum(r.changes for r in done.passes if r.name.startswith(QuantizeWeights.name))
     return Quantized(made, done.nodes)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from mmc import cache
 from mmc.backends.base import load_backend
-from mmc.calibration import Data, calibrate, signature
+from mmc.calibration import HESSIAN_SAMPLES, Data, calibrate, signature
 from mmc.cells import JOB, forget_torn, let_override, read_done
 from mmc.compiler import load_fixed, settled
 from mmc.diagnostics import RecipeError
@@ -191,7 +191,7 @@ def hessians_of(
     if file.exists():
         return read_npz(file)
     wanted = {str(g[0].value.name): r for g in groups if (r := reader_of(g)) is not None}
-    data = Data(options.calibration, min(256, options.calibration_samples))
+    data = Data(options.calibration, min(HESSIAN_SAMPLES, options.calibration_samples))
     found = calibrate(model, data, list(wanted.values())).hessians
     named = {name: found[r] for name, r in wanted.items() if r in found}
     write_npz(file, named)

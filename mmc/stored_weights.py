@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from mmc.ir import Model, Node, shape_of, sources
 from mmc.passes.quantize_weights import QUANTIZED
@@ -35,18 +36,18 @@ def stored_weights(model: Model) -> Iterator[StoredWeight]:
             yield stored_weight(node, json.loads(text))
 
 
-def stored_weight(node: Node, note: dict[str, object]) -> StoredWeight:
+def stored_weight(node: Node, note: dict[str, Any]) -> StoredWeight:
     """Return what a node's note says, with its bytes."""
-    count, bits = prod(shape_of(node.inputs[0])), int(str(note["bits"]))
+    count, bits = prod(shape_of(node.inputs[0])), note["bits"]
     scales = sum(prod(shape_of(v)) * 4 for v in node.inputs[1:] if v is not None)
     names = sources(node)
     return StoredWeight(
         names[0] if names else str(node.name),
-        str(note["class"]),
+        note["class"],
         bits,
-        int(str(note["block"])),
-        str(note["method"]),
-        float(str(note["error"])),
+        note["block"],
+        note["method"],
+        note["error"],
         -(-count * bits // 8) + scales,
         count * 4,
     )

@@ -11,6 +11,7 @@ from mmc.layout.carriers import transposed_by
 from mmc.layout.cut import choose
 from mmc.layout.field import grow
 from mmc.layout.permutation import Perm, inverse
+from mmc.layout.stored_names import StoredNames, remember, stored_names, write_names
 from mmc.opset import DOMAIN
 from mmc.pass_manager import Contract, Pass
 
@@ -34,29 +35,36 @@ class AssignLayout(Pass):
 
     def run(self, model: Model) -> int:
         """Return the number of regions whose layout changed."""
-        moves = int(_move(model, list(_channels_last_seeds(model.graph)), prefer=True))
+        graph, names = model.graph, stored_names(model)
+        moves = int(_move(graph, names, list(_channels_last_seeds(graph)), prefer=True))
         for _ in range(self.max_sweeps):
             gained = sum(
-                _move(model, [seed], limit=self.reach)
-                for node, *_ in list(_transposes(model.graph))
+                _move(graph, names, [seed], limit=self.reach)
+                for node, *_ in list(_transposes(graph))
                 for seed in _single_seeds(node)
             )
             moves += gained
             if not gained:
                 break
+        write_names(model, names)
         return moves
 
 
 def _move(
-    model: Model, seeds: list[Seed], *, prefer: bool = False, limit: int | None = None
+    graph: Graph,
+    names: StoredNames,
+    seeds: list[Seed],
+    *,
+    prefer: bool = False,
+    limit: int | None = None,
 ) -> bool:
-    """Grow a field from the seeds and adopt the part of it that gains."""
+    """Grow a field from the seeds and adopt the part of it that gains; `names` are kept right."""
     if not seeds:
         return False
     found = grow(seeds, limit)
     chosen = choose(found, prefer=prefer)
     if chosen:
-        adopt(model, found, chosen)
+        remember(names, adopt(graph, found, chosen))
     return bool(chosen)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.builder import initializer
-from mmc.ir import Array, Graph, Model, Value, constant, sources
+from mmc.ir import SOURCES, Array, Graph, Model, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.pass_manager import Contract, Pass
 
@@ -45,7 +45,7 @@ def _halve(graph: Graph, value: Value, array: Array) -> None:
     reader = next(iter(value.uses())).node
     cast = ir.node("Cast", [half], {"to": int(ir.DataType.FLOAT)})
     cast.name = fresh_name(graph, value.name or "")
-    cast.metadata_props["mmc.sources"] = "\n".join(sources(reader))
+    cast.metadata_props[SOURCES] = "\n".join(sources(reader))
     whole = cast.outputs[0]
     whole.name = fresh_name(graph, value.name or "")
     whole.type, whole.shape = value.type, half.shape

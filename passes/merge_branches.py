@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from mmc.ir import Graph, Model, Node, attrs, discard, is_static, shape_of, sources
+from mmc.ir import SOURCES, Graph, Model, Node, attrs, discard, is_static, origin_of, shape_of
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import _substitute, move_branch
@@ -69,7 +69,7 @@ def merge(node: Node) -> list[Node]:
     moved = [*first, *second]
     for old, a, b in zip(node.outputs, yes, no, strict=True):
         select = Node("", "Where", [condition, a, b], name=fresh_name(graph, node.name or "If"))
-        select.metadata_props["mmc.sources"] = "\n".join(sources(node))
+        select.metadata_props[SOURCES] = origin_of([node])
         made = select.outputs[0]
         made.type, made.shape = a.type, a.shape
         made.name = fresh_name(graph, old.name or "If")

@@ -11,7 +11,7 @@ from mmc.calibration import Data, calibrate
 from mmc.delicate import delicate
 from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
 from mmc.integer_ranges import lowest
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
+from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
 from mmc.layers import base_of
 from mmc.naming import fresh_name
 from mmc.pass_manager import Contract, Pass
@@ -194,7 +194,7 @@ def pair(graph: Graph, value: Value, q: Affine, note: tuple[str, ...]) -> tuple[
     second = ir.node("DequantizeLinear", [first.outputs[0], *given])
     for node in (first, second):
         node.name = fresh_name(graph, value.name or "")
-        node.metadata_props["mmc.sources"] = "\n".join(note)
+        node.metadata_props[SOURCES] = "\n".join(note)
         out = node.outputs[0]
         out.name, out.shape, out.type = fresh_name(graph, value.name or ""), value.shape, value.type
     first.outputs[0].type = ir.TensorType(ir.DataType.INT8 if q.bits == 8 else ir.DataType.INT16)

@@ -14,11 +14,12 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.builder import initializer
-from mmc.calibration import Data, Inputs, calibrate, inputs_of
-from mmc.ir import Array, Graph, Model, Value, constant, shape_of, sources
+from mmc.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
+from mmc.ir import SOURCES, Array, Graph, Model, Value, constant, shape_of, sources
 from mmc.layers import Layer, layers_of, shared
 from mmc.naming import fresh_name
 from mmc.opset import DOMAIN, OPS, require
+from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
 from mmc.quant.grids import Grid, grid_of
 from mmc.quant.metrics import output_error
@@ -60,7 +61,7 @@ class QuantizeWeights(Pass):
     """At least so many bits for embeddings."""
     calibration: str = ""
     """DATA for GPTQ; without it weights are rounded to the nearest."""
-    samples: int = 256
+    samples: int = HESSIAN_SAMPLES
     ops: str = ""
     """The operators whose weights are quantized, such as Linear+Conv2d; all by default."""
 
@@ -68,6 +69,17 @@ class QuantizeWeights(Pass):
     """A TOML file or a preset, in place of the widths above."""
     statistics: str = ""
     """Hessians by weight (.npz) from an earlier run over the data."""
+
+    @classmethod
+    def chosen_by(cls, options: CompileOptions) -> QuantizeWeights:
+        """Return the pass as the options ask for."""
+        return cls(
+            bits=options.weight_bits or 8,
+            calibration=options.calibration,
+            samples=min(HESSIAN_SAMPLES, options.calibration_samples),
+            recipe=options.recipe,
+            statistics=options.statistics,
+        )
 
     def run(self, model: Model) -> int:
         """Return the number of weights quantized."""
@@ -243,7 +255,7 @@ def _node(
     domain = DOMAIN if op_type in OPS else ""
     node = ir.node(op_type, inputs, given, domain=domain)
     node.name = fresh_name(graph, base)
-    node.metadata_props["mmc.sources"] = "\n".join(sources(layer.node))
+    node.metadata_props[SOURCES] = "\n".join(sources(layer.node))
     out = node.outputs[0]
     out.name, out.type, out.shape = fresh_name(graph, base), layer.value.type, ir.Shape(shape)
     return node

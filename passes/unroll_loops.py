@@ -10,7 +10,19 @@ import numpy as np
 
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 from mmc.interpret import evaluate
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, discard, shape_of, sources
+from mmc.ir import (
+    SOURCES,
+    Array,
+    Graph,
+    Model,
+    Node,
+    Value,
+    attrs,
+    constant,
+    discard,
+    shape_of,
+    sources,
+)
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import _substitute
@@ -226,7 +238,7 @@ class Unroller:
         """Put nodes before the loop and infer their types."""
         self.graph.insert_before(self.node, nodes)
         for node in nodes:
-            node.metadata_props.setdefault("mmc.sources", "\n".join(sources(self.node)))
+            node.metadata_props.setdefault(SOURCES, "\n".join(sources(self.node)))
             infer_node(node)
         self.made += nodes
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mmc.ir import Graph, Model, Node, Value, constant, sources
+from mmc.ir import SOURCES, Graph, Model, Node, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.pass_manager import Contract, Pass
 from mmc.values import WIDENED
@@ -80,7 +80,7 @@ def cast_of(graph: Graph, value: Value, to: ir.DataType) -> Node:
     """Return a Cast of a value, not yet in the graph."""
     node = ir.node("Cast", [value], {"to": int(to)}, name=fresh_name(graph, value.name or ""))
     reader = next((use.node for use in value.uses() if use.node is not node), value.producer())
-    node.metadata_props["mmc.sources"] = "\n".join(sources(reader or node))
+    node.metadata_props[SOURCES] = "\n".join(sources(reader or node))
     made = node.outputs[0]
     made.name, made.shape = fresh_name(graph, value.name or ""), value.shape
     made.type = ir.TensorType(to)

@@ -16,7 +16,7 @@ from mmc.backends.coreml.describe import program_lines, program_stats, program_s
 from mmc.backends.coreml.emitter import LOWERINGS
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Program
-from mmc.backends.phases import clean, integer_weights, to_static
+from mmc.backends.phases import clean, to_static
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.goals import GOALS
 from mmc.ir import Model
@@ -24,6 +24,7 @@ from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.legalize_coreml import LegalizeCoreml
+from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.structure import Structure
 from mmc.target import Target
@@ -72,7 +73,7 @@ class CoremlBackend:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
         goal = GOALS[self.options.optimize]
         decompose = goal.decomposing(keep=NATIVE, without=WHOLE)
-        chosen = (integer_weights(self.options),) if self.options.integer_weights else ()
+        chosen = (QuantizeWeights.chosen_by(self.options),) if self.options.integer_weights else ()
         integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
         whole = self.target.settings["version"] >= ATTENTION_VERSION
         return [

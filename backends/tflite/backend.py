@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.arguments import not_yet
-from mmc.backends.phases import clean, integer_weights, to_static
+from mmc.backends.phases import clean, to_static
 from mmc.backends.tflite.describe import program_lines, program_stats, program_structure
 from mmc.backends.tflite.emitter import LOWERINGS, lower
 from mmc.backends.tflite.program import Program
@@ -23,6 +23,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.quantize_activations import QuantizeActivations
+from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.passes.widen_floats import WidenFloats
 from mmc.recipe import read_recipe
@@ -100,7 +101,7 @@ class TfliteBackend:
             samples=self.options.calibration_samples,
         )
         passes = (
-            integer_weights(options),
+            QuantizeWeights.chosen_by(options),
             *([integers] if activations else []),
             EliminateDeadCode(),
         )

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from mmc.ir import Graph, Model, Node, Value, constant, shape_of, sources
+from mmc.ir import SOURCES, Graph, Node, Value, constant, shape_of, sources
 from mmc.layout.carriers import as_operand, carrier_of, transposed_by
 from mmc.layout.field import Field
 from mmc.layout.permutation import Perm, between, compose, identity, permuted
-from mmc.layout.stored_names import StoredNames, remember
+from mmc.layout.stored_names import StoredNames
 from mmc.naming import fresh_name
 
 
@@ -138,7 +138,7 @@ class _Adoption:
         producer = like.producer()
         origin = sources(producer) if producer is not None else ()
         node.name = fresh_name(self.graph, origin[0] if origin else node.op_type)
-        node.metadata_props["mmc.sources"] = "\n".join(origin)
+        node.metadata_props[SOURCES] = "\n".join(origin)
         if reader is None:
             self.graph.append(node)
         else:
@@ -188,8 +188,11 @@ class _Adoption:
                 self.graph.outputs[position] = self.get(value, None, None)
 
 
-def adopt(model: Model, found: Field, chosen: set[Node]) -> None:
-    """Let `chosen` nodes work in the layouts of `found`; all others see what they saw before."""
-    adoption = _Adoption(model.graph, found, chosen)
+def adopt(graph: Graph, found: Field, chosen: set[Node]) -> StoredNames:
+    """Let `chosen` nodes work in the layouts of `found`; all others see what they saw before.
+
+    Returns the tensors whose layout changed.
+    """
+    adoption = _Adoption(graph, found, chosen)
     adoption.run()
-    remember(model, adoption.named())
+    return adoption.named()

@@ -21,11 +21,15 @@ def stored_names(model: Model) -> StoredNames:
     return {name: (original, tuple(p)) for name, (original, p) in known.items()}
 
 
-def remember(model: Model, found: StoredNames) -> None:
-    """Note that tensors are stored in a layout; `original` may be one that was noted before."""
-    known = stored_names(model)
+def remember(known: StoredNames, found: StoredNames) -> None:
+    """Add tensors to those that are known; `original` may be one of these."""
     for name, (original, p) in found.items():
         root, q = known.get(original, (original, None))
         if FRESH not in root:  # else a rewrite made it, and the original has no such tensor
             known[name] = (root, compose(q, p) if q else p)
-    model.metadata_props[STORED] = json.dumps(known)
+
+
+def write_names(model: Model, known: StoredNames) -> None:
+    """Let the model say what is known of its tensors."""
+    if known:
+        model.metadata_props[STORED] = json.dumps(known)

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mmc.diagnostics import Severity
-from mmc.files import unwritable
+from mmc.files import write_text
 from mmc.findings import finding_lines
 from mmc.reports.compile_report import CompileReport
 from mmc.reports.cost import budget_rows
 from mmc.reports.page import write_page
 from mmc.reports.text import print_passes, print_summary
-from mmc.saving import replacing
 
 
 def to_json(reports: Sequence[CompileReport]) -> Any:
@@ -33,11 +32,7 @@ def write_report(
         title = f"mmc: {', '.join(Path(report.model.path).name for report in reports)}"
         write_page(path, [report.to_json() for report in reports], graphs, title)
         return
-    try:
-        with replacing(path) as file:
-            file.write((json.dumps(to_json(reports), indent=2) + "\n").encode())
-    except OSError as error:
-        raise unwritable(path, error.strerror or str(error)) from error
+    write_text(path, json.dumps(to_json(reports), indent=2) + "\n")
 
 
 def print_reports(reports: Sequence[CompileReport], args: argparse.Namespace) -> None:

@@ -16,8 +16,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from mmc.files import unwritable
-from mmc.saving import replacing
+from mmc.files import write_text
 
 SCRIPTS = ("layout.js", "tables.js", "graph.js", "graph_tab.js", "page.js")
 ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -40,11 +39,7 @@ def page(reports: Sequence[Any], graphs: Sequence[Any], title: str) -> str:
 
 def write_page(path: Path, reports: Sequence[Any], graphs: Sequence[Any], title: str) -> None:
     """Write the page; raises EmitError (MMC401)."""
-    try:
-        with replacing(path) as file:
-            file.write(page(reports, graphs, title).encode("utf-8", "replace"))
-    except OSError as error:
-        raise unwritable(path, error.strerror or str(error)) from error
+    write_text(path, page(reports, graphs, title))
 
 
 def inert(data: Any) -> str:

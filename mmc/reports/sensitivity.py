@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmc.diagnostics import UsageError
-from mmc.files import unwritable
+from mmc.files import write_text
 from mmc.findings import printable
 from mmc.reports.plot import scatter
-from mmc.saving import replacing
 
 if TYPE_CHECKING:
     from mmc.sensitivities import Cell, LayerCells, Sensitivity
@@ -36,11 +35,7 @@ def to_json(found: Sensitivity) -> dict[str, Any]:
 def write_sensitivity(found: Sensitivity, path: str) -> None:
     """Write JSON or SVG by the path's suffix; raises EmitError (MMC401)."""
     text = picture(found) if path.endswith(".svg") else json.dumps(to_json(found), indent=2) + "\n"
-    try:
-        with replacing(Path(path)) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise unwritable(Path(path), error.strerror or str(error)) from error
+    write_text(Path(path), text)
 
 
 def print_sensitivity(found: Sensitivity, *, as_json: bool, every: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -124,14 +124,15 @@ class Trial:
     subject: Subject
     feeds: Mapping[str, Array]
     reference: dict[str, Array]
-    perturbed: list[dict[str, Array]]
+    perturbed: tuple[dict[str, Array], ...]
     final: dict[str, Array]
     artifact: Run
 
-    def perturb_more(self) -> None:
-        """Measure the rounding floors with more draws: one may miss where rounding is amplified."""
-        for draw in range(len(self.perturbed) + 1, DRAWS + 1):
-            self.perturbed.append(self.subject.run_perturbed(self.feeds, draw).outputs)
+    def perturbed_more(self) -> Trial:
+        """Return the trial with more draws: one may miss where rounding is amplified."""
+        draws = range(len(self.perturbed) + 1, DRAWS + 1)
+        more = (self.subject.run_perturbed(self.feeds, draw).outputs for draw in draws)
+        return replace(self, perturbed=(*self.perturbed, *more))
 
     def excuses(self, name: str, least_db: float, *, final: bool) -> bool:
         """Say whether an output of indices differs only between scores that are as good as equal.
@@ -175,7 +176,7 @@ def try_all(subject: Subject, feeds: Mapping[str, Array], expected: dict[str, Ar
             subject,
             feeds,
             expected,
-            [perturbed.result().outputs],
+            (perturbed.result().outputs,),
             final.result().outputs,
             artifact.result(),
         )

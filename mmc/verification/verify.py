@@ -184,7 +184,7 @@ def judge(trial: Trial, model: Any, options: Options, result: VerifyResult) -> N
     gated = is_gated(options)
     found = judge_outputs(trial, target, options)
     if found.errors:
-        trial.perturb_more()
+        trial = trial.perturbed_more()
         found = judge_outputs(trial, target, options)
     if options.precision == "float16":
         excuse_half(trial, target, found)

@@ -86,9 +86,9 @@ def weights(out: Any, call: Call, d: int, index: int) -> tuple[Value, Value, Val
     """
     first = 8 if index == 1 else 10
     codes, scale = call.constant(index)[d], out.Gather(call.need(first), np.array(d))
-    zero = np.zeros((), codes.dtype) if call.input(first + 1) is None else None
-    zero = call.constant(first + 1)[d] if zero is None else zero
-    return out.lift(unsigned(codes)), out.lift(unsigned(np.asarray(zero))), scale
+    given = call.input(first + 1) is not None
+    zero = np.asarray(call.constant(first + 1)[d] if given else np.zeros((), codes.dtype))
+    return out.lift(unsigned(codes)), out.lift(unsigned(zero)), scale
 
 
 def unsigned(codes: Array) -> Array:
