@@ -189,8 +189,9 @@ def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 def run_case(case: Case, target: str) -> Outcome:
     """Compile, execute and compare one case."""
     from mmc.backends.base import load_backend, suffix_of
-    from mmc.compiler import CompileOptions, compile_model
+    from mmc.compiler import compile_model
     from mmc.diagnostics import MmcError, PassError
+    from mmc.options import CompileOptions
     from mmc.target import load_target
 
     kind = load_target(target).backend

@@ -133,7 +133,8 @@ def emit_flow(
     source: onnx.ModelProto | Model, feeds: Mapping[str, Array], target: str = "cpu"
 ) -> tuple[Outputs, list[str]]:
     """Compile a model and run the artifact; returns its outputs and the emitted op codes."""
-    from mmc.compiler import CompileOptions, compile_model
+    from mmc.compiler import compile_model
+    from mmc.options import CompileOptions
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"

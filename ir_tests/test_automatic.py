@@ -10,10 +10,10 @@ import pytest
 
 import mmc
 from mmc.cli import main
-from mmc.compiler import CompileResult
 from mmc.diagnostics import BudgetError, RecipeError
 from mmc.files import size_of
 from mmc.ir import Array, parse, save
+from mmc.result import CompileResult
 
 TEXT = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,32] x) => (float[1,64] y) {

@@ -12,8 +12,9 @@ from mmc.backends.coreml.lower import lower
 from mmc.backends.coreml.precision import wide_nodes
 from mmc.backends.coreml.run import run
 from mmc.backends.coreml.writer import write
-from mmc.compiler import CompileOptions, compile_model
+from mmc.compiler import compile_model
 from mmc.ir import Array, Model, constant, load, parse, save
+from mmc.options import CompileOptions
 from mmc.shapes import infer
 from mmc.verification.evaluate import run_model
 from mmc.verification.execute import Run

@@ -19,15 +19,17 @@ from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Operation, Program
 from mmc.backends.coreml.run import run
 from mmc.backends.coreml.writer import write
-from mmc.compiler import CompileOptions, CompileResult, compile_model, to_program
+from mmc.compiler import compile_model, to_program
 from mmc.diagnostics import LegalityError
 from mmc.ir import Array, Model, constant
 from mmc.layers import layers_of
 from mmc.opset import DOMAIN
+from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_weights import quantize
 from mmc.quant.grids import GRIDS
 from mmc.recipe import Rule
+from mmc.result import CompileResult
 from mmc.target import load_target
 from mmc.verification.evaluate import run_model
 

@@ -30,7 +30,7 @@ HALF = 2.0**-10
 needs_vendor = pytest.mark.skipif(bool(vendor.missing()), reason=vendor.missing() or "there")
 
 
-def compiled(text: str, folder: Path, **options: object) -> mmc.compiler.CompileResult:
+def compiled(text: str, folder: Path, **options: object) -> mmc.CompileResult:
     onnx.save(onnx.parser.parse_model(text), folder / "m.onnx")
     artifact = folder / "m.tflite"
     return mmc.compile(folder / "m.onnx", target="hexagon_v73", output=artifact, **options)  # type: ignore[arg-type]

@@ -12,9 +12,9 @@ import pytest
 import mmc
 from mmc import metrics
 from mmc.cli import main
-from mmc.compiler import CompileResult
 from mmc.diagnostics import BudgetError, MmcError
 from mmc.ir import Array, parse, save
+from mmc.result import CompileResult
 
 TEXT = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,16] x) => (float[1,8] y) {

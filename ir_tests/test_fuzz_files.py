@@ -11,8 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, parser
 
-from mmc.compiler import CompileOptions, compile_model
+from mmc.compiler import compile_model
 from mmc.diagnostics import MmcError
+from mmc.options import CompileOptions
 
 ROOT = Path(__file__).parent.parent
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> '

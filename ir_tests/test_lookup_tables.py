@@ -13,11 +13,12 @@ from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.run import run
 from mmc.backends.coreml.writer import write
 from mmc.builder import initializer
-from mmc.compiler import CompileOptions, compile_model
+from mmc.compiler import compile_model
 from mmc.diagnostics import LegalityError, RecipeError
 from mmc.ir import Array, Model, constant, parse, save
 from mmc.layers import layers_of
 from mmc.opset import DOMAIN, require
+from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_weights import QuantizeWeights, quantize
 from mmc.quant.tables import MOST, k_means, tabulate

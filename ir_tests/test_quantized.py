@@ -9,8 +9,9 @@ import onnx
 import pytest
 from lowering import run_both, single
 
-from mmc.compiler import CompileOptions, compile_model
+from mmc.compiler import compile_model
 from mmc.ir import Array, parse, save
+from mmc.options import CompileOptions
 
 RNG = np.random.default_rng(3)
 

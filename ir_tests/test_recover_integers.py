@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 import golden_models as golden
 from mmc.backends.base import load_backend
 from mmc.cli import main
-from mmc.compiler import CompileOptions, CompileResult, to_program
+from mmc.compiler import to_program
 from mmc.ir import Array, constant, load, parse
+from mmc.options import CompileOptions
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.quant.recovery import recover
+from mmc.result import CompileResult
 from mmc.shapes import infer
 from mmc.stored_weights import stored_weights
 from mmc.target import load_target

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from zoo import ZOO
 
-from mmc.compiler import CompileOptions, compile_model
+from mmc.compiler import compile_model
+from mmc.options import CompileOptions
 
 
 @pytest.mark.parametrize("target", ["hexagon_v73", "cpu"])

@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from mmc.automatic import compile_best
 from mmc.budget import read_budget, with_limits
-from mmc.compiler import CompileResult, check_file
+from mmc.checking import check_file
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
 from mmc.flexible import Sizes
 from mmc.instruments import looking
 from mmc.options import CompileOptions, Picture
+from mmc.result import CompileResult
 from mmc.verification.casting import Array
 
 if TYPE_CHECKING:

@@ -19,13 +19,14 @@ from pathlib import Path
 
 from mmc.backends.base import activations_of, artifact_path, widths_of
 from mmc.budget import with_limits
-from mmc.compiler import CompileResult, compile_model
+from mmc.compiler import compile_model
 from mmc.diagnostics import BudgetError, Diagnostic, RecipeError, Severity
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.progress import Progress
 from mmc.quant.allocation import Choice, allocate
 from mmc.recipe import PRESETS, Recipe, Rule, write_recipe
+from mmc.result import CompileResult
 from mmc.sensitivities import LayerCells, kept, measure_into, statistics_of
 from mmc.target import load_target
 from mmc.trials import Search, Trial

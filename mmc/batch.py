@@ -142,10 +142,10 @@ def restored(job: Job, told: Any) -> Compiled:
 def compiled(job: Job, progress: Any) -> Compiled:
     """Compile."""
     from mmc.automatic import compile_best
-    from mmc.compiler import CompileResult
     from mmc.instruments import looking
     from mmc.reports.graphs import Snapshots
     from mmc.reports.layers import compiled_layers
+    from mmc.result import CompileResult
     from mmc.target import load_target
 
     options, page = job.options, job.report == "html"

@@ -2,115 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmc.backends.base import artifact_path, load_backend, makes_folder, suffix_of
-from mmc.budget import Budget, BudgetLine, check_budget, figures, missed, refuse_unchecked
-from mmc.cost import CostEstimate, estimate
-from mmc.cost.device import has_device
-from mmc.diagnostics import (
-    BudgetError,
-    Diagnostic,
-    LegalityError,
-    MmcError,
-    Severity,
-    UsageError,
-    VerifyError,
-)
-from mmc.files import check_output, remove, size_of
+from mmc.backends.base import artifact_path, load_backend, makes_folder
+from mmc.budget import refuse_unchecked
+from mmc.diagnostics import Diagnostic, Severity, UsageError, refuse
+from mmc.files import check_output
 from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
-from mmc.ir import Model, load, save, shape_of
+from mmc.ir import Model, load
 from mmc.options import CompileOptions
-from mmc.pass_manager import Instrument, PassManager, PassRecord
+from mmc.pass_manager import Instrument, PassManager
 from mmc.progress import Progress
+from mmc.proving import prove
+from mmc.result import CompileResult
 from mmc.shapes import fix_shapes, infer
-from mmc.stored_weights import StoredWeight, stored_weights
+from mmc.stored_weights import stored_weights
 from mmc.target import Target, load_target
-from mmc.trials import Search
 from mmc.values import ARRIVED_QUANTIZED
-from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
-    from mmc.evaluation import Evaluation
-    from mmc.schedule import Schedule
-    from mmc.verification.result import VerifyResult
-    from mmc.verification.trial import Subject
-
-
-@dataclass
-class Stage:
-    """What one stage of a compile took."""
-
-    name: str
-    seconds: float
-    cpu_seconds: float
-    peak_bytes: int
-
-
-@dataclass
-class CompileResult:
-    """What was made, what was found and what it took."""
-
-    source: Path
-    artifact: Path
-    target: Target
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    passes: list[PassRecord] = field(default_factory=list)
-    stages: list[Stage] = field(default_factory=list)
-    ops: dict[str, int] = field(default_factory=dict)
-    nodes_before: int = 0
-    memory: Schedule | None = None
-    verification: VerifyResult | None = None
-    cost: CostEstimate | None = None
-    evaluation: Evaluation | None = None
-    budget: list[BudgetLine] = field(default_factory=list)
-    compiled: Path | None = None
-    search: Search | None = None
-    weights: list[StoredWeight] = field(default_factory=list)
-    progress: Progress = field(default_factory=Progress, repr=False, compare=False)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measure a stage, also one that fails; CPU time includes that of child processes."""
-        self.progress.stage(name)
-        wall, cpu = time.perf_counter(), cpu_seconds()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - wall, cpu_seconds() - cpu
-            self.stages.append(Stage(name, *spent, peak_memory()))
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """On failure, remove the artifact and attach this result to the error for its report."""
-        try:
-            yield
-        except BaseException as error:
-            remove(self.artifact)
-            if self.compiled:
-                remove(self.compiled)
-            if isinstance(error, MmcError):
-                error.result = self
-            raise
-
-    @property
-    def bytes(self) -> int:
-        """Size of the artifact."""
-        return size_of(self.artifact)
-
-
-def cpu_seconds() -> float:
-    """Return the CPU time of this process and of the children that ended."""
-    return sum(os.times()[:4])
 
 
 def compile_model(
@@ -148,22 +63,7 @@ def compile_model(
             refuse(result.diagnostics, options.require_npu)
         with result.stage("write"):
             backend.write(program, artifact)
-        if options.vendor is not None:
-            with result.stage("vendor"):
-                _ask_vendor(result, program, options)
-            refuse(result.diagnostics, options.require_npu)
-        with result.stage("cost"):
-            work = backend.work(cases[0].program)
-            result.cost = estimate(work, where) if has_device(where) else None
-        if options.verify:
-            with result.stage("verify"):
-                for case in reversed(cases):
-                    _verify(result, case.model, fitting(case))
-        if options.evaluation:
-            with result.stage("evaluate"):
-                _evaluate(result, model, options)
-        if options.budget:
-            _check_budget(result, options.budget)
+        prove(result, backend, program, cases, options)
     return result
 
 
@@ -182,21 +82,6 @@ def _generalize(
     return program, cases
 
 
-def fitting(case: Case) -> CompileOptions:
-    """Return a case's options, without inputs to verify on if they are of another size."""
-    given, shapes = case.options.inputs, {v.name: shape_of(v) for v in case.model.graph.inputs}
-    if given and any(a.shape != shapes.get(n, a.shape) for n, a in given.items()):
-        return replace(case.options, inputs=None)
-    return case.options
-
-
-def _ask_vendor(result: CompileResult, program: Any, options: CompileOptions) -> None:
-    """Let the vendor's compiler judge the artifact; it wins over our table."""
-    from mmc.backends.tflite.hexagon import ask_vendor
-
-    ask_vendor(result, program, options)
-
-
 def settled(options: CompileOptions, target: Target) -> CompileOptions:
     """Return the options with the target's precision where the user gave none.
 
@@ -213,34 +98,6 @@ def settled(options: CompileOptions, target: Target) -> CompileOptions:
             fix = "say a type; `mmc compile` chooses one"
             raise UsageError("MMC002", f"--{name} auto", "is for mmc compile only", fix=fix)
     return replace(options, precision=options.precision or target.precision)
-
-
-def check_file(
-    path: str | Path, target: str, options: CompileOptions | None = None
-) -> list[Diagnostic]:
-    """Return every finding on a model or an artifact; nothing is written.
-
-    Raises:
-        MmcError: when it cannot be read, or a pass fails.
-    """
-    source, where = Path(path), load_target(target)
-    options = replace(settled(options or CompileOptions(), where), aot=False)
-    backend = load_backend(where.backend)(where, options)
-    result = CompileResult(source, source, where)
-    made = source.suffix != suffix_of(where.backend)
-    try:
-        program = to_program(result, backend, options, ())[1] if made else backend.read(source)
-    except LegalityError as error:
-        return [*error.diagnostics]
-    if not made:
-        result.diagnostics = backend.check(program)
-    if options.vendor is not None:
-        with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-            if made:
-                result.artifact = Path(folder) / "model.tflite"
-                backend.write(program, result.artifact)
-            _ask_vendor(result, program, options)
-    return result.diagnostics
 
 
 def to_program(
@@ -295,67 +152,3 @@ def always(source: str | Path, options: CompileOptions) -> tuple[Instrument, ...
         Reproducer(Path(source).stem, lambda: load_fixed(source, options)),
         Time(),
     )
-
-
-def refuse(diagnostics: Sequence[Diagnostic], require_npu: bool) -> None:
-    """Raise LegalityError when a finding forbids writing the artifact."""
-    forbidden = {Severity.ERROR, Severity.WARNING} if require_npu else {Severity.ERROR}
-    if any(d.severity in forbidden for d in diagnostics):
-        raise LegalityError([d for d in diagnostics if d.severity in forbidden])
-
-
-def _verify(result: CompileResult, model: Model, options: CompileOptions) -> None:
-    """Run the artifact, the final IR and the original; a mismatch removes the artifact."""
-    from mmc.verification.verify import examine
-
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        final = Path(folder) / "final.onnx"
-        save(model, final)
-        subject = _subject(result, final, options)
-        found = examine(subject, model, options)
-        if options.verify_on == "htp" and found.passed:
-            from mmc.backends.tflite.htp import verify_on_htp
-
-            verify_on_htp(subject, result.target, found)
-    result.verification = found
-    result.diagnostics += [d for d in found.diagnostics if d not in found.errors]
-    if not found.passed:
-        raise VerifyError(found.errors)
-
-
-def _subject(result: CompileResult, final: Path, options: CompileOptions) -> Subject:
-    """Return what is compared with what."""
-    from mmc.verification.trial import Subject
-
-    return Subject(
-        result.artifact,
-        final,
-        result.source,
-        dict(options.constants),
-        options.io_layout == "nhwc",
-        rounding=options.precision if makes_folder(result.target.backend) else "",
-        pictures=options.pictures,
-    )
-
-
-def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> None:
-    """Measure the metric of the artifact and of the original."""
-    from mmc.evaluation import evaluate_artifact, proxy_warning, refuse_overlap
-
-    subject = _subject(result, result.source, options)
-    shapes = {str(v.name): shape_of(v) for v in model.graph.inputs}
-    if subject.channels_last:
-        shapes = {n: (s[0], s[3], s[1], s[2]) if len(s) == 4 else s for n, s in shapes.items()}
-    data = options.evaluation
-    if options.calibration and data != options.calibration:
-        refuse_overlap(shapes, options.calibration, options.calibration_samples, data)
-    result.evaluation = evaluate_artifact(subject, shapes, data, options.metric)
-    result.diagnostics += proxy_warning(result.evaluation)
-
-
-def _check_budget(result: CompileResult, budget: Budget) -> None:
-    """Compare every line; raises BudgetError when one is missed."""
-    found = figures(result.bytes, result.cost, result.evaluation, budget)
-    result.budget = check_budget(budget, found)
-    if wrong := list(missed(budget, result.budget)):
-        raise BudgetError(wrong)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmc.backends.base import load_backend, suffix_of
-from mmc.compiler import CompileResult, refuse, settled, to_program
+from mmc.compiler import settled, to_program
 from mmc.cost import CostEstimate, Workload, assumed, estimate
 from mmc.cost.device import load_device
+from mmc.diagnostics import refuse
 from mmc.options import CompileOptions
+from mmc.result import CompileResult
 from mmc.target import load_target
 
 

@@ -95,3 +95,10 @@ class VerifyError(FindingsError):
 
 class BudgetError(FindingsError):
     """The artifact takes more than its budget (MMC512)."""
+
+
+def refuse(diagnostics: Sequence[Diagnostic], require_npu: bool) -> None:
+    """Raise LegalityError when a finding forbids writing the artifact."""
+    forbidden = {Severity.ERROR, Severity.WARNING} if require_npu else {Severity.ERROR}
+    if any(d.severity in forbidden for d in diagnostics):
+        raise LegalityError([d for d in diagnostics if d.severity in forbidden])

@@ -18,8 +18,8 @@ from .check import where
 from .program import Program
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileResult
     from mmc.options import CompileOptions
+    from mmc.result import CompileResult
 
 SHOWN = 3
 AOT = ".aot.tflite"

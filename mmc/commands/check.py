@@ -22,7 +22,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every finding; 1 if one is an error or off the NPU."""
-    from mmc.compiler import check_file
+    from mmc.checking import check_file
     from mmc.diagnostics import Severity
     from mmc.reports.text import print_findings
 

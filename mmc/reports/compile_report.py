@@ -15,9 +15,9 @@ from mmc.stored_weights import StoredWeight
 from mmc.trials import Search
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileResult
     from mmc.evaluation import Evaluation
     from mmc.options import CompileOptions
+    from mmc.result import CompileResult
     from mmc.schedule import Schedule
     from mmc.verification.evaluate import Comparison
     from mmc.verification.result import VerifyResult

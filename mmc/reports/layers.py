@@ -14,7 +14,7 @@ from mmc.diagnostics import OFF_NPU, MmcError
 from mmc.structure import Op, Structure, read_structure
 
 if TYPE_CHECKING:
-    from mmc.compiler import CompileResult
+    from mmc.result import CompileResult
 
 TYPE = re.compile(r"([a-z]+(\d*)\w*)\[([\d,]*)\]")
 WHOLE = re.compile(r"u?int(32|64)\b|bool|string")
