@@ -89,7 +89,6 @@ COMMANDS = {
     "nothing": ("MMC003", ()),
     "unknown command": ("MMC003", ("compyle",)),
     "later command": ("MMC002", ("distill", "a", "--b")),
-    "later verify": ("MMC002", ("targets", "verify", "hexagon_v73")),
     "unknown target": ("MMC200", ("compile", str(PNET), "--target", "hexagon_v7")),
     "old target": ("MMC209", ("compile", str(PNET), "--target", "ane_ios14")),
     "unknown pass": ("MMC190", ("opt", str(PNET), *SHAPE, "-p", "fold", "-o", "o.onnx")),

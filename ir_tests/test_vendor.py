@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -158,3 +159,51 @@ def test_an_operator_without_a_counterpart_has_its_reason() -> None:
     (refusal,) = refusals(log)
     assert (refusal.index, refusal.op) == (7, "While")
     assert "no form" in refusal.reason
+
+
+def test_verify_names_what_the_table_allows_and_the_vendor_refuses(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["targets", "verify", "hexagon_v73", "--op", "NEG", "--quiet", "--json"]
+    monkeypatch.setenv("FAKE_VENDOR", "refuses")
+    assert main(command) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["schema"] == "mmc.verify-report/1"
+    assert {d["table"] for d in found["differences"]} == {"yes"}
+    assert found["refused"] == len(found["differences"]) > 0
+    assert "refuses Relu of FLOAT_32" in found["differences"][0]["reason"]
+
+
+def test_verify_tells_what_the_vendor_takes_beyond_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_VENDOR", "compiles")
+    assert main(["targets", "verify", "hexagon_v73", "--op", "NEG"]) == 0
+    *lines, summary = capsys.readouterr().out.splitlines()
+    assert "NEG i64: table no, vendor yes" in lines
+    assert summary.endswith("s)")
+    assert "0 allowed by our table and refused (stand-in 1.0" in summary
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (["cpu"], "MMC014"),
+        ([], "MMC003"),
+        (["hexagon_v73", "--op", "NEGATE"], "MMC003"),
+        (["hexagon_v12"], "MMC200"),
+    ],
+)
+def test_what_cannot_be_verified(
+    given: list[str], code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["targets", "verify", *given]) == 2
+    assert f"error[{code}]" in capsys.readouterr().err
+
+
+def test_verify_without_the_vendor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(vendor, "missing", lambda: "onnxruntime-qnn is not installed")
+    assert main(["targets", "verify", "hexagon_v73"]) == 2
+    assert "MMC239" in capsys.readouterr().err

@@ -28,6 +28,7 @@ from mmc.commands import (
     run,
     sensitivity,
     show,
+    targets,
 )
 from mmc.diagnostics import MmcError
 from mmc.findings import finding_lines
@@ -46,6 +47,7 @@ COMMANDS: tuple[Command, ...] = (
     diff.COMMAND,
     extract.COMMAND,
     *lists.COMMANDS,
+    targets.COMMAND,
     doctor.COMMAND,
     completion.command(lambda: build_parser()),
     *later.COMMANDS,

@@ -44,14 +44,20 @@ def save(path: Path, rows: Rows, columns: Sequence[str]) -> None:
 
 def judge(case: Case, architecture: str, folder: Path) -> str:
     """Return the verdict on an operator that stands alone, and if good, inside a graph."""
+    return judged(case, architecture, folder)[0]
+
+
+def judged(case: Case, architecture: str, folder: Path) -> tuple[str, str]:
+    """Return the verdict as `judge`, and the vendor's reason for a bad one."""
     path = folder / "case.tflite"
     write(case.program, path)
-    verdict = str(ask(path, architecture))
-    inside = surrounded(case) if verdict == "yes" else None
+    given = ask(path, architecture)
+    inside = surrounded(case) if str(given) == "yes" else None
     if inside is None:
-        return verdict
+        return str(given), given.reason
     write(inside, path)
-    return "yes" if str(ask(path, architecture)) == "yes" else "no-compile"
+    given = ask(path, architecture)
+    return "yes" if str(given) == "yes" else "no-compile", given.reason
 
 
 def urgency(case: Case) -> tuple[bool, bool]:

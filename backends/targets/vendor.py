@@ -63,6 +63,14 @@ class Answer:
         """Whether everything selected was also compiled: selected alone is not enough."""
         return self.ended == "compiled"
 
+    @property
+    def reason(self) -> str:
+        """Return the first reason of a bad answer; empty for a good one."""
+        if self.compiled and self.selected == self.total:
+            return ""
+        said = [*(r.reason for r in self.refusals), *self.errors]
+        return said[0] if said else self.ended
+
     def __str__(self) -> str:
         """Return "yes", "no", or "no-compile" (selected, then refused by the compiler)."""
         if self.total == 0 or self.selected < self.total:

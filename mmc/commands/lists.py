@@ -1,11 +1,11 @@
-"""`mmc passes`, `mmc rules`, `mmc targets`: what there is, one line each."""
+"""`mmc passes`, `mmc rules`: what there is, one line each."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
 
-from mmc.arguments import Parser, not_yet
+from mmc.arguments import Parser
 from mmc.commands import Command
 
 
@@ -35,22 +35,6 @@ def rules(args: argparse.Namespace) -> int:
     return table((name, first_line(RULES[name].doc)) for name in RULES)
 
 
-def configure_targets(parser: Parser) -> None:
-    """Take `verify` and its target, which are refused."""
-    parser.add_argument("action", nargs="*", metavar="verify T", help="not available yet")
-
-
-def targets(args: argparse.Namespace) -> int:
-    """List the targets."""
-    from mmc.target import load_target
-    from mmc.target import targets as names
-
-    if args.action:
-        raise not_yet(f"mmc targets {args.action[0]}")
-    found = [load_target(name) for name in names()]
-    return table((t.name, f"{t.runs_on}  {', '.join(t.socs)}") for t in found)
-
-
 def table(rows: Iterable[tuple[str, str]]) -> int:
     """Print names and texts in two columns."""
     rows = list(rows)
@@ -68,5 +52,4 @@ def first_line(text: str | None) -> str:
 COMMANDS = (
     Command("passes", "lists", "list the passes", plain, passes),
     Command("rules", "lists", "list the rewrite rules", plain, rules),
-    Command("targets", "lists", "list the targets", configure_targets, targets),
 )
