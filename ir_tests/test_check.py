@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.targets.case import Maker
+from mmc.backends.targets.case import Maker, surrounded
 from mmc.backends.targets.cases import all_cases
 from mmc.backends.tflite.cells import cell, features
-from mmc.backends.tflite.check import check
+from mmc.backends.tflite.check import at_input, check
 from mmc.backends.tflite.program import Operator, Program, Tensor
 from mmc.diagnostics import OFF_NPU, Diagnostic, Severity
 from mmc.target import Verdict, load_target, targets
@@ -153,7 +153,7 @@ def test_the_check_agrees_with_the_table_on_every_case(target: str) -> None:
         codes = {d.code for d in findings(case.program, target) if d.severity is not Severity.NOTE}
         if host.support(op, name, forms).verdict is Verdict.WRONG:
             assert codes == {"MMC202"}, case.key
-        elif table.support(op, name, forms).ok:
+        elif at_input(table.support(op, name, forms), table, op, name, tuple(forms)).ok:
             assert not codes, case.key
         else:
             assert codes & (OFF_NPU | {"MMC204"}), case.key
@@ -190,3 +190,16 @@ def test_lowest_int4_code_is_seen() -> None:
     assert data is not None
     program.tensors[w].data = np.where(data == -7, -8, data).astype(np.int8)
     assert [d.code for d in findings(program, "cpu")] == ["MMC202"]
+
+
+def test_integers_at_an_input_of_the_model_can_be_refused_alone() -> None:
+    cases = {c.key: c for c in all_cases() if c.op == "BATCH_MATMUL"}
+    alone = cases["BATCH_MATMUL", "s16 y=s16", ""]
+    found = check(alone.program, load_target("hexagon_v73"))
+    assert [d.code for d in found] == ["MMC207"]
+    assert "an operand is an input of the model" in found[0].why
+    inside = surrounded(alone)
+    assert inside is not None
+    assert check(inside, load_target("hexagon_v73")) == []
+    turned = cases["BATCH_MATMUL", "s16 y=s16", "adj-y"]
+    assert check(turned.program, load_target("hexagon_v73")) == []

@@ -13,8 +13,10 @@ import csv
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+from mmc.backends.tflite.cell_tables import AT_INPUT
 
 FOLDER = Path(__file__).parent
 ARCHITECTURES = {"hexagon": ("v68", "v69", "v73", "v75", "v79", "v81"), "cpu": ("cpu",)}
@@ -62,6 +64,9 @@ QNN_NAMES: dict[str, tuple[str, ...]] = {
 }
 """QNN's operators by the TFLite ones they implement; LayerNorm and RmsNorm have no TFLite form."""
 
+INSIDE = "inside"
+"""The verdict on what compiles unless it reads an input of the model: two entries, see `split`."""
+
 RESULTS = {"TOPK_V2": " -> i32", "ARG_MAX": " -> i32"}
 Table = dict[str, dict[str, dict[str, list[str]]]]
 """op -> source -> verdict text -> entries"""
@@ -105,7 +110,8 @@ def read(name: str) -> list[dict[str, str]]:
 
 def add(table: Table, source: str, rows: list[dict[str, str]], known: Sequence[str]) -> None:
     """Add rows of our own form; what an earlier source says stays."""
-    texts = {(r["tflite_op"], r["cell"], r["feature"]): verdict_text(r, known) for r in rows}
+    whole = [part for row in rows for part in split(row)]
+    texts = {(r["tflite_op"], r["cell"], r["feature"]): verdict_text(r, known) for r in whole}
     for (op, cell, feature), text in texts.items():
         groups = table[op]
         told = {e for cells in groups.get("facts", {}).values() for e in cells}
@@ -114,12 +120,26 @@ def add(table: Table, source: str, rows: list[dict[str, str]], known: Sequence[s
             groups[source][text].append(entry)
 
 
+def split(row: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Yield a row, and a second one for the operator at an input of the model if that differs."""
+    if INSIDE not in row.values():
+        yield row
+        return
+    at_input = "+".join(filter(None, (row["feature"], AT_INPUT)))
+    yield {name: "yes" if text == INSIDE else text for name, text in row.items()}
+    changed = {name: "no-compile" if text == INSIDE else text for name, text in row.items()}
+    yield changed | {"feature": at_input}
+
+
 def follows(texts: Mapping[tuple[str, str, str], str], op: str, cell: str, feature: str) -> bool:
     """Say whether the table gives a row's verdict without the row: the feature changes nothing.
 
-    Combinations, high ranks, and features that matter in another type are always written.
+    Combinations, high ranks, and features that matter in another type are always written, and all
+    where it matters whether the model's inputs are read: the feature may change that.
     """
-    if not feature or "+" in feature or feature in ("rank6", "rank7", "rank8"):
+    if (op, cell, AT_INPUT) in texts:
+        return False
+    if not feature or "+" in feature or feature in (AT_INPUT, "rank6", "rank7", "rank8"):
         return False
     alike = [(c, t) for (o, c, f), t in texts.items() if (o, f) == (op, feature)]
     return all(text == texts.get((op, c, "")) for c, text in alike)

@@ -17,6 +17,7 @@ from mmc.backends.tflite.flatbuffer import write
 
 from .case import Case, surrounded
 from .cases import all_cases
+from .generate import INSIDE
 from .vendor import SOCS, ask
 
 TABLE = Path(__file__).with_name("hexagon_legality.csv")
@@ -48,16 +49,22 @@ def judge(case: Case, architecture: str, folder: Path) -> str:
 
 
 def judged(case: Case, architecture: str, folder: Path) -> tuple[str, str]:
-    """Return the verdict as `judge`, and the vendor's reason for a bad one."""
+    """Return the verdict as `judge`, and the vendor's reason for a bad one.
+
+    It is "inside" for an integer operator that compiles only where another makes its operands.
+    """
     path = folder / "case.tflite"
     write(case.program, path)
-    given = ask(path, architecture)
-    inside = surrounded(case) if str(given) == "yes" else None
+    alone = ask(path, architecture)
+    integers = case.key[1].startswith(("s8", "s16"))
+    wanted = str(alone) == "yes" or (integers and str(alone) == "no-compile")
+    inside = surrounded(case) if wanted else None
     if inside is None:
-        return str(given), given.reason
+        return str(alone), alone.reason
     write(inside, path)
     given = ask(path, architecture)
-    return "yes" if str(given) == "yes" else "no-compile", given.reason
+    good = "yes" if str(alone) == "yes" else INSIDE
+    return (good, "") if str(given) == "yes" else ("no-compile", given.reason)
 
 
 def urgency(case: Case) -> tuple[bool, bool]:

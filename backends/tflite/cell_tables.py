@@ -107,6 +107,8 @@ OPTION_FEATURES = {
     "approximate": "tanh-form",
     "keepNumDims": "keep-dims",
 }
+AT_INPUT = "at-input"
+"""The feature of an operator that reads an input of the model, where that stops a compiler."""
 SAME_SCALE = frozenset(
     "RESHAPE TRANSPOSE SQUEEZE EXPAND_DIMS CONCATENATION PACK UNPACK SPLIT SPLIT_V SLICE "
     "STRIDED_SLICE TILE BROADCAST_TO PAD PADV2 MIRROR_PAD GATHER GATHER_ND SELECT SELECT_V2 "

@@ -11,7 +11,7 @@ from mmc.backends.lowering import place_of
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.target import Support, Target, Verdict, load_target
 
-from .cell_tables import SHAPE_INPUT
+from .cell_tables import AT_INPUT, SHAPE_INPUT
 from .cells import cell, features
 from .program import Operator, Program
 from .wording import describe, describe_cell, describe_feature
@@ -99,6 +99,8 @@ def legality(
         return
     key = (op.code, cell(program, op), features(program, op))
     support, on_host = target.support(*key), fallback.support(*key)
+    if reads_input(program, op):
+        support = at_input(support, target, *key)
     refused = refusal(op, on_host, fallback)
     if on_host.verdict is Verdict.WRONG:
         what = "would compute wrong values without an error"
@@ -110,6 +112,25 @@ def legality(
         yield off_npu(op, support, target, fallback)
     elif target.runs_on == "npu" and on_host.verdict is Verdict.NO:
         yield note("MMC223", op, "runs on the NPU only: the host cannot verify it", refused)
+
+
+def reads_input(program: Program, op: Operator) -> bool:
+    """Say whether an operand is an input of the model."""
+    return any(index in op.inputs for _, index in program.inputs)
+
+
+def at_input(
+    support: Support, target: Target, code: str, cell: str, forms: tuple[str, ...]
+) -> Support:
+    """Return what holds of an operator that reads an input of the model.
+
+    An entry on just this counts; else one on the plain cell, unless these forms have an entry.
+    """
+    known = target.ops.get(code, {})
+    exact = known.get(f"{cell} | {'+'.join((*forms, AT_INPUT))}")
+    plain = known.get(f"{cell} | {AT_INPUT}")
+    measured = bool(forms) and f"{cell} | {'+'.join(forms)}" in known
+    return exact or (plain if plain and not measured else support)
 
 
 def off_npu(op: Operator, support: Support, target: Target, fallback: Target) -> Diagnostic:

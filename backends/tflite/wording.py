@@ -31,6 +31,7 @@ FEATURES = {
     "lowest-code": "weights hold the lowest int4 code, -8",
     "split-bytes": "rows that end inside a byte",
     "zero-point": "weights with a zero point",
+    "at-input": "an operand is an input of the model",
 }
 
 
