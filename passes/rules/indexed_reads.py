@@ -6,6 +6,7 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, op, rewrite
+from mmc.signs import may_be_negative
 
 
 def from_front(out: Builder, i: Value, size: int | Array) -> Value:
@@ -13,6 +14,8 @@ def from_front(out: Builder, i: Value, size: int | Array) -> Value:
     known = constant(i)
     if known is not None:
         return out.lift(np.where(known < 0, known + size, known))  # type: ignore[return-value]
+    if not may_be_negative(i):
+        return i
     kind = dtype_of(i)
     below = out.Less(i, np.array(0, kind))
     return out.Where(below, out.Add(i, np.asarray(size, kind)), i)

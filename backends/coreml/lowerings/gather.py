@@ -20,8 +20,8 @@ VALIDATES = 8
 def gather(e: Emitter, n: Node) -> None:
     """y = x[..., i, ...] along `axis` -> gather; a slice for one constant place.
 
-    Rows of a constant table (an embedding) are looked up as they are: token numbers are not
-    negative.
+    An input that is looked up in a constant table (an embedding) is taken as it is: token numbers
+    are not negative.
     """
     x, shape = e.var(n.inputs[0]), shape_of(n.outputs[0])
     axis = attrs(n)["axis"] % len(x.shape)
@@ -33,7 +33,7 @@ def gather(e: Emitter, n: Node) -> None:
         e.set(n.outputs[0], e.reshape(part(e, x, begins, one), shape))
         return
     table = known and len(x.shape) == 2 and axis == 0
-    i = positions(e, n.inputs[1], x.shape[axis], trusted=table)
+    i = positions(e, n.inputs[1], x.shape[axis], tokens=table)
     e.set(n.outputs[0], gathered(e, x, i, axis))
 
 
@@ -52,12 +52,12 @@ def checked(e: Emitter) -> dict[str, bool]:
     return {"validate_indices": False} if e.version >= VALIDATES else {}
 
 
-def positions(e: Emitter, value: Value | None, sizes: Array | int, *, trusted: bool = False) -> Var:
+def positions(e: Emitter, value: Value | None, sizes: Array | int, *, tokens: bool = False) -> Var:
     """Return indices counted from the front.
 
     Args:
         sizes: the size along the indexed axis, or of each coordinate's.
-        trusted: computed indices are not negative.
+        tokens: the model's inputs hold no negative ones.
     Raises:
         Unsupported: when a constant index is out of range.
     """
@@ -65,7 +65,7 @@ def positions(e: Emitter, value: Value | None, sizes: Array | int, *, trusted: b
     if known is not None:
         return e.lift(counted_from_front(known, sizes))
     i = e.var(value)
-    return i if trusted or not may_be_negative(value) else from_front(e, i, sizes)
+    return from_front(e, i, sizes) if may_be_negative(value, inputs=not tokens) else i
 
 
 @lowers("GatherElements")

@@ -22,8 +22,8 @@ MOST_INDEX_AXES = 4
 def gather(e: Emitter, n: Node) -> None:
     """y = x[..., i, ...] along `axis` -> GATHER.
 
-    Rows of a constant table (an embedding) are looked up as they are: token numbers are not
-    negative, and the kernel stops with an error at one that is.
+    An input that is looked up in a constant table (an embedding) is taken as it is: token numbers
+    are not negative, and the kernel stops with an error at one that is.
     """
     shape = shape_of(n.inputs[0])
     rows = whole_rows(n)
@@ -32,11 +32,8 @@ def gather(e: Emitter, n: Node) -> None:
         return
     options = schema.GatherOptionsT()
     options.axis = attrs(n)["axis"] % len(shape)
-    if constant(n.inputs[0]) is not None and len(shape) == 2 and options.axis == 0:
-        limit = None
-    else:
-        limit = np.array(shape[options.axis])
-    x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], limit, shape[options.axis])
+    table = constant(n.inputs[0]) is not None and len(shape) == 2 and options.axis == 0
+    x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], shape[options.axis], table)
     compute(e, "GATHER", [x, i], e.tensor(n.outputs[0]), options, data=(0,))
 
 
@@ -62,7 +59,7 @@ def embedding_lookup(e: Emitter, n: Node, rows: Codes) -> None:
     Hexagon has none of codes: there it is a GATHER of the codes, one of the scales, and MUL.
     """
     assert n.inputs[0] is not None
-    i = positions(e, n.inputs[1], None, rows.codes.shape[0])
+    i = positions(e, n.inputs[1], rows.codes.shape[0], tokens=True)
     if e.npu:
         scaled_rows(e, i, rows, e.tensor(n.outputs[0]))
         return
@@ -107,7 +104,7 @@ def gather_nd(e: Emitter, n: Node) -> None:
     if attrs(n)["batch_dims"]:
         raise Unsupported("GATHER_ND has no batch dimensions")
     sizes = np.array(shape_of(n.inputs[0])[: shape_of(n.inputs[1])[-1]])
-    x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], sizes, sizes)
+    x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], sizes)
     options, y = schema.GatherNdOptionsT(), e.tensor(n.outputs[0])
     depth = e.shape(i)[-1]
     if len(e.shape(i)) <= MOST_INDEX_AXES:
@@ -118,12 +115,12 @@ def gather_nd(e: Emitter, n: Node) -> None:
     reshape(e, compute(e, "GATHER_ND", [x, row], flat, options, data=(0,)), e.shape(y), y)
 
 
-def positions(e: Emitter, value: Value | None, limit: Array | None, sizes: Array | int) -> int:
+def positions(e: Emitter, value: Value | None, sizes: Array | int, tokens: bool = False) -> int:
     """Return indices as INT32, counted from the front.
 
     Args:
-        limit: what to add to negative ones that are computed; None if there are none.
         sizes: the size along the indexed axis, or of each coordinate's.
+        tokens: the model's inputs hold no negative ones.
     Raises:
         Unsupported: when a constant index is out of range.
     """
@@ -131,9 +128,7 @@ def positions(e: Emitter, value: Value | None, limit: Array | None, sizes: Array
     if known is not None:
         return e.constant(counted_from_front(known, sizes))
     i = convert(e, e.tensor(value), "INT32")
-    if limit is None or not may_be_negative(value):
-        return i
-    return from_front(e, i, limit)
+    return from_front(e, i, np.array(sizes)) if may_be_negative(value, inputs=not tokens) else i
 
 
 def from_front(e: Emitter, i: int, sizes: Array) -> int:

@@ -23,7 +23,7 @@ def scatter_nd(e: Emitter, n: Node) -> None:
     if reduction not in ("none", "add") or kind not in TYPES["SCATTER_ND"]:
         raise Unsupported(f"SCATTER_ND with reduction {reduction!r} of {kind.lower()}")
     sizes = np.array(shape_of(n.inputs[0])[: shape_of(n.inputs[1])[-1]])
-    i = positions(e, n.inputs[1], sizes, sizes)
+    i = positions(e, n.inputs[1], sizes)
     placed = emit(e, i, u, e.like(n.outputs[0]))
     if reduction == "add":
         compute(e, "ADD", [x, placed], y, schema.AddOptionsT())
