@@ -1,4 +1,4 @@
-"""Indices below zero that are known at run time only: ONNX counts them from the end, kernels do not."""
+"""Indices below zero, known at run time only: ONNX counts them from the end, kernels do not."""
 
 from __future__ import annotations
 
