@@ -8,11 +8,23 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from mmc.compiler import unsettled
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, Node, Value, attrs, parse, print_ir, shape_of, sources
 from mmc.matching import OpPattern, match
 from mmc.pass_manager import Pass, PassManager
-from mmc.pattern import Builder, NoMatch, Rule, apply_rules, const, either, maybe, op, rewrite
+from mmc.pattern import (
+    LEAST_REWRITES,
+    Builder,
+    NoMatch,
+    Rule,
+    apply_rules,
+    const,
+    either,
+    maybe,
+    op,
+    rewrite,
+)
 from mmc.shapes import infer
 from mmc.verification.evaluate import run_model
 
@@ -216,3 +228,31 @@ def test_a_rule_that_asks_for_a_shape_that_is_not_known_does_not_match() -> None
 
     model = model_of("y = Relu(x)", "float[n] x", "float[n] y")
     assert reasons(model, flat) == ["value 'x' has no static shape: [n]"]
+
+
+@rewrite(op.Neg(op.Relu("x")))
+def neg_to_mul(out: Builder, x: Value) -> Value:
+    """-relu(x)  ->  relu(x) * -1."""
+    return out.Mul(out.Relu(x), np.float32(-1))
+
+
+@rewrite(op.Mul(op.Relu("x"), const("c")))
+def mul_to_neg(out: Builder, x: Value, c: Array) -> Value:
+    """relu(x) * -1  ->  -relu(x)."""
+    return out.Neg(out.Relu(x))
+
+
+def test_rules_that_undo_each_other_are_stopped_and_named() -> None:
+    model = model_of("s = Relu(x) t = Neg(s) y = Abs(t)")
+    assert apply_rules(model, [silu, neg_to_mul, mul_to_neg]) >= LEAST_REWRITES
+    found = unsettled(model)
+    assert [d.where for d in found] == ["rules mul-to-neg, neg-to-mul"]
+    assert not unsettled(model), "it is said once"
+    x = np.array([[-1, 0, 1], [2, -2, 3]], np.float32)
+    np.testing.assert_array_equal(run_model(model, {"x": x})["y"], np.maximum(x, 0))
+
+
+def test_rules_that_settle_are_not_named() -> None:
+    model = model_of("s = Sigmoid(x) y = Mul(x, s)")
+    apply_rules(model, [silu])
+    assert not unsettled(model)

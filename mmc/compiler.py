@@ -22,7 +22,7 @@ from mmc.result import CompileResult
 from mmc.shapes import fix_shapes, infer
 from mmc.stored_weights import stored_weights
 from mmc.target import Target, load_target
-from mmc.values import ARRIVED_QUANTIZED
+from mmc.values import ARRIVED_QUANTIZED, UNSETTLED
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
@@ -114,6 +114,7 @@ def to_program(
     with result.stage("passes"):
         watchers = (*instruments, *always(result.source, options))
         result.passes = PassManager(backend.phases(), watchers).run(model)
+        result.diagnostics += unsettled(model)
         result.weights = [*stored_weights(model)]
     with result.stage("lower"):
         program = backend.lower(model)
@@ -135,6 +136,15 @@ def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]
     why = "rounding twice adds a second error; its own are kept"
     fix = "quantize the float model that it was made from"
     return [Diagnostic("MMC304", Severity.NOTE, repr(node), what, why, fix)]
+
+
+def unsettled(model: Model) -> list[Diagnostic]:
+    """Return a note when rewrite rules undid each other; it is said once."""
+    names = model.metadata_props.pop(UNSETTLED, "")
+    if not names:
+        return []
+    what, why = "undo each other on this model", "a bug in mmc; the model is right, maybe slower"
+    return [Diagnostic("MMC195", Severity.NOTE, f"rules {names}", what, why, "report it")]
 
 
 def load_fixed(source: str | Path, options: CompileOptions) -> Model:

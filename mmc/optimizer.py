@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmc.compiler import always, load_fixed
-from mmc.diagnostics import UsageError
+from mmc.compiler import always, load_fixed, unsettled
+from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import check_output
 from mmc.instruments import Verify, looking
 from mmc.ir import Model, Node, load
@@ -38,6 +38,7 @@ class Optimized:
     nodes: int
     passes: list[PassRecord]
     explanations: list[str] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
 def optimize(
@@ -74,9 +75,11 @@ def optimize(
     told_of = [told] if told else []
     every = (*told_of, *watchers, *always(source, options))
     records = PassManager(phases, every).run(model)
+    found = unsettled(model)
     if output:
         save_standard(model, output)
-    return Optimized(before, model.graph.num_nodes(), records, told.lines() if told else [])
+    heard = told.lines() if told else []
+    return Optimized(before, model.graph.num_nodes(), records, heard, found)
 
 
 def is_lossy(p: Pass) -> bool:

@@ -8,9 +8,9 @@ the names of the user's nodes it stands for.
 from __future__ import annotations
 
 import inspect
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mmc import opset
@@ -33,7 +33,7 @@ from mmc.naming import FRESH, fresh_name
 from mmc.pass_manager import Contract
 from mmc.registry import Registry
 from mmc.shapes import infer_node
-from mmc.values import NotInferredError
+from mmc.values import UNSETTLED, NotInferredError
 
 __all__ = [
     "RULES",
@@ -49,6 +49,12 @@ __all__ = [
     "rewrite",
     "rules_of",
 ]
+
+
+REWRITES_PER_NODE = 16
+LEAST_REWRITES = 1000
+"""A model of 150 trained and exported ones takes less than one rewrite a node in a pass; rules that
+undo each other go on for ever, and are stopped here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +113,14 @@ class _Rewriter:
     rules: dict[tuple[str, str], list[Rule]]
     explain: Callable[[Rule, Node, str], None] | None
     max_growth_bytes: int | None = None
+    applied: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> int:
         work = deque(self.model.graph)
         queued = set(work)
+        most = LEAST_REWRITES + REWRITES_PER_NODE * len(work)
         changes = 0
-        while work:
+        while work and changes < most:
             node = work.popleft()
             queued.discard(node)
             if node.graph is not self.model.graph:  # removed, or inside a branch
@@ -123,11 +131,20 @@ class _Rewriter:
                 touched = self.try_rule(rule, node)
                 if touched is not None:
                     changes += 1
+                    self.applied[rule.name] += 1
                     fresh = [n for n in touched if n not in queued and n.graph is not None]
                     work.extend(fresh)
                     queued.update(fresh)
                     break
+        if work and changes >= most:
+            self.note_unsettled()
         return changes
+
+    def note_unsettled(self) -> None:
+        """Let the model say which rules undid each other: those that were applied most."""
+        often = self.applied.most_common(1)[0][1] // 2
+        names = sorted(name for name, times in self.applied.items() if times >= often)
+        self.model.metadata_props[UNSETTLED] = ", ".join(names)
 
     def try_rule(self, rule: Rule, root: Node) -> list[Node] | None:
         """Apply `rule` at `root`; returns the nodes worth another look, or None if it refused."""

@@ -22,6 +22,9 @@ ARRIVED_QUANTIZED = "mmc.arrived_quantized"
 WIDENED = "mmc.widened"
 """Metadata key of a model that is computed in float32 here, and was made for float16."""
 
+UNSETTLED = "mmc.unsettled"
+"""Metadata key of a model on which rewrite rules undid each other: their names."""
+
 SOURCES = "mmc.sources"
 """Metadata key of a node: the names of the user's nodes it came from, one per line."""
 

@@ -82,6 +82,12 @@ CASES = (
     Case("heads-of-a-batch", "y = Attention(x, z, z)", "several heads"),
     Case(
         "heads-of-a-batch",
+        f"{BY_HEAD} y = Attention<q_num_heads = 1, kv_num_heads = 1>(q, k, k)",
+        "has one head",
+        x="float[5,1,6]",
+    ),
+    Case(
+        "heads-of-a-batch",
         "y, k, v = Attention<q_num_heads = 1, kv_num_heads = 1>(x, z, z)",
         "another form",
         x="float[4,5,6]",

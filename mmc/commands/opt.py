@@ -38,7 +38,7 @@ def configure(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the pipeline and write the model."""
     from mmc.optimizer import losses, optimize, reproduce
-    from mmc.reports.text import print_passes
+    from mmc.reports.text import print_findings, print_passes
 
     if args.reproduce:
         reproduce(Path(args.reproduce))
@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         for line in losses(done.passes):
             print(line)
+        print_findings(done.diagnostics)
     if args.output and not args.quiet:
         print(f"{args.output}: {done.nodes_before} -> {done.nodes} nodes")
     return 0

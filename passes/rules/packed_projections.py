@@ -128,6 +128,8 @@ def heads_of_a_batch(
     if len(lead) > 1 or (mask is not None and len(shape_of(mask)) > 2):
         raise NoMatch("batch and heads are not the same for all operands")
     (batch, heads) = lead.pop()
+    if heads == 1:
+        raise NoMatch("the batch has one head")
     wide = [out.Reshape(x, [batch, heads, *shape_of(x)[1:]]) for x in (q, k, v)]
     given = {a: x for a, x in attrs(n).items() if a in n.attributes and "num_heads" not in a}
     y = out.node("Attention", wide + ([] if mask is None else [mask]), **given)
