@@ -12,6 +12,7 @@ from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.keep_attention import KeepAttention
+from mmc.passes.keep_half_range import KeepHalfRange
 from mmc.passes.merge_branches import MergeBranches
 from mmc.passes.merge_heads import MergeHeads
 from mmc.passes.merge_rotations import MergeRotations
@@ -37,7 +38,12 @@ def clean(goal: Goal) -> tuple[Pass, ...]:
 
 
 def to_static(
-    goal: Goal, decompose: Decompose, lowered: tuple[str, ...], *, whole: bool = False
+    goal: Goal,
+    decompose: Decompose,
+    lowered: tuple[str, ...],
+    *,
+    whole: bool = False,
+    half: bool = False,
 ) -> list[Phase]:
     """Return the phases from a loaded model to a static graph of operators that are lowered.
 
@@ -45,12 +51,13 @@ def to_static(
         decompose: takes apart what the backend has no form of.
         lowered: the ONNX operators that the backend lowers.
         whole: the backend has attention as one operator.
+        half: floats are computed in float16.
     """
     tidy = clean(goal)
     resolve = (goal.fold, UnrollLoops(), MergeBranches(), ResolveSequences(), EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
     wide = (ScaleQueries(own=whole), FuseQkv(), MergeSlices())
-    keep = (KeepAttention(),) if whole else ()
+    keep = (*([KeepHalfRange()] if half else []), *([KeepAttention()] if whole else []))
     return [
         Phase("resolve", resolve, max_rounds=5),
         Phase("clean", tidy, max_rounds=5),

@@ -88,6 +88,35 @@ def test_a_spectrum_is_computed_in_float32_from_its_samples(tmp_path: Path) -> N
     assert sqnr(want, in_half(model, {"x": x}, tmp_path)) > 55
 
 
+def test_a_logarithm_of_what_float16_cannot_hold_is_computed_in_float32(tmp_path: Path) -> None:
+    text = "g (float[1,8] x) => (float[1,8] y) { m = Mul (x, c)  a = Add (m, one)  y = Log (a) }"
+    model = model_of(text, c=np.array(2.0**20, np.float32), one=np.array(1, np.float32))
+    assert {n.op_type for n in wide_nodes(model)} == {"Mul", "Add", "Log"}
+    x = np.array([[1e-6, 1e-3, 0.06, 0.07, 0.5, 1, 2, 30]], np.float16).astype(np.float32)
+    (want,) = run_model(model, {"x": x}).values()
+    assert sqnr(want, in_half(model, {"x": x}, tmp_path)) > 60
+
+
+def test_sums_of_integer_products_stay_within_float16(tmp_path: Path) -> None:
+    text = """g (float[1,64] x) => (float[1,8] y) {
+        q, s, z = DynamicQuantizeLinear (x)
+        p = MatMulInteger (q, w, z)
+        f = Cast <to = 1> (p)
+        b = Mul (s, t)
+        y = Mul (f, b)
+    }"""
+    weight = np.full((64, 8), 127, np.int8)
+    model = model_of(text, w=weight, t=np.full(8, 0.01, np.float32))
+    save(model, tmp_path / "m.onnx")
+    x = np.abs(np.random.default_rng(6).standard_normal((1, 64))).astype(np.float32)
+    options = CompileOptions(inputs={"x": x})
+    result = compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage", options)
+    assert result.verification is not None
+    assert result.verification.outputs[0].emission.sqnr_db > 40
+    codes = np.rint(x / (x.max() / 255)).astype(np.int64)
+    assert (codes @ weight).min() > 65504  # what the model sums as integers
+
+
 def test_a_tiny_number_keeps_a_divisor_from_zero(tmp_path: Path) -> None:
     text = "g (float[1,4] x, float[1,4] z) => (float[1,4] y) { a = Add (z, e)  y = Div (x, a) }"
     model = model_of(text, e=np.array(1e-12, np.float32))

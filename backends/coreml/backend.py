@@ -77,11 +77,16 @@ class CoremlBackend:
         integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
         whole = self.target.settings["version"] >= ATTENTION_VERSION
         return [
-            *to_static(goal, decompose, LOWERINGS.ops(), whole=whole),
+            *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
             Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
             Phase("legalize", (LegalizeCoreml(), *clean(goal)), max_rounds=3),
             Phase("quantize", integers),
         ]
+
+    @property
+    def half(self) -> bool:
+        """Say whether floats are computed in float16."""
+        return (self.options.precision or self.target.precision) == "float16"
 
     @staticmethod
     def widths(target: Target, op: str, activations: str) -> tuple[int, ...]:
@@ -90,9 +95,8 @@ class CoremlBackend:
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""
-        half = (self.options.precision or self.target.precision) == "float16"
         version = self.target.settings["version"]
-        form = Form("fp16" if half else "fp32", version, self.options.pictures)
+        form = Form("fp16" if self.half else "fp32", version, self.options.pictures)
         program = lower(model, form)
         program.about = {k: v for k, v in self.options.about.items() if k != "labels"}
         program.metadata = self.metadata(program)

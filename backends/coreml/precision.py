@@ -1,8 +1,8 @@
 """Which operators of a float16 program compute in float32: where float16 loses the value itself.
 
 Magnitudes sqrt(a² + b²) lose small a and b when they are squared, logarithms lose what a tiny
-constant keeps from being 0, variances E[x²] - E[x]² lose all digits that both have in common. Such
-regions are cast on the way in and out.
+constant keeps from being 0 and what a large one makes of their operand, variances E[x²] - E[x]²
+lose all digits that both have in common. Such regions are cast on the way in and out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from mmc.ir import Model, Node, Value, constant
 
 SMALLEST_NORMAL = 2.0**-14
 """Below it, float16 has fewer digits; below 2**-25 it has 0."""
+LARGEST = 65504.0
+"""Beyond it, float16 has only infinity."""
 ELEMENTWISE = frozenset({"Abs", "Add", "Clip", "Div", "Max", "Mul", "Pow", "Sqrt", "Sub", "Sum"})
 SUMS = frozenset({"ReduceL1", "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumSquare"})
 MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
@@ -135,4 +137,22 @@ def constant_like(value: Value | None) -> bool:
     return constant(value) is not None
 
 
-CAREFUL = {"Log": needs_small, "Sqrt": is_magnitude}
+def needs_more(value: Value | None) -> bool:
+    """Say whether float16 has not what a logarithm is taken of: x + 1e-9, 2**20 x + 1."""
+    return needs_small(value) or any(map(is_large, operands_of(region(value))))
+
+
+def operands_of(nodes: list[Node]) -> list[Value | None]:
+    """Return what nodes read."""
+    return [v for node in nodes for v in node.inputs]
+
+
+def is_large(value: Value | None) -> bool:
+    """Say whether a constant is one number beyond float16."""
+    array = constant(value)
+    if array is None or array.dtype.kind != "f" or array.size > 1:
+        return False
+    return bool(LARGEST < np.abs(array.reshape(-1)[0]) < np.inf)
+
+
+CAREFUL = {"Log": needs_more, "Sqrt": is_magnitude}

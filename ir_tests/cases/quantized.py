@@ -3,18 +3,6 @@
 from cases import Case
 
 CASES = (
-    Case("conv-integer", "y = ConvInteger(x, tiny6411w, tiny3)", x="int8[1,4,5,5]", y="int32"),
-    Case(
-        "float-conv-integer",
-        ("p = ConvInteger(x, tiny6411w, tiny3) y = Cast<to = 1>(p)"),
-        x="int8[1,4,5,5]",
-    ),
-    Case("matmul-integer", "y = MatMulInteger(x, tiny53, tiny3)", x="int8[5,5]", y="int32"),
-    Case(
-        "float-matmul-integer",
-        ("p = MatMulInteger(x, tiny53, tiny3) y = Cast<to = 1>(p)"),
-        x="int8[5,5]",
-    ),
     Case("dequantize-linear", "y = DequantizeLinear<axis = 1>(x, steps4, tiny4)", x="int8[2,4]"),
     Case(
         "quantize-linear",
@@ -70,12 +58,6 @@ CASES = (
         "whole-numbers",
         "r = Round(x) c = Clip(r, minus, large300) i = Cast<to = 3>(c) y = Cast<to = 1>(i)",
         "bounds exceed",
-    ),
-    Case(
-        "matmul-integer",
-        "p = MatMulInteger(x, z) y = Cast<to = 1>(p)",
-        "cast to float",
-        x="int8[5,5]",
     ),
     Case(
         "q-linear-matmul",

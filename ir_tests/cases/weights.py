@@ -284,6 +284,8 @@ WEIGHTS: dict[str, Array] = {
     "tiny53": np.arange(-7, 8, dtype=np.int8).reshape(5, 3),
     "tiny6411w": np.arange(-12, 12, dtype=np.int8).reshape(6, 4, 1, 1),
     "steps4": np.array([0.1, 0.2, 0.3, 0.4], np.float32),
+    "steps3": np.array([0.1, 0.2, 0.3], np.float32),
+    "steps611": np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], np.float32).reshape(6, 1, 1),
     "steps6": np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], np.float32),
     "scale7": np.float32(0.7),
     "words6": np.arange(6, dtype=np.int32) * 5,

@@ -174,68 +174,6 @@ def dynamic_quantize_linear(out: Builder, x: Value) -> tuple[Value, ...]:
     return out.Cast(y, to=2), scale, out.Cast(centre, to=2)
 
 
-def zero_rows(zero: Value | None, rank: int) -> tuple[int, ...] | None:
-    """Return the shape of a zero point per row of the left operand."""
-    if zero is None or int(np.prod(shape_of(zero))) == 1 or len(shape_of(zero)) != 1:
-        return None
-    return (*[1] * (rank - 2), -1, 1)
-
-
-MATMUL = op.MatMulInteger("a", "b", maybe("za"), maybe("zb")).named("product")
-CONV_INTEGER = op.ConvInteger("x", "w", maybe("zx"), maybe("zw")).named("product")
-
-
-def product_of(out: Builder, product: Node) -> Any:
-    """Return the integer product of a node in float32: exact to 24 bits, else rounded as floats."""
-    a, b = product.inputs[:2]
-    za, zb = (product.inputs[i] if len(product.inputs) > i else None for i in (2, 3))
-    assert a is not None
-    assert b is not None
-    if product.op_type == "MatMulInteger":
-        left = codes(out, a, za, zero_rows(za, len(shape_of(a))))
-        return out.MatMul(left, codes(out, b, zb))
-    given = attrs(product)
-    options = {name: given[name] for name in CONV if name in given}
-    per_channel = None if zb is None else along(zb, b, 0)
-    return out.node("Conv", [codes(out, a, za), codes(out, b, zb, per_channel)], **options)
-
-
-@rewrite(op.Cast(MATMUL, to=FLOAT), stage="decompose")
-def float_matmul_integer(out: Builder, product: Node) -> Value:
-    """float((a - za) (b - zb))  ->  float(a - za) float(b - zb)."""
-    made: Value = product_of(out, product)
-    return made
-
-
-@rewrite(op.Cast(CONV_INTEGER, to=FLOAT), stage="decompose")
-def float_conv_integer(out: Builder, product: Node) -> Value:
-    """float(conv(x - zx, w - zw))  ->  conv(float(x - zx), float(w - zw))."""
-    made: Value = product_of(out, product)
-    return made
-
-
-@rewrite(MATMUL, stage="decompose")
-def matmul_integer(out: Builder, product: Node) -> Value:
-    """(a - za) (b - zb), as floats and back."""
-    return _integer(out, product)
-
-
-@rewrite(CONV_INTEGER, stage="decompose")
-def conv_integer(out: Builder, product: Node) -> Value:
-    """conv(x - zx, w - zw), as floats and back."""
-    return _integer(out, product)
-
-
-def _integer(out: Builder, product: Node) -> Value:
-    uses = list(product.outputs[0].uses())
-    if not product.outputs[0].is_graph_output() and len(uses) == 1:
-        user = uses[0].node
-        if user.op_type == "Cast" and attrs(user)["to"] == FLOAT:
-            raise NoMatch("it is cast to float, which needs no integers")
-    made: Value = out.Cast(product_of(out, product), to=6)
-    return made
-
-
 @rewrite(
     op.QLinearConv("x", "sx", "zx", "w", "sw", "zw", "sy", "zy", maybe("b")).named("n"),
     stage="decompose",
