@@ -96,6 +96,27 @@ def test_several_models_go_to_a_folder(tmp_path: Path) -> None:
     assert made == ["mtcnn_pnet.cpu.tflite", "other.cpu.tflite"]
 
 
+def test_the_summary_ends_with_what_to_do_next(
+    tmp_path: Path, feeds: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def next_line(target: str, *more: str) -> str:
+        out = str(tmp_path / "p.tflite")
+        assert main(["compile", PNET, "--target", target, *SHAPE, "-o", out, *more]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return next((line for line in lines if line.startswith("next")), "")
+
+    assert "without --no-verify" in next_line("cpu", "--no-verify")
+    assert "--inputs x.npz" in next_line("cpu")
+    assert not next_line("cpu", "--inputs", str(feeds))
+    assert "--weights int8 --activations int8" in next_line("hexagon_v73", "--inputs", str(feeds))
+
+
+def test_image_inputs_are_read_strictly(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--image-input", "x:RGBA"]
+    assert main(["compile", PNET, "--target", "ane_ios18", *SHAPE, *given]) == 2
+    assert "MMC017" in capsys.readouterr().err
+
+
 def test_opt_writes_standard_onnx(tmp_path: Path, feeds: Path) -> None:
     out = tmp_path / "o.onnx"
     command = ["opt", PNET, *SHAPE, "-p", "tflite", "-o", str(out), "--inputs", str(feeds)]

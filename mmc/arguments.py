@@ -148,7 +148,7 @@ def image_input(text: str) -> tuple[str, tuple[str, float, tuple[float, ...]]]:
     fits = len(biases) in (1, channels) and scale and None not in biases
     if not colon or not name or color not in COLORS or given or not fits:
         raise UsageError(
-            "MMC010",
+            "MMC017",
             f"--image-input {text}",
             "is not NAME:COLOR,scale=NUMBER,bias=NUMBER",
             fix="write image:RGB,scale=1/127.5,bias=-1 (or BGR, G; a bias a channel is a;b;c)",

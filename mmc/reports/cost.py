@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 def interval(found: CostEstimate) -> str:
     """Return the bounds of the latency; only those of fitted devices were tested on models."""
-    tested = "9 of 10" if found.confidence == "fitted" else "assumed"
-    return f"{tested}: {found.latency_low_ms:.3g} to {found.latency_high_ms:.3g}"
+    between = f"{found.latency_low_ms:.3g} to {found.latency_high_ms:.3g}"
+    tested = found.confidence == "fitted"
+    return f"{between} for 9 of 10 models" if tested else f"{between} assumed"
 
 
 def cost_rows(found: CostEstimate) -> Iterable[tuple[str, str]]:

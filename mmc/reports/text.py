@@ -14,6 +14,7 @@ from rich.text import Text
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.findings import finding_lines, printable
 from mmc.reports.cost import device_rows
+from mmc.reports.next_step import next_step
 
 if TYPE_CHECKING:
     from mmc.pass_manager import PassRecord
@@ -68,6 +69,8 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
         yield "verified", "no (--no-verify)"
     yield from device_rows(report)
     yield from cost_rows(report)
+    if step := next_step(report):
+        yield "next", step
 
 
 def memory_rows(found: Memory) -> Iterable[tuple[str, str]]:
