@@ -182,3 +182,9 @@ def test_reverse_sequence() -> None:
     lengths = ints(1, 3, 4)
     model = single("ReverseSequence", (4, 3, 2), lengths, time_axis=0, batch_axis=1)
     check_lowering(model)
+
+
+def test_reflections_are_along_the_last_axis_where_ones_follow() -> None:
+    """Hexagon's compiler refuses them elsewhere behind a DEQUANTIZE of 16 bits."""
+    model = single("Pad", (1, 7, 1), ints(0, 3, 0, 0, 2, 0), mode="reflect")
+    assert check_lowering(model) == ["RESHAPE", "MIRROR_PAD", "RESHAPE"]

@@ -151,6 +151,15 @@ def is_depthwise(node: Node) -> bool:
     return base_of(node)[1] == "DepthwiseConv2d"
 
 
+def is_pointwise(node: Node) -> bool:
+    """Say whether a channels-last convolution is a linear layer: 1 × 1, on every position."""
+    if base_of(node) != (DOMAIN, "Conv2d"):
+        return False
+    (x, w, y), given = (shape_of(v) for v in (*node.inputs[:2], node.outputs[0])), attrs(node)
+    alone = w[1:3] == (1, 1) and given.get("group", 1) == 1
+    return alone and x[:3] == y[:3] and not any(given.get("pads") or ())
+
+
 def ends_the_model(node: Node) -> bool:
     """Say whether nothing but pointwise steps lies between the node and an output of the model."""
     value = node.outputs[0]

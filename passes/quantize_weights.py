@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -16,7 +16,7 @@ import onnx_ir as ir
 from mmc.builder import initializer
 from mmc.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
 from mmc.ir import SOURCES, Array, Graph, Model, Value, constant, shape_of, sources
-from mmc.layers import Layer, layers_of, shared
+from mmc.layers import Layer, is_pointwise, layers_of, shared
 from mmc.naming import fresh_name
 from mmc.opset import DOMAIN, OPS, require
 from mmc.options import CompileOptions
@@ -67,6 +67,8 @@ class QuantizeWeights(Pass):
 
     recipe: str = ""
     """A TOML file or a preset, in place of the widths above."""
+    dense_only: bool = False
+    """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
     statistics: str = ""
     """Hessians by weight (.npz) from an earlier run over the data."""
 
@@ -90,6 +92,10 @@ class QuantizeWeights(Pass):
         if recipe.has_tables:
             require(model, "LookupDequantize")
         rules = recipe.choose(model.graph, layers)
+        if self.dense_only:
+            rules = {
+                x.node: rules[x.node] if is_dense(x) else coarsest(rules[x.node]) for x in layers
+            }
         groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
         groups = [(layer, rule, reader) for layer, rule, reader in groups if pays(layer, rule.bits)]
         wanted = {reader: str(layer.value.name) for layer, _, reader in groups if reader}
@@ -112,6 +118,16 @@ class QuantizeWeights(Pass):
         if not (self.calibration and wanted):
             return {}
         return calibrate(model, Data(self.calibration, self.samples), list(wanted)).hessians
+
+
+def is_dense(layer: Layer) -> bool:
+    """Say whether a layer is a product of two matrices."""
+    return layer.op in ("Linear", "MatMul", "Gemm") or is_pointwise(layer.node)
+
+
+def coarsest(rule: Rule) -> Rule:
+    """Return the rule with 8 bits where it has fewer."""
+    return replace(rule, bits=8, block=0) if 0 < rule.bits < 8 else rule
 
 
 def widest(rules: Iterable[Rule]) -> Rule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
+from mmc.passes.pointwise_to_linear import PointwiseToLinear
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.to_nhwc import ToNhwc
@@ -100,8 +102,10 @@ class TfliteBackend:
             calibration=self.options.calibration,
             samples=self.options.calibration_samples,
         )
+        npu = self.target.runs_on == "npu"
         passes = (
-            QuantizeWeights.chosen_by(options),
+            replace(QuantizeWeights.chosen_by(options), dense_only=npu),
+            *([PointwiseToLinear()] if npu else []),
             *([integers] if activations else []),
             EliminateDeadCode(),
         )
@@ -112,6 +116,8 @@ class TfliteBackend:
         """Return the bits of weights that are stored packed and computed rightly."""
         if activations == "float":
             return (8, 4, 2)
+        if target.runs_on == "npu" and op != "Linear":
+            return (8,)
         return WEIGHTED.get(op, {}).get(16 if activations == "int16" else 8, (8,))
 
     @staticmethod

@@ -27,10 +27,7 @@ def pad(e: Emitter, n: Node) -> None:
     elif mode == "constant":
         constant_pad(e, n, x, pads)
     elif mode == "reflect" and mirrors(e.shape(x), pads):
-        options = schema.MirrorPadOptionsT()
-        options.mode = schema.MirrorPadMode.REFLECT
-        amounts = e.constant(np.array(pads, np.int32))
-        compute(e, "MIRROR_PAD", [x, amounts], e.tensor(n.outputs[0]), options, data=(0,))
+        mirror_pad(e, n, x, pads)
     else:
         gather_pad(e, x, pads, mode, e.tensor(n.outputs[0]))
 
@@ -51,6 +48,30 @@ def mirrors(shape: Sequence[int], pads: Pads) -> bool:
     """Say whether one reflection is enough, and nothing is cropped."""
     sides = [(size, side) for size, pair in zip(shape, pads, strict=True) for side in pair]
     return all(0 <= side < size or side == 0 for size, side in sides)
+
+
+def mirror_pad(e: Emitter, n: Node, x: int, pads: Pads) -> None:
+    """MIRROR_PAD; axes of one element behind the padded one move to the front.
+
+    Behind a DEQUANTIZE of 16 bits Hexagon's compiler takes it along the last axis only (measured).
+    """
+    options = schema.MirrorPadOptionsT()
+    options.mode = schema.MirrorPadMode.REFLECT
+    y, behind = e.tensor(n.outputs[0]), trailing_ones(e.shape(x))
+    shape = (*(1,) * behind, *e.shape(x)[: len(pads) - behind])
+    pads = [*((0, 0),) * behind, *pads[: len(pads) - behind]]
+    sizes = [size + before + after for size, (before, after) in zip(shape, pads, strict=True)]
+    x = reshape(e, x, shape) if behind else x
+    result = e.like(n.outputs[0], sizes) if behind else y
+    amounts = e.constant(np.array(pads, np.int32))
+    compute(e, "MIRROR_PAD", [x, amounts], result, options, data=(0,))
+    if behind:
+        reshape(e, result, e.shape(y), y)
+
+
+def trailing_ones(shape: Sequence[int]) -> int:
+    """Return how many axes at the end have one element, which no reflection can pad."""
+    return next((k for k, size in enumerate(reversed(shape)) if size != 1), 0)
 
 
 def constant_pad(e: Emitter, n: Node, x: int, pads: Pads) -> None:
