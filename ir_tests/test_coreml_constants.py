@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ir_tests.coreml_oracle import coremltools, operations, reread
 from mmc.backends.coreml import compressed
 from mmc.backends.coreml.emitter import Emitter
+from mmc.backends.coreml.half import BLOCK, to_half
 from mmc.backends.coreml.identifiers import Names
 from mmc.backends.coreml.lower import name_all
 from mmc.backends.coreml.program import NUMPY_TYPES, Feature, Var
@@ -52,6 +53,42 @@ def test_the_weight_file_is_what_core_ml_reads(kind: str, tmp_path: Path) -> Non
         found = getattr(blob, f"read_{READERS[kind]}_data")(offset)
         wanted = array.view(np.uint16) if kind == "fp16" else array
         assert np.array_equal(np.asarray(found).astype(wanted.dtype), wanted)
+
+
+def test_constants_that_only_begin_alike_are_stored_twice() -> None:
+    first = np.zeros(5000, np.float32)
+    last = np.append(first[1:], np.float32(1))
+    weights = WeightFile(io.BytesIO())
+    offsets = [weights.add("fp32", a) for a in (first, last, first.copy(), last.copy())]
+    assert offsets[0] != offsets[1]
+    assert offsets[2:] == offsets[:2]
+
+
+def as_bits(array: Array) -> Array:
+    """Return a float16 array's bits: NaN and the sign of 0 count."""
+    return np.ascontiguousarray(array).view(np.uint16)
+
+
+def test_halves_are_those_of_numpy() -> None:
+    every = np.arange(0x7C00, dtype=np.uint16).view(np.float16).astype(np.float32)
+    between = np.nextafter(every, np.float32(1e9)), (every[:-1] + every[1:]) / 2
+    wide = RNG.integers(0, 1 << 32, 1_000_000, dtype=np.uint32).view(np.float32)
+    with np.errstate(invalid="ignore"):
+        wide = wide[np.abs(wide) <= 65504]
+    values = np.concatenate([every, *between, wide])
+    values = np.concatenate([values, -values])
+    assert values.size > BLOCK
+    assert np.array_equal(as_bits(to_half(values)), as_bits(values.astype(np.float16)))
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (0, 2, 1)])
+def test_transposed_halves_come_in_order(axes: tuple[int, ...]) -> None:
+    array = RNG.standard_normal((3, 260, 300)).astype(np.float32)
+    matrix = array[0].T
+    for view in (array.transpose(axes), matrix):
+        made = to_half(view)
+        assert made.flags.c_contiguous
+        assert np.array_equal(as_bits(made), as_bits(view.astype(np.float16)))
 
 
 @settings(max_examples=20, deadline=None)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmc.backends.coreml.half import to_half
 from mmc.backends.coreml.program import NUMPY_TYPES, Array, Operation, Program, Var
 from mmc.backends.lowering import Lowerings, Unsupported
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
@@ -126,7 +127,10 @@ class Emitter:
         """
         if kind == "fp16" and array.dtype != np.float16:
             limit = np.asarray(LARGEST_HALF, array.dtype)
-            if array.size and not (-limit <= array.min() and array.max() <= limit):
+            fits = not array.size or (-limit <= array.min() and array.max() <= limit)
+            if fits and array.size > 1 and array.dtype == np.float32:
+                return to_half(array)
+            if not fits:
                 inside = np.isinf(array) | (np.abs(array) <= limit)
                 array = np.where(inside, array, np.clip(array, -limit, limit))
             if array.size == 1 and 0 < abs(array.item()) < LEAST_HALF:

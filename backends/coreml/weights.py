@@ -7,7 +7,6 @@ first, padded to whole bytes. Constants with equal bytes and type are stored onc
 from __future__ import annotations
 
 import struct
-from hashlib import blake2b
 from typing import IO
 
 import numpy as np
@@ -15,6 +14,8 @@ import numpy as np
 from .program import Array
 
 ALIGNMENT = 64
+SAMPLE = 256
+"""Bytes in which most constants of one size differ already."""
 SENTINEL = 0xDEADBEEF
 VERSION = 2
 TYPE_CODES = {
@@ -41,24 +42,28 @@ class WeightFile:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self._offsets: dict[tuple[str, bytes], int] = {}
+        self._stored: dict[tuple[str, int, bytes], list[tuple[Array, int]]] = {}
         self._count = 0
         self._end = file.write(struct.pack("<II", 0, VERSION).ljust(ALIGNMENT, b"\0"))
 
     def add(self, dtype: str, data: Array) -> int:
         """Store a constant; returns the offset of its metadata, which a blob value refers to."""
         raw, spare = pack(dtype, data)
-        view = np.ascontiguousarray(raw).reshape(-1).view(np.uint8).data
-        key = dtype, blake2b(view, digest_size=16).digest()
-        if key not in self._offsets:
-            self._offsets[key] = self._append(dtype, view, spare)
-        return self._offsets[key]
+        view = np.ascontiguousarray(raw).reshape(-1).view(np.uint8)
+        key = dtype, view.nbytes, view[:SAMPLE].tobytes()
+        alike = self._stored.setdefault(key, [])
+        for other, offset in alike:
+            if np.array_equal(other, view):
+                return offset
+        offset = self._append(dtype, view, spare)
+        alike.append((view, offset))
+        return offset
 
-    def _append(self, dtype: str, view: memoryview, spare: int) -> int:
+    def _append(self, dtype: str, view: Array, spare: int) -> int:
         offset = self._align()
         head = (SENTINEL, TYPE_CODES[dtype], view.nbytes, offset + ALIGNMENT, spare)
         self._end += self.file.write(struct.pack("<IIQQQ", *head).ljust(ALIGNMENT, b"\0"))
-        self._end += self.file.write(view)
+        self._end += self.file.write(view.data)
         self._count += 1
         return offset
 
