@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 import mmc
-from ir_tests.coreml_oracle import spec_of
+from ir_tests.coreml_oracle import coremltools, spec_of
 from mmc.backends.coreml.run import run
 from mmc.cli import main
 from mmc.diagnostics import EmitError
@@ -118,6 +118,72 @@ def test_what_an_app_needs(classifier: Path, capsys: pytest.CaptureFixture[str])
         'let in_scores_0 = outputs.featureValue(for: "in_scores_0")!',
     ):
         assert words in swift
+
+
+def test_a_model_with_labels_is_a_classifier(
+    classifier: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, classes = classifier.with_name("labels.txt"), ["cat", "dog", "bird", "fish"]
+    labels.write_text("\n".join(classes))
+    path = compiled(classifier, "--about", f"labels={labels}")
+    spec = spec_of(path)
+    kinds = {f.name: f.type.WhichOneof("Type") for f in spec.description.output}
+    assert kinds == {
+        "in_scores_0": "multiArrayType",
+        "m": "multiArrayType",
+        "classLabel": "stringType",
+        "classLabel_probs": "dictionaryType",
+    }
+    assert spec.description.predictedFeatureName == "classLabel"
+    assert spec.description.predictedProbabilitiesName == "classLabel_probs"
+    pixels = RNG.integers(0, 256, (1, 3, 6, 8), np.uint8)
+    found = run(path, {"image": pixels, "n": np.array([3])})
+    assert found["classLabel"] == classes[int(found["in:scores/0"].argmax())]
+    np.testing.assert_array_equal(found["classLabel_probs"], found["in:scores/0"].reshape(-1))
+    capsys.readouterr()
+    assert main(["show", str(path), "--deploy"]) == 0
+    swift = capsys.readouterr().out
+    assert 'let classLabel = outputs.featureValue(for: "classLabel")!.stringValue  //' in swift
+    assert "classLabel_probs" in swift
+
+
+def test_a_classifier_is_what_coremltools_makes_of_the_same_labels(classifier: Path) -> None:
+    ct = coremltools()
+    from coremltools.converters.mil import Builder
+
+    @Builder.program(input_specs=[Builder.TensorSpec(shape=(1, 4))], opset_version=ct.target.iOS18)
+    def plain(x: Any) -> Any:
+        return Builder.relu(x=x)
+
+    config = ct.ClassifierConfig(["a", "b", "c", "d"])
+    wanted = ct.convert(
+        plain,
+        classifier_config=config,
+        skip_model_load=True,
+        minimum_deployment_target=ct.target.iOS18,
+    ).get_spec()
+    labels = classifier.with_name("labels.txt")
+    labels.write_text("a\nb\nc\nd\n")
+    found = spec_of(compiled(classifier, "--about", f"labels={labels}"))
+    theirs, ours = (classify_of(spec) for spec in (wanted, found))
+    for op in (theirs, ours):
+        op.inputs["probabilities"].Clear()
+        op.attributes["name"].Clear()
+    assert ours == theirs
+
+
+def classify_of(spec: Any) -> Any:
+    """Return the operation that names the class."""
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    return next(op for op in block.operations if op.type == "classify")
+
+
+def test_labels_that_repeat_stay_in_the_metadata(classifier: Path) -> None:
+    labels = classifier.with_name("labels.txt")
+    labels.write_text("crane\ndog\ncrane\nfish\n")
+    spec = spec_of(compiled(classifier, "--about", f"labels={labels}"))
+    assert len(spec.description.output) == 2
+    assert json.loads(spec.description.metadata.userDefined["classes"])[2] == "crane"
 
 
 @pytest.mark.parametrize(("lines", "code"), [("a\nb\n", "MMC016"), (None, "MMC007")])

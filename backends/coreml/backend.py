@@ -53,7 +53,7 @@ ATTENTION_VERSION = 9
 class CoremlBackend:
     """Compiles for the `ane_*` targets."""
 
-    job = "mmc.backends.coreml.run:run"
+    job = "mmc.backends.coreml.run:run_model"
 
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target

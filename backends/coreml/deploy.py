@@ -24,6 +24,8 @@ UNITS = {
     "ALL": "all",
 }
 """Compute units by coremltools' words, and by Swift's."""
+VALUES = {"string": "stringValue", "dictionary": "dictionaryValue"}
+"""What a classifier's outputs are in Swift: the name of a class, the scores by name."""
 PIXELS = {"G": "kCVPixelFormatType_OneComponent8"}
 COLOR = "kCVPixelFormatType_32BGRA"
 """What Core ML takes colors from; it orders the channels itself."""
@@ -63,6 +65,8 @@ def entry(feature: Feature) -> dict[str, Any]:
     if feature.shapes:
         kind = "shapes_between" if feature.ranged else "shapes"
         found[kind] = [list(s) for s in feature.shapes]
+    if feature.var.dtype in VALUES:
+        return found | {"type": feature.var.dtype}
     if picture is None:
         return found | {"type": ARRAYS.get(feature.var.dtype, feature.var.dtype), "shape": shape}
     height, width = shape[-2:]
@@ -91,7 +95,8 @@ def snippet(about: dict[str, Any]) -> Iterator[str]:
         yield f'    "{given["name"]}": {feature_value(given)},{note(given)}'
     yield from ("])", "let outputs = try model.prediction(from: inputs)")
     for made in about["outputs"]:
-        value = f'outputs.featureValue(for: "{made["name"]}")!.multiArrayValue!'
+        kind = VALUES.get(made["type"], "multiArrayValue!")
+        value = f'outputs.featureValue(for: "{made["name"]}")!.{kind}'
         yield f"let {swift_name(made['name'])} = {value}{note(made)}"
     if "classes" in about:
         yield from CLASSES
@@ -118,8 +123,12 @@ def feature_value(given: dict[str, Any]) -> str:
 def note(entry: dict[str, Any]) -> str:
     """Return a comment: the ONNX name where it differs, and a result's type."""
     other = entry["onnx_name"] if entry["onnx_name"] != entry["name"] else ""
-    kind = f"{entry['type']} {entry['shape']}" if "shape" in entry else "a CGImage"
+    kind = f"{entry['type']} {entry['shape']}" if "shape" in entry else NOTES[entry["type"]]
     return f"  // {kind}{', ONNX ' if other else ''}{json.dumps(other) if other else ''}"
+
+
+NOTES = {"string": "the likeliest class", "dictionary": "scores by class", "image": "a CGImage"}
+"""What is said of values that are no arrays."""
 
 
 def swift_name(name: str) -> str:

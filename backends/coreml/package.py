@@ -64,6 +64,8 @@ class Package:
     outputs: tuple[str, ...]
     declared: Mapping[str, Declared]
     signature: Mapping[str, Any]
+    classifier: tuple[str, ...] = ()
+    """The outputs that name the likeliest class and give the scores by name."""
 
     @property
     def folder(self) -> Path:
@@ -117,6 +119,7 @@ def to_package(path: Path, spec: Any) -> Package:
         tuple(f.name for f in about.output),
         {f.name: found for f in about.input if (found := to_declared(f.type))},
         json.loads(spec.description.metadata.userDefined.get(SIGNATURE, "{}")),
+        (about.predictedFeatureName, about.predictedProbabilitiesName),
     )
 
 

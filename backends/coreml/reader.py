@@ -86,6 +86,8 @@ class Reader:
 
     def variable(self, named: Any) -> Var:
         """Return a variable for a named type; open dimensions are -1."""
+        if named.type.WhichOneof("type") == "dictionaryType":
+            return Var(named.name, "dictionary", ())
         tensor = named.type.tensorType
         sizes = [
             d.constant.size if d.WhichOneof("dimension") == "constant" else -1

@@ -1,4 +1,4 @@
-"""Evaluate a package on this machine: the job that verification and `mmc run` call."""
+"""Evaluate a package on this machine: the jobs that verification and `mmc run` call."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from mmc.verification.casting import cast_exactly, check_names
 from .evaluate import PRECISIONS, Evaluator
 from .mil import STORED, Array, Named
 from .package import Package, Picture, open_package
-
-JOB = "mmc.backends.coreml.run:run"
 
 
 def run(
@@ -49,6 +47,19 @@ def run(
     kept = {name: as_array(value) for name, value in evaluator.kept.items()}
     outputs = {named.get(name, name): as_array(value) for name, value in found.items()}
     return kept | {name: in_onnx_shape(name, value, package) for name, value in outputs.items()}
+
+
+def run_model(
+    path: str | os.PathLike[str],
+    feeds: Mapping[str, Array],
+    *,
+    precision: str = "float32",
+    values: Sequence[str] = (),
+) -> dict[str, Array]:
+    """Do the same, for verification: without the names of classes, which the model has not."""
+    found = run(path, feeds, precision=precision, values=values)
+    named = open_package(Path(path)).classifier
+    return {name: value for name, value in found.items() if name not in named}
 
 
 def in_onnx_shape(name: str, value: Array, package: Package) -> Array:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mmc.diagnostics import EmitError
 
+from .classes import add_classifier
 from .program import Program
 from .spec import to_spec
 from .weights import WeightFile
@@ -49,6 +50,7 @@ def fill(program: Program, folder: Path) -> None:
     with open(data / WEIGHTS / "weight.bin", "wb") as file:
         weights = WeightFile(file)
         spec = to_spec(program, weights)
+        add_classifier(program, spec)
         weights.close()
     (data / MODEL).write_bytes(spec.SerializeToString(deterministic=True))
     (folder / "Manifest.json").write_text(json.dumps(manifest(), indent=4) + "\n")
