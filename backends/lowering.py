@@ -26,6 +26,10 @@ class Unsupported(Exception):  # noqa: N818 - becomes a diagnostic
         self.why, self.fix = why, fix
 
 
+class FollowsRefused(Unsupported):
+    """A node reads what a refused one computes: no finding of its own."""
+
+
 class Lowerings(Generic[Lowering]):
     """The lowerings of one backend; `package` is imported, module by module, when first asked."""
 
@@ -59,7 +63,12 @@ class Lowerings(Generic[Lowering]):
     def findings(
         self, model: Model, refused: Mapping[Node, Unsupported], stages: Sequence[str]
     ) -> list[Diagnostic]:
-        """Return a diagnostic a node; without a lowering, the rules say why they did not help."""
+        """Return a diagnostic a node; without a lowering, the rules say why they did not help.
+
+        What only follows from another refusal is left out.
+        """
+        first = {n: r for n, r in refused.items() if not isinstance(r, FollowsRefused)}
+        refused = first or refused
         lacking = {node for node in refused if self.of(node) is None}
         hints = reasons(model, stages) if lacking else {}
         found = []

@@ -11,7 +11,9 @@ from ir_tests.lowering import single
 from mmc.backends.coreml.check import check
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Operation, Program, Var
-from mmc.diagnostics import Diagnostic, Severity
+from mmc.diagnostics import Diagnostic, LegalityError, Severity
+from mmc.ir import parse
+from mmc.shapes import infer
 from mmc.target import load_target, targets
 
 RNG = np.random.default_rng(0)
@@ -67,6 +69,54 @@ def test_older_chips_lack_operators() -> None:
     assert "from A14 on, elsewhere on A13" in note.what
     (note,) = [d for d in findings(single("Sin", (4, 8)), "ane_ios26") if d.code == "MMC224"]
     assert "from A15 on, elsewhere on A13, A14" in note.what
+
+
+TABLES = {name: load_target(name) for name in targets() if name.startswith("ane_")}
+TABLE = TABLES["ane_ios18"].table
+
+
+def program_of(code: str) -> Program:
+    """Return a program whose only operator is put between its input and its output."""
+    program = lower(single("Relu", (2, 3)))
+    (op,) = [op for op in program.operations if op.code == "relu"]
+    op.code = code
+    return program
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("code", TABLE["never"])
+def test_every_operator_that_no_chip_runs_is_a_finding(code: str, name: str) -> None:
+    (found,) = check(program_of(code), TABLES[name])
+    source, fix = TABLE["never"][code]
+    assert (found.code, found.severity, found.fix) == ("MMC205", Severity.WARNING, fix)
+    assert code in found.where
+    assert "(33.3 % of the compute, 2 crossings)" in found.what  # between two casts
+    assert TABLE["sources"][source] in found.why
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("code", TABLE["since"])
+def test_every_operator_that_older_chips_lack_is_a_finding(code: str, name: str) -> None:
+    chip, source = TABLE["since"][code]
+    older = [c for c in TABLES[name].socs if int(c[1:3]) < int(chip[1:])]
+    (found,) = check(program_of(code), TABLES[name])
+    assert (found.code, found.severity) == ("MMC224", Severity.NOTE)
+    assert found.what.endswith(f"from {chip} on, elsewhere on {', '.join(older)}")
+    assert TABLE["sources"][source] in found.why
+
+
+def test_only_the_first_refusal_of_a_chain_is_a_finding() -> None:
+    text = """<ir_version: 13, opset_import: ["" : 25]>
+    g (float[1,4,2] x) => (float[1,4,2] y) {
+        d = DFT <inverse = 1> (x, , axis)
+        r = Relu (d)
+        y = Add (r, x)
+    }"""
+    model = parse(text, axis=np.array(1))
+    infer(model)
+    with pytest.raises(LegalityError) as caught:
+        lower(model)
+    assert [d.where for d in caught.value.diagnostics] == ["DFT 'd'"]
 
 
 def test_a_short_last_axis_costs_memory() -> None:

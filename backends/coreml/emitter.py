@@ -9,7 +9,7 @@ import numpy as np
 
 from mmc.backends.coreml.half import to_half
 from mmc.backends.coreml.program import NUMPY_TYPES, Array, Operation, Program, Var
-from mmc.backends.lowering import Lowerings, Unsupported
+from mmc.backends.lowering import FollowsRefused, Lowerings, Unsupported
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
 
 Lowering = Callable[["Emitter", Node], None]
@@ -80,7 +80,7 @@ class Emitter:
             return self._deferred[value]()
         array = constant(value)
         if array is None:
-            raise Unsupported(f"{value.name!r} is computed by an operator that is refused")
+            raise FollowsRefused(f"{value.name!r} is computed by an operator that is refused")
         return self.constant(array, value.name or "")
 
     def defer(self, value: Value, make: Callable[[], Var]) -> None:
