@@ -151,6 +151,19 @@ def test_infer_node_names_the_node_that_is_wrong() -> None:
         infer_node(node)
 
 
+def test_operands_of_two_types_are_refused_by_the_name_of_their_node() -> None:
+    model = ir.parse(
+        HEAD
+        + """g (float[2,4] x, float[4] s) => (float[2,4] y) {
+            d = Cast<to = 11>(x)
+            [norm] n = LayerNormalization(d, s)
+            y = Cast<to = 1>(n)
+        }"""
+    )
+    with pytest.raises(ModelError, match=r"MMC114.*'norm'[^$]*'d' is double and 's' is float"):
+        fix_shapes(model, {}, {}, {})
+
+
 def test_mmc_operators_are_inferred_through_their_bodies() -> None:
     model = ir.parse(
         HEAD + "g (float[1,8,8,2] x) => (float[1,8,8,2] y) { y = Neg(x) }",

@@ -69,8 +69,6 @@ def infer_node(node: ir.Node) -> None:
             set_type(value, proto)
 
 
-REFUSALS = (shape_inference.InferenceError, onnx.checker.ValidationError, RuntimeError)
-"""What ONNX raises when the inputs of a node do not go together."""
 _GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
 
 

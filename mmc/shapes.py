@@ -10,6 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.diagnostics import ModelError
+from mmc.frontend.operands import check_operands
 from mmc.inference import infer, infer_node
 from mmc.values import Array
 
@@ -35,8 +36,8 @@ def fix_shapes(
         dims: `--dim SYMBOL=VALUE`, for every input that has the symbol.
         constants: `--const NAME=VALUE`: the input becomes this constant.
     Raises:
-        ModelError: MMC109 empty dimension, MMC115 open dimensions, MMC116 contradiction,
-            MMC117 unknown name, MMC118 constant of another type.
+        ModelError: MMC109 empty dimension, MMC114 operands of two types, MMC115 open dimensions,
+            MMC116 contradiction, MMC117 unknown name, MMC118 constant of another type.
     """
     inputs = {v.name or "": v for v in model.graph.inputs}
     asked = {**input_shapes, **{name: np.shape(c) for name, c in constants.items()}}
@@ -59,6 +60,7 @@ def fix_shapes(
     if changed:
         _forget_shapes(model)
         infer(model)
+    check_operands(model)
     _check_outputs(model)
     return changed
 
