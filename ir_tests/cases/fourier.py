@@ -7,7 +7,10 @@ CASES = (
     Case("dft", "y = DFT(x, place4, place1)", x="float[1,6,2]"),
     Case("stft", "y = STFT<onesided = 1>(x, place2, hann4, place4)", x="float[1,9,1]"),
     Case("dft", "y = DFT(x, , place2)", "real and imaginary parts", x="float[1,4,2]"),
-    Case("dft", "y = DFT<inverse = 1>(x, , place1)", "inverse transform", x="float[1,4,2]"),
+    Case("dft", "y = DFT<inverse = 1>(x, , place1)", "the model's output", x="float[1,4,2]"),
+    Case("dft", "a = DFT<inverse = 1>(x, , place1) y = Abs(a)", x="float[1,6,2]"),
+    Case("dft", "a = DFT<inverse = 1>(x, place4, place1) y = Abs(a)", x="float[1,6,2]"),
+    Case("dft", "a = DFT<inverse = 1>(x, place6, place1) y = Abs(a)", x="float[1,4,1]"),
     Case("dft", "y = DFT(x, , place1)", "its matrix would have", x="float[1,4096,1]"),
     Case(
         "dft", "n = Squeeze(z) y = DFT(x, n, place1)", "is computed", x="float[1,4,1]", z="int64[1]"
