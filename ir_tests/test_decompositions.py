@@ -208,3 +208,27 @@ def test_dropout_as_an_output() -> None:
 def test_dropout_in_training_is_refused() -> None:
     with pytest.raises(LegalityError, match="at random"):
         run_both(single("Dropout", (2, 3), np.float32(0.5), np.array(True)))
+
+
+TRANSPOSED: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "no overlap": ((3, 4, 2, 2, 2), {"strides": [2, 2, 2]}),
+    "a stride above the kernel": ((3, 2, 2, 2, 2), {"strides": [4, 4, 4]}),
+    "pads": ((3, 2, 3, 3, 3), {"pads": [2, 2, 2, 2, 2, 2]}),
+    "groups": ((3, 2, 2, 3, 3), {"group": 3}),
+    "gaps": ((3, 2, 2, 3, 3), {"dilations": [1, 2, 1], "strides": [2, 2, 1]}),
+    "same": ((3, 2, 3, 3, 3), {"auto_pad": "SAME_UPPER", "strides": [2, 2, 2]}),
+    "output padding": (
+        (3, 4, 3, 2, 4),
+        {"strides": [2, 1, 3], "pads": [1, 0, 1, 0, 1, 1], "output_padding": [1, 0, 2]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions_of_three_axes(name: str) -> None:
+    shape, options = TRANSPOSED[name]
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal(shape).astype(np.float32)
+    bias = rng.standard_normal(shape[1] * options.get("group", 1)).astype(np.float32)
+    model = single("ConvTranspose", (1, 3, 3, 4, 5), weight, bias, **options)
+    assert "CONV_3D" in run_both(model, target="hexagon_v73")

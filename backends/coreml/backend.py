@@ -43,7 +43,7 @@ NATIVE = (
 """Operators that MIL has in every form, though rules could take them apart."""
 WHOLE = (
     *("conv-1d", "conv-3d-groups", "conv-transpose-dilated", "conv-transpose-groups"),
-    *("expand-pool-3d", "pool-1d"),
+    *("conv-transpose-3d", "expand-pool-3d", "pool-1d"),
 )
 """Rules that take apart what MIL has: one and three spatial axes, groups, gaps in kernels."""
 ATTENTION_VERSION = 9

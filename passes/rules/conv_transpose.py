@@ -51,6 +51,46 @@ def conv_transpose_groups(out: Builder, x: Value, w: Array, b: Value | None, n: 
     return biased
 
 
+@rewrite(op.ConvTranspose("x", const("w"), maybe("b"), group=1).named("n"), stage="decompose")
+def conv_transpose_3d(out: Builder, x: Value, w: Array, b: Value | None, n: Node) -> Value:
+    """ConvTranspose(x (N, C, D, H, W), w (C, O, ...))  ->  Conv(x with zeros between, w mirrored).
+
+    Between two neighbours are stride - 1 zeros; a kernel of k reaches k - 1 beyond both ends.
+    """
+    given = attrs(n)
+    if w.ndim != 5:
+        raise NoMatch("it has fewer axes, which have kernels of their own")
+    if given["auto_pad"] != "NOTSET" or given.get("output_shape"):
+        raise NoMatch("its pads are implicit")
+    if any(d != 1 for d in given.get("dilations") or ()):
+        raise NoMatch("its kernel has gaps")
+    strides, pads = given.get("strides") or [1] * 3, given.get("pads") or [0] * 6
+    more = given.get("output_padding") or [0] * 3
+    shape = list(shape_of(x))
+    for axis, stride in enumerate(strides, start=2):
+        x = zeros_between(out, x, shape, axis, stride)
+    begins = [k - 1 - p for k, p in zip(w.shape[2:], pads[:3], strict=True)]
+    ends = [
+        k - 1 - p + m - (s - 1)
+        for k, p, m, s in zip(w.shape[2:], pads[3:], more, strides, strict=True)
+    ]
+    wide = out.Pad(x, np.array([0, 0, *begins, 0, 0, *ends], np.int64))
+    mirrored = np.ascontiguousarray(w.transpose(1, 0, 2, 3, 4)[:, :, ::-1, ::-1, ::-1])
+    made: Value = out.node("Conv", [wide, mirrored, b])
+    return made
+
+
+def zeros_between(out: Builder, x: Value, shape: list[int], axis: int, stride: int) -> Value:
+    """Return x with stride - 1 zeros after every element along an axis; `shape` follows it."""
+    if stride == 1:
+        return x
+    before, after = int(np.prod(shape[: axis + 1])), int(np.prod(shape[axis + 1 :]))
+    shape[axis] *= stride
+    wide = out.Pad(out.Reshape(x, [before, 1, after]), np.array([0, 0, 0, 0, stride - 1, 0]))
+    spread: Value = out.Reshape(wide, shape)
+    return spread
+
+
 def block_diagonal(w: Array, groups: int) -> Array:
     """Return weights (C, O / groups, ...) as (C, O, ...), zero between different groups."""
     inner, outer = w.shape[0] // groups, w.shape[1]
