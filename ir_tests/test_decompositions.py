@@ -232,3 +232,15 @@ def test_transposed_convolutions_of_three_axes(name: str) -> None:
     bias = rng.standard_normal(shape[1] * options.get("group", 1)).astype(np.float32)
     model = single("ConvTranspose", (1, 3, 3, 4, 5), weight, bias, **options)
     assert "CONV_3D" in run_both(model, target="hexagon_v73")
+
+
+def test_a_vector_by_a_matrix_and_a_bias_stays_a_matrix_of_one_row() -> None:
+    codes = run_both(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,16] x) => (float[3] y) {
+            v = ReduceSum<keepdims = 0>(x, zero)  p = MatMul(v, w)  y = Add(p, b) }""",
+        w=np.random.default_rng(0).standard_normal((16, 3)).astype(np.float32),
+        b=np.ones(3, np.float32),
+        zero=np.array([0]),
+    )
+    assert codes.count("FULLY_CONNECTED") == 1

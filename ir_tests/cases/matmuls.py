@@ -58,6 +58,12 @@ CASES = (
     ),
     Case(
         "gemm-between-reshapes",
+        "a = Reshape(x, one_row5) b = Gemm<transB = 1>(a, mt, b3) y = Reshape(b, i3)",
+        "x is a vector",
+        x="float[5]",
+    ),
+    Case(
+        "gemm-between-reshapes",
         "a = Reshape(x, rows) b = Gemm<transB = 1>(a, mt, by_row20) y = Reshape(b, back3)",
         "differs by row",
     ),

@@ -59,6 +59,7 @@ WEIGHTS: dict[str, Array] = {
     "flat": np.array([4, 25]),
     "rows": np.array([20, 5]),
     "back3": np.array([1, 4, 5, 3]),
+    "one_row5": np.array([1, 5]),
     "dims": np.array([0, -1, 5]),
     "wide": np.array([1, 20, 5]),
     "square": np.array([1, 4, 5]),

@@ -102,12 +102,17 @@ def linear_mul(out: Builder, x: Value, w: Array, b: Array, c: Array, n: Node) ->
 def gemm_between_reshapes(
     out: Builder, x: Value, w: Array, b: Array | None, n: Node, result: Node
 ) -> Value:
-    """reshape(gemm(reshape(x)))  ->  x w + b over the last axis of x."""
+    """reshape(gemm(reshape(x)))  ->  x w + b over the last axis of x.
+
+    A vector stays the matrix of one row that it was made for the kernels.
+    """
     source, wanted, options = shape_of(x), shape_of(result.outputs[0]), attrs(n)
     inner, width = w.shape[::-1] if options["transB"] else w.shape
     plain = options["alpha"] == options["beta"] == 1 and not options["transA"]
     if not plain or source[-1:] != (inner,) or wanted != (*source[:-1], width):
         raise NoMatch("the reshapes do more than gather the leading axes")
+    if len(source) < 2:
+        raise NoMatch("x is a vector")
     if b is not None and b.size != width:
         raise NoMatch("the bias differs by row")
     if options["transB"] and not free_to_change(n.inputs[1]):
