@@ -20,6 +20,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.diagnostics import EmitError
+from mmc.spilling import write_and_forget
 
 from .packing import stored_bytes, to_stored
 from .program import NUMPY_TYPES, Array, Operator, Program, Quantization, Tensor
@@ -283,7 +284,7 @@ def stream(file: BinaryIO, tables: bytearray, constants: Constants, positions: l
         length = LENGTH.pack(min(constant.nbytes, 2**32 - 1))
         file.write(bytes(position - end - LENGTH.size) + length)
         if constant.nbytes:
-            file.write(to_bytes(constant.tensor))
+            write_and_forget(file, to_bytes(constant.tensor), constant.tensor.data)
         end = position + constant.nbytes
 
 

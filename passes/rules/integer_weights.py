@@ -6,6 +6,7 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, constant, dtype_of
 from mmc.pattern import Builder, NoMatch, const, op, rewrite
+from mmc.spilling import spilled
 
 
 @rewrite(op.Cast(const("w")).named("n"), stage="decompose")
@@ -17,7 +18,7 @@ def cast_of_integer_weight(out: Builder, w: Array, n: Node) -> Array:
     readers = [use.node for use in n.outputs[0].uses()]
     if len(readers) == 1 and readers[0].op_type == "Mul" and all(map(known, readers[0].inputs)):
         raise NoMatch("its product with a scale is the weight")
-    return w.astype(np.float32)
+    return spilled(w.shape, lambda rows: w[rows].astype(np.float32))
 
 
 def known(value: Value | None) -> bool:
@@ -33,6 +34,5 @@ def scaled_integer_weight(out: Builder, w: Array, scale: Array, n: Node) -> Arra
         raise NoMatch(f"{w.dtype} weights in {dtype_of(n.outputs[0])}")
     if np.broadcast_shapes(w.shape, scale.shape) != w.shape:
         raise NoMatch(f"scales of shape {scale.shape} widen the weights {w.shape}")
-    values = w.astype(np.float32)
-    values *= scale
-    return values
+    scales = np.broadcast_to(scale, w.shape)
+    return spilled(w.shape, lambda rows: w[rows].astype(np.float32) * scales[rows])
