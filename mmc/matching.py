@@ -2,7 +2,8 @@
 
 A pattern is data: `op.Add(op.MatMul("x", const("w")), const("b"))`. A string binds a value, `const`
 a numpy array, `.named` the node; the same pattern object (or string) used twice must match the same
-value. Commutative ops match both orders; a number matches a scalar constant.
+value. Commutative ops match both orders; a number matches a scalar constant. `...` as the last
+input stands for any number of further ones.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def may_match(pattern: OpPattern, node: Node) -> bool:
 
 
 def _may_be(pattern: Any, value: Value | None) -> bool:
-    if isinstance(pattern, (str, Maybe)):
+    if isinstance(pattern, (str, Maybe)) or pattern is ...:
         return True
     if isinstance(pattern, Either):
         return any(_may_be(part, value) for part in pattern.alternatives)
@@ -238,8 +239,9 @@ def _match_node(pattern: OpPattern, node: Node, found: Match) -> None:
     found.nodes.append(node)
     if pattern.name:
         found.bindings[pattern.name] = node
+    wanted = [part for part in pattern.inputs if part is not ...]
     orders = _orders(pattern, node)
-    _first_that_fits((list(zip(pattern.inputs, i, strict=True)) for i in orders), found)
+    _first_that_fits((list(zip(wanted, i, strict=True)) for i in orders), found)
 
 
 def _match_attributes(pattern: OpPattern, node: Node) -> None:
@@ -253,6 +255,9 @@ def _match_attributes(pattern: OpPattern, node: Node) -> None:
 
 def _orders(pattern: OpPattern, node: Node) -> Iterator[list[Value | None]]:
     inputs: list[Value | None] = list(node.inputs)
+    if pattern.inputs[-1:] == (...,):
+        yield inputs[: len(pattern.inputs) - 1]
+        return
     missing = len(pattern.inputs) - len(inputs)
     if missing < 0 and all(value is None for value in inputs[missing:]):
         inputs, missing = inputs[:missing], 0

@@ -39,4 +39,6 @@ CASES = (
     Case("mul-mul", "a = Mul(two, three) y = Mul(a, half)", "it is constant"),
     Case("simple-power", "y = Pow(x, g5)", "exponents differ"),
     Case("one-over", "y = Div(int1, x)", "1 / x in floats", x="int32[4]", y="int32"),
+    Case("add-multiple", "a = Mul(x, c4) y = Add(a, x)"),
+    Case("add-multiple", "a = Mul(x, c4) y = Add(a, z)", "two different values"),
 )

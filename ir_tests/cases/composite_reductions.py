@@ -30,4 +30,6 @@ CASES = (
         "a = ReduceL2(x, i2) b = Reciprocal(a) y = Clip(b, , minus)",
         "one positive number above",
     ),
+    Case("norm-of-absolute", "a = Abs(x) y = ReduceL2(a, i2)"),
+    Case("norm-of-absolute", "a = Relu(x) y = ReduceL2(a, i2)", "not Abs"),
 )

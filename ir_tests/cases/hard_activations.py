@@ -27,4 +27,10 @@ CASES = (
         "a = Mul(x, c4) b = Add(a, half) y = Clip(b, zero, one)",
         "not one number each",
     ),
+    Case("hard-sigmoid-of-shifted", "a = Add(x, three) b = Mul(a, sixth) y = Clip(b, zero, one)"),
+    Case(
+        "hard-sigmoid-of-shifted",
+        "a = Add(x, three) b = Mul(a, c4) y = Clip(b, zero, one)",
+        "not one number each",
+    ),
 )

@@ -55,4 +55,35 @@ CASES = (
         "a = Reshape(x, groups25) b = LayerNormalization(a, ones5f) y = Reshape(b, same)",
         "as a whole",
     ),
+    Case(
+        "turned-channel-norm-affine",
+        "a = InstanceNormalization(x, g4, v4) t = Transpose<perm = [0, 2, 3, 1]>(a) "
+        "y = Mul(t, small4)",
+    ),
+    Case(
+        "turned-channel-norm-affine",
+        "a = InstanceNormalization(x, g4, v4) t = Transpose<perm = [0, 2, 3, 1]>(a) "
+        "y = Add(t, small4)",
+    ),
+    Case(
+        "turned-channel-norm-affine",
+        "a = InstanceNormalization(x, g4, v4) t = Transpose<perm = [0, 2, 3, 1]>(a) y = Add(t, c4)",
+        "not one number per channel",
+    ),
+    Case(
+        "layer-norm-of-instance-norm",
+        "a = InstanceNormalization(x, ones2f, zeros2f) y = Mul(a, g5)",
+        x="float[1,2,5]",
+    ),
+    Case(
+        "layer-norm-of-instance-norm",
+        "a = InstanceNormalization(x, g4, v4) y = Mul(a, g5)",
+        "a bias of their own",
+        x="float[1,4,5]",
+    ),
+    Case(
+        "layer-norm-of-instance-norm",
+        "a = InstanceNormalization(x, g4, v4) y = Mul(a, c4)",
+        "each place of the last axis",
+    ),
 )

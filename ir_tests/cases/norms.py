@@ -71,4 +71,9 @@ CASES = (
         "not kept",
         x="float[5]",
     ),
+    Case(
+        "layer-norm",
+        "k = ReduceMean(x, pair) d = Sub(x, k) p = Mul(d, d) v = ReduceMean(p, pair) "
+        "e = Add(v, epsilon) r = Sqrt(e) y = Div(d, r)",
+    ),
 )

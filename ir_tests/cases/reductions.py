@@ -66,4 +66,6 @@ CASES = (
         "a = ReduceMean(x, i2) y = ReduceMean<keepdims = 0>(a, i1)",
         "only one of them",
     ),
+    Case("sum-of-squares-over-count", "a = ReduceSumSquare(x, i2) y = Div(a, five)"),
+    Case("sum-of-squares-over-count", "a = ReduceSumSquare(x, i2) y = Div(a, six)", "summands"),
 )

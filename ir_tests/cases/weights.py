@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 
+from cases.block_weights import BLOCKS
 from mmc.ir import Array
 
 RNG = np.random.default_rng(0)
@@ -19,6 +20,7 @@ INFINITE = np.float32(-np.inf)
 ANGLES = np.outer(np.arange(5), [1.0, 0.1, 0.01]).astype(np.float32)
 ROWS = np.arange(5)[:, None]
 WEIGHTS: dict[str, Array] = {
+    **BLOCKS,
     "zero": np.float32(0),
     "one": np.float32(1),
     "two": np.float32(2),

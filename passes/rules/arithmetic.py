@@ -98,6 +98,12 @@ def add_negative(out: Builder, x: Value, y: Value) -> Value:
     return out.Sub(x, y)
 
 
+@rewrite(op.Add(op.Mul("x", const("c")), "x"), stage="canonicalize")
+def add_multiple(out: Builder, x: Value, c: Array) -> Value:
+    """x c + x  ->  x (c + 1)."""
+    return out.Mul(x, combined(c + c.dtype.type(1), c))
+
+
 @rewrite(op.Sub("x", op.Neg("y")), stage="canonicalize", contract=Contract.EXACT)
 def subtract_negative(out: Builder, x: Value, y: Value) -> Value:
     """x - (-y)  ->  x + y."""

@@ -75,6 +75,15 @@ def recognize_reduce_l2(out: Builder, x: Value, axes: Array, total: Node) -> Val
     return out.ReduceL2(x, axes, keepdims=attrs(total)["keepdims"])
 
 
+@rewrite(
+    op["ReduceL1", "ReduceL2", "ReduceSumSquare"](op.Abs("x"), maybe("axes")).named("n"),
+    stage="canonicalize",
+)
+def norm_of_absolute(out: Builder, x: Value, axes: Value | None, n: Node) -> Value:
+    """reduce_l2(|x|)  ->  reduce_l2(x), and what else takes no notice of signs."""
+    return like(out, n.op_type, x, axes, n)  # type: ignore[no-any-return]
+
+
 @rewrite(op.Sqrt(op.Clip(SQUARES, const("low"))), stage="recognize")
 def clipped_reduce_l2(out: Builder, x: Value, axes: Array, total: Node, low: Array) -> Value:
     """sqrt(max(reduce_sum(x x), c))  ->  max(reduce_l2(x), sqrt(c)): L2 norms, where x is tiny."""

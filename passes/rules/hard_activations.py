@@ -25,11 +25,19 @@ def hard_sigmoid_unit(out: Builder, x: Value, a: Array, b: Array) -> Value:
     return out.HardSigmoid(x, alpha=float(a.item()), beta=float(b.item()))
 
 
+@rewrite(op.Clip(op.Mul(op.Add("x", const("b")), const("a")), 0, 1), stage="recognize")
+def hard_sigmoid_of_shifted(out: Builder, x: Value, a: Array, b: Array) -> Value:
+    """clip((x + b) a, 0, 1)  ->  hardsigmoid(x, a, a b)."""
+    if a.size != 1 or b.size != 1:
+        raise NoMatch("scale and offset are not one number each")
+    return out.HardSigmoid(x, alpha=float(a.item()), beta=float(a.item()) * float(b.item()))
+
+
 @rewrite(op.Mul("x", op.HardSigmoid("x").named("gate")), stage="recognize")
 def hard_swish(out: Builder, x: Value, gate: Node) -> Value:
     """x * hardsigmoid(x, 1/6, 0.5)  ->  hardswish(x)."""
     options = attrs(gate)
-    if not np.isclose(options["alpha"], SIXTH, rtol=1e-4) or options["beta"] != 0.5:
+    if not np.isclose(options["alpha"], SIXTH, rtol=1e-4) or abs(options["beta"] - 0.5) > 1e-6:
         raise NoMatch(f"slope {options['alpha']} and offset {options['beta']} are not 1/6 and 0.5")
     return out.HardSwish(x)
 

@@ -91,10 +91,46 @@ def channel_norm_affine(
     out: Builder, x: Value, scale: Array, bias: Array, c: Array, norm: Node, n: Node
 ) -> Value:
     """instancenorm(x, g, b) * c  ->  instancenorm(x, g c, b c);  + c: b + c; so groupnorm."""
+    return by_channel(out, x, scale, bias, c, norm, n)
+
+
+@rewrite(
+    op["Mul", "Add"](op.Transpose(CHANNELS).named("turn"), const("c")).named("n"),
+    stage="recognize",
+)
+def turned_channel_norm_affine(
+    out: Builder, x: Value, scale: Array, bias: Array, c: Array, norm: Node, turn: Node, n: Node
+) -> Value:
+    """transpose(instancenorm(x, g, b)) * c  ->  transpose(instancenorm(x, g c, b c));  so + c."""
+    y = by_channel(out, x, scale, bias, turned_back(c, turn), norm, n)
+    return out.Transpose(y, perm=perm_of(turn))
+
+
+def by_channel(
+    out: Builder, x: Value, scale: Array, bias: Array, c: Array, norm: Node, n: Node
+) -> Value:
+    """Record `norm` with its result times c, or with c added, as `n` does it."""
     each = per_channel(c, norm).astype(scale.dtype)
     if n.op_type == "Add":
         return again(out, norm, [x, norm.inputs[1], bias + each])
     return again(out, norm, [x, scale * each, bias * each])
+
+
+@rewrite(
+    op.Mul(op.InstanceNormalization("x", const("scale"), const("bias")).named("norm"), const("c")),
+    stage="recognize",
+)
+def layer_norm_of_instance_norm(
+    out: Builder, x: Value, scale: Array, bias: Array, c: Array, norm: Node
+) -> Value:
+    """instancenorm(x (N, C, L), g, 0) * c (L,)  ->  layernorm(x, g c), for one number g."""
+    shape = shape_of(x)
+    if len(shape) != 3 or c.shape[-1:] != shape[-1:] or c.size != shape[-1]:
+        raise NoMatch("what multiplies it is not one number for each place of the last axis")
+    if bias.any() or (scale != scale.flat[0]).any():
+        raise NoMatch("its channels have scales or a bias of their own")
+    factor = c.reshape(-1) * scale.flat[0]
+    return out.LayerNormalization(x, factor, epsilon=attrs(norm)["epsilon"])
 
 
 GROUPED = op.Reshape("x", const("inner"))

@@ -7,6 +7,7 @@ then becomes its scale and bias (norm_affine), in whatever order the exporter wr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -46,9 +47,11 @@ def number(epsilon: Array) -> float:
 def normalized(out: Builder, x: Value, axes: list[int], epsilon: float) -> Value:
     """Record the normalization of `x` over `axes` with a scale of ones."""
     rank, dtype = len(shape_of(x)), dtype_of(x)
-    if rank > 3 and axes == list(range(2, rank)):
-        ones = np.ones(shape_of(x)[1], dtype)
-        return out.InstanceNormalization(x, ones, np.zeros_like(ones), epsilon=epsilon)
+    for channel in (1, rank - 1):
+        if rank > 3 and axes == [i for i in range(1, rank) if i != channel]:
+            ones = np.ones(shape_of(x)[channel], dtype)
+            norm = partial(out.InstanceNormalization, epsilon=epsilon)
+            return turned(out, norm, x, [0, channel, *axes], ones, np.zeros_like(ones))
     return over_last(out, out.LayerNormalization, x, axes, epsilon)
 
 
@@ -58,10 +61,19 @@ def over_last(
     """Record `norm` over any axes of `x`: between transposes where they are not the last ones."""
     shape = shape_of(x)
     perm = [i for i in range(len(shape)) if i not in axes] + list(axes)
-    first, moves = len(shape) - len(axes), perm != sorted(perm)
     ones = np.ones([shape[i] for i in axes], dtype_of(x))
-    y = norm(out.Transpose(x, perm=perm) if moves else x, ones, axis=first, epsilon=epsilon)
-    made: Value = out.Transpose(y, perm=np.argsort(perm).tolist()) if moves else y
+    whole = partial(norm, axis=len(shape) - len(axes), epsilon=epsilon)
+    return turned(out, whole, x, perm, ones)
+
+
+def turned(
+    out: Builder, norm: Callable[..., Value], x: Value, perm: list[int], *operands: Array
+) -> Value:
+    """Record `norm` of `x` with its axes in the order `perm`, which is undone afterwards."""
+    if perm == sorted(perm):
+        return norm(x, *operands)
+    y = norm(out.Transpose(x, perm=perm), *operands)
+    made: Value = out.Transpose(y, perm=np.argsort(perm).tolist())
     return made
 
 

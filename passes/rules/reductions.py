@@ -144,16 +144,28 @@ def reduce_reduce(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
 )
 def sum_over_count(out: Builder, x: Value, c: Array, total: Node, n: Node) -> Value:
     """sum(x) / count  ->  mean(x)."""
+    need_count(x, c, total, n)
+    return out.ReduceMean(x, axes_of(total), keepdims=attrs(total)["keepdims"])
+
+
+@rewrite(
+    op["Mul", "Div"](op.ReduceSumSquare("x", const("axes")).named("total"), const("c")).named("n"),
+    stage="canonicalize",
+)
+def sum_of_squares_over_count(out: Builder, x: Value, c: Array, total: Node, n: Node) -> Value:
+    """sum(x²) / count  ->  mean(x x)."""
+    need_count(x, c, total, n)
+    return out.ReduceMean(out.Mul(x, x), axes_of(total), keepdims=attrs(total)["keepdims"])
+
+
+def need_count(x: Value, c: Array, total: Node, n: Node) -> None:
+    """Refuse unless `n` divides by the number of x's elements that `total` adds up."""
     shape = shape_of(x)
     count = int(np.prod([shape[a] for a in axes_of(total)]))
     factor = 1 / count if n.op_type == "Mul" else count
-    if (
-        c.size != 1
-        or dtype_of(x).kind != "f"
-        or not np.isclose(c.item(), factor, rtol=1e-6, atol=0)
-    ):
+    whole = c.size == 1 and dtype_of(x).kind == "f"
+    if not whole or not np.isclose(c.item(), factor, rtol=1e-6, atol=0):
         raise NoMatch("it does not divide by the number of summands")
-    return out.ReduceMean(x, axes_of(total), keepdims=attrs(total)["keepdims"])
 
 
 ACROSS = {"ReduceMax": "Max", "ReduceMin": "Min", "ReduceSum": "Sum", "ReduceMean": "Mean"}

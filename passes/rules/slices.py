@@ -1,4 +1,4 @@
-"""Slice, Split, Concat and Gather: what cancels, and what has a simpler form."""
+"""Slice, Split and Gather: what cancels, and what has a simpler form."""
 
 from __future__ import annotations
 
@@ -110,18 +110,6 @@ def slice_slice(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
         if axis not in first:
             both[axis] = (start, stop, step)
     return slice_by(out, x, sorted((axis, *span) for axis, span in both.items()))
-
-
-@exact(op.Concat("a", "b").named("n"))
-def concat_of_parts(out: Builder, a: Value, b: Value, n: Node) -> Value:
-    """concat(first part of x, rest of x)  ->  x, for the two parts of one Split."""
-    made = a.producer()
-    if made is None or made.op_type != "Split" or b.producer() is not made:
-        raise NoMatch("the operands are not parts of one Split")
-    if tuple(n.inputs) != tuple(made.outputs) or attrs(n)["axis"] != attrs(made)["axis"]:
-        raise NoMatch("the parts are not all there, or not in order")
-    assert made.inputs[0] is not None
-    return made.inputs[0]
 
 
 @exact(op.Gather("x", const("index")).named("n"))

@@ -1,0 +1,13 @@
+"""Cases of the rules in passes/rules/concats.py."""
+
+from cases import Case
+
+CASES = (
+    Case("concat-of-parts", "a, b = Split<axis=1>(x, parts) c = Concat<axis=1>(a, b) y = Relu(c)"),
+    Case("concat-of-parts", "a, b = Split<axis=1>(x, parts) y = Concat<axis=1>(b, a)", "order"),
+    Case("concat-of-parts", "y = Concat<axis = 1>(x, z)", "parts of one Split"),
+    Case("concat-of-concats", "a = Concat<axis=1>(x, z) y = Concat<axis=1>(z, a, x)"),
+    Case(
+        "concat-of-concats", "a = Concat<axis=2>(x, z) y = Concat<axis=1>(a, a)", "along its axis"
+    ),
+)
