@@ -1,4 +1,4 @@
-"""Norms, activations, softmax, blocks of pixels and gates as exporters write them (spellings.toml).
+"""Norms, activations, rotations, softmax, blocks of pixels, gates: exporters' spellings (spellings.toml).
 
 The oracle is ONNX Runtime with its optimizer off, on the exporter's spelling at its own opset.
 """
@@ -36,15 +36,21 @@ def run(path: Path, seed: int) -> list[Array]:
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(seed)
-    feeds = {v.name: 2 * rng.standard_normal(v.shape) for v in session.get_inputs()}
-    return list(session.run(None, {k: v.astype(np.float32) for k, v in feeds.items()}))
+    feeds = {
+        v.name: (2 * rng.standard_normal(v.shape)).astype(np.float32)
+        if v.type == "tensor(float)"
+        else rng.integers(0, 5, v.shape)
+        for v in session.get_inputs()
+    }
+    return list(session.run(None, feeds))
 
 
 @pytest.mark.parametrize("given", SPELLINGS, ids=[s["name"] for s in SPELLINGS])
 def test_spelling(given: dict[str, Any], tmp_path: Path) -> None:
     x = given.get("x", "float[1,5,8]")
     head = f'<ir_version: 8, opset_import: ["" : {given.get("opset", 17)}]> g '
-    text = f"{head}({x} x) => ({given.get('y', x)} y) {{ {given['body']} }}"
+    inputs = x if " " in x else f"{x} x"
+    text = f"{head}({inputs}) => ({given.get('y', x)} y) {{ {given['body']} }}"
     save(
         parse(text, **{k: array(v) for k, v in given.get("constants", {}).items()}), tmp_path / "a"
     )

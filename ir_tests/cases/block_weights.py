@@ -21,6 +21,9 @@ BLOCKS: dict[str, Array] = {
     "twice2": np.array([2, 2]),
     "turned4": np.array([2, 0, 3, 1]),
     "twice4": np.array([2, 0, 2, 1]),
+    "rct": np.ones((1, 5, 2), np.float32),
+    "rst": np.zeros((1, 5, 2), np.float32),
+    "up6": np.array([1, 1, 5, 6]),
     "turned200": np.arange(200)[::-1],
     "conv200": np.eye(200, dtype=np.float32)[:, :, None, None],
 }

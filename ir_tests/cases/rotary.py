@@ -12,6 +12,9 @@ HALVES = (
 )
 LOW5 = "low = Slice(x, i0, i3, i2, i1) high = Slice(x, i3, i6, i2, i1)"
 HALVES2 = HALVES.replace("cosine3", "cosine2").replace("sine3", "sine2")
+FREE = "float[1,5,3]"
+JOINED = "j = Concat<axis = -1>(z, z) k = Cos(j) l = Sin(j) u = Reshape(k, up6) v = Reshape(l, up6)"
+TABLE = "i = Cast<to = 7>(z) t = Gather(cosine, i) u = Reshape(t, up6)"
 CASES = (
     Case(ROPE, f"{TURNED} a = Mul(x, cosine) b = Mul(c, sine) y = Add(a, b)", x=Q),
     Case(
@@ -21,7 +24,7 @@ CASES = (
         x=Q,
     ),
     Case(ROPE, f"{TURNED} a = Mul(x, lopsided) b = Mul(c, sine) y = Add(a, b)", "differ", x=Q),
-    Case(ROPE, f"{TURNED} a = Mul(x, z) b = Mul(c, sine) y = Add(a, b)", "not constant", x=Q),
+    Case(ROPE, f"{TURNED} a = Mul(x, z) b = Mul(c, sine) y = Add(a, b)", "is an input", x=Q),
     Case(
         ROPE,
         "low = Slice(x, i0, i3, i3, i1) high = Slice(z, i3, i6, i3, i1) "
@@ -111,14 +114,14 @@ CASES = (
     Case(
         "rotary-embedding",
         f"{TURNED} d = Exp(z) a = Mul(x, d) b = Mul(c, sine) y = Add(a, b)",
-        "is not constant, or of another size",
+        "no value joined with itself",
         x=Q,
     ),
     Case(
         "rotary-embedding-of-halves",
         f"{LOW} a = Mul(low, low) b = Mul(high, sine3) re = Sub(a, b) "
         "d = Mul(high, low) e = Mul(low, sine3) im = Add(d, e) y = Concat<axis = 3>(re, im)",
-        "is not constant",
+        "place alone",
         x=Q,
     ),
     Case(
@@ -139,5 +142,55 @@ CASES = (
         f"{HALVES.replace('low', 'x').replace('high', 'z')} y = Concat<axis = 3>(re, im)",
         "no part of another value",
         x="float[1,4,5,3]",
+    ),
+    Case(ROPE, f"{TURNED} {JOINED} a = Mul(x, u) b = Mul(c, v) y = Add(a, b)", x=Q, z=FREE),
+    Case(
+        ROPE,
+        f"{TURNED} {JOINED} p = Mul(u, two) a = Mul(x, p) b = Mul(c, v) y = Add(a, b)",
+        x=Q,
+        z=FREE,
+    ),
+    Case(
+        ROPE,
+        f"{TURNED} {JOINED} p = Mul(u, g6) a = Mul(x, p) b = Mul(c, v) y = Add(a, b)",
+        "not by one number",
+        x=Q,
+        z=FREE,
+    ),
+    Case(ROPE, f"{TURNED} {TABLE} a = Mul(x, u) b = Mul(c, u) y = Add(a, b)", x=Q, z="bool[1,5]"),
+    Case(
+        ROPE,
+        f"{TURNED} {TABLE} a = Mul(x, u) b = Mul(c, u) y = Add(a, b)".replace("cosine", "lopsided"),
+        "differ",
+        x=Q,
+        z="bool[1,5]",
+    ),
+    Case(
+        ROPE,
+        f"{TURNED} q = Relu(z) a = Mul(x, q) b = Mul(c, q) y = Add(a, b)",
+        "no value joined with itself",
+        x=Q,
+    ),
+    Case(ROPE, f"{TURNED} a = Mul(x, one) b = Mul(c, one) y = Add(a, b)", "another size", x=Q),
+    Case(
+        "rotary-embedding-of-halves",
+        f"{LOW} {HALVES} y = Concat<axis = 3>(re, im)".replace("cosine3", "z").replace(
+            "sine3", "z"
+        ),
+        x=Q,
+        z="float[1,1,5,3]",
+    ),
+    Case(
+        ROPE,
+        f"{TURNED} j = Concat<axis = 1>(z, z) k = Cos(j) a = Mul(x, k) b = Mul(c, k) y = Add(a, b)",
+        "along another axis",
+        x=Q,
+        z="float[1,2,5,6]",
+    ),
+    Case(
+        "rotary-embedding-of-rolled",
+        f"{LOW} c = Concat<axis = 3>(high, low) a = Mul(x, cosine) b = Mul(c, z) y = Add(a, b)",
+        "not constant",
+        x=Q,
     ),
 )

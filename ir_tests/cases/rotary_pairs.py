@@ -88,4 +88,10 @@ CASES = (
         "differs within pairs",
         x=Q,
     ),
+    Case(
+        "rotary-embedding-of-pairs",
+        f"{ALTERNATE} {STACKED} a = Mul(x, z) b = Mul(t, pairsine) y = Add(a, b)",
+        "not constant",
+        x=Q,
+    ),
 )

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.passes.rules.angles import Angles, first_half, rotated
 from mmc.passes.rules.slices import ranges
 from mmc.pattern import Builder, NoMatch, op, rewrite
 
@@ -57,7 +58,7 @@ def rotary_embedding(
     if source is not x or attrs(turned)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("what is turned is not what is scaled")
     half = shape_of(x)[-1] // 2
-    return rotated(out, x, first_half(cos, half), first_half(sin, half), interleaved=None)
+    return rotated(out, x, first_half(out, cos, half), first_half(out, sin, half))
 
 
 @attend(op.Add(op.Mul("x", "cos"), op.Mul(op.Concat("high", "low").named("turned"), "sin")))
@@ -71,20 +72,13 @@ def rotary_embedding_of_rolled(
     half = shape_of(source)[-1] // 2
     if source is not x or attrs(turned)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("what is rolled is not what is scaled")
-    known = whole(sin)
-    if known.shape[-1] != 2 * half or not np.array_equal(known[..., :half], -known[..., half:]):
-        raise NoMatch(f"the halves of {sin.name!r} are not opposite")
-    return rotated(out, x, first_half(cos, half), known[..., half:], interleaved=None)
-
-
-def first_half(value: Value, half: int) -> Array:
-    """Return the first half of a constant whose halves are equal."""
-    known = constant(value)
+    known = constant(sin)
     if known is None or known.shape[-1] != 2 * half:
-        raise NoMatch(f"{value.name!r} is not constant, or of another size")
-    if not np.array_equal(known[..., :half], known[..., half:]):
-        raise NoMatch(f"the halves of {value.name!r} differ")
-    return known[..., :half]
+        raise NoMatch(f"{sin.name!r} is not constant, or of another size")
+    if not np.array_equal(known[..., :half], -known[..., half:]):
+        raise NoMatch(f"the halves of {sin.name!r} are not opposite")
+    opposite = Angles(known[..., half:], (*known.shape[:-1], half))
+    return rotated(out, x, first_half(out, cos, half), opposite)
 
 
 @attend(
@@ -100,15 +94,7 @@ def rotary_embedding_of_halves(
     x = halves_of(low, high)
     if attrs(n)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("the results do not lie where the halves were")
-    return rotated(out, x, whole(cos), whole(sin), interleaved=None)
-
-
-def whole(value: Value) -> Array:
-    """Return a constant."""
-    known = constant(value)
-    if known is None:
-        raise NoMatch(f"{value.name!r} is not constant")
-    return known
+    return rotated(out, x, Angles.of(cos), Angles.of(sin))
 
 
 PARTS = op.Concat(op.RotaryEmbedding("low", "cos", "sin").named("turn"), "high").named("n")
@@ -127,33 +113,3 @@ def rotary_embedding_of_part(
         raise NoMatch("they are not the first part and the rest")
     pairs = attrs(turn)["interleaved"] or None
     return out.RotaryEmbedding(x, cos, sin, interleaved=pairs, rotary_embedding_dim=first[1])
-
-
-def rotated(out: Builder, x: Value, cos: Array, sin: Array, interleaved: int | None) -> Value:
-    """Record RotaryEmbedding of x (batch, heads, length, size), or (batch, length, heads, size)."""
-    shape = shape_of(x)
-    if len(shape) != 4 or dtype_of(x).kind != "f":
-        raise NoMatch("it is not float of four axes")
-    for place in (2, 1):
-        caches = [along(c, shape, place) for c in (cos, sin)]
-        if all(c is not None for c in caches):
-            break
-    else:
-        raise NoMatch("the angles do not depend on the place alone")
-    if place == 2:
-        return out.node("RotaryEmbedding", [x, *caches], interleaved=interleaved)
-    flat = out.Reshape(x, [shape[0], shape[1], shape[2] * shape[3]])
-    y = out.node("RotaryEmbedding", [flat, *caches], interleaved=interleaved, num_heads=shape[2])
-    return out.Reshape(y, list(shape))
-
-
-def along(c: Array, shape: tuple[int, ...], place: int) -> Array | None:
-    """Return c as (batch, length, half size), where the length is axis `place`; None if not so."""
-    if c.ndim > 4:
-        return None
-    dims = (1,) * (4 - c.ndim) + c.shape
-    heads = 3 - place
-    if dims[place] != shape[place] or dims[heads] != 1 or dims[3] != shape[3] // 2:
-        return None
-    flat = c.reshape(dims[0], dims[place], dims[3])
-    return np.ascontiguousarray(np.broadcast_to(flat, (shape[0], *flat.shape[1:])))

@@ -6,10 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, shape_of
+from mmc.ir import Node, Value, attrs, constant, shape_of
 from mmc.pattern import Builder, NoMatch, either, op, rewrite
 
-from .rotary import part_of, rotated, whole
+from .angles import Angles, rotated
+from .rotary import part_of
 
 attend = partial(rewrite, stage="attention")
 
@@ -55,11 +56,11 @@ def rotary_embedding_interleaved(
     x = pair_of(even, odd)
     need_stack_of(x, stack, n)
     pairs = (*shape_of(x)[:-1], shape_of(x)[-1] // 2)
-    c, s = whole(cos), whole(sin)
+    c, s = Angles.of(cos), Angles.of(sin)
     if shape_of(even) == (*pairs, 1):
         if c.shape[-1:] != (1,) or s.shape[-1:] != (1,):
             raise NoMatch("the angles are not one a pair")
-        c, s = c[..., 0], s[..., 0]
+        c, s = Angles(c.data, c.shape[:-1]), Angles(s.data, s.shape[:-1])
     return rotated(out, x, c, s, interleaved=1)
 
 
@@ -103,9 +104,11 @@ def rotary_embedding_of_pairs(
     return rotated(out, x, one_a_pair(cos), one_a_pair(sin), interleaved=1)
 
 
-def one_a_pair(value: Value) -> Array:
+def one_a_pair(value: Value) -> Angles:
     """Return every second number of a constant, whose neighbours are equal."""
-    known = whole(value)
+    known = constant(value)
+    if known is None:
+        raise NoMatch(f"{value.name!r} is not constant")
     if known.shape[-1] % 2 or not np.array_equal(known[..., 0::2], known[..., 1::2]):
         raise NoMatch(f"{value.name!r} differs within pairs")
-    return np.ascontiguousarray(known[..., 0::2])
+    return Angles(known[..., 0::2], (*known.shape[:-1], known.shape[-1] // 2))
