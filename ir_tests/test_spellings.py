@@ -1,6 +1,6 @@
-"""Norms, activations, rotations, softmax, blocks of pixels, gates: exporters' spellings (spellings.toml).
+"""Norms, activations, rotations, softmax, blocks of pixels and gates as exporters write them.
 
-The oracle is ONNX Runtime with its optimizer off, on the exporter's spelling at its own opset.
+The list is spellings.toml; the oracle is ONNX Runtime with its optimizer off, on the file as it is.
 """
 
 from __future__ import annotations
