@@ -25,7 +25,6 @@ from mmc.target import Target
 
 if TYPE_CHECKING:
     from mmc.cost import CostEstimate
-    from mmc.evaluation import Evaluation
 
 BYTES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 UNITS: Mapping[str, Mapping[str, float]] = {
@@ -162,7 +161,7 @@ def refuse_unchecked(budget: Budget, target: Target, evaluated: bool) -> None:
 
 
 def figures(
-    size: int, cost: CostEstimate | None, evaluation: Evaluation | None, budget: Budget
+    size: int, cost: CostEstimate | None, drop_percent: float | None, budget: Budget
 ) -> dict[str, float]:
     """Return what a budget limits: bytes, milliseconds, percent."""
     found = {"max_size": float(size)}
@@ -172,8 +171,8 @@ def figures(
         found["max_latency"] = cost.latency_high_ms
         found["max_memory"] = cost.peak_memory_mb * 1e6
         found["max_battery"] = cost.battery_percent_per_hour * busy
-    if evaluation is not None:
-        found["max_drop"] = evaluation.drop_high_percent
+    if drop_percent is not None:
+        found["max_drop"] = drop_percent
     return found
 
 

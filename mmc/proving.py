@@ -116,7 +116,8 @@ def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> N
 
 def _check_budget(result: CompileResult, budget: Budget) -> None:
     """Compare every line; raises BudgetError when one is missed."""
-    found = figures(result.bytes, result.cost, result.evaluation, budget)
+    worst = result.evaluation.drop_high_percent if result.evaluation else None
+    found = figures(result.bytes, result.cost, worst, budget)
     result.budget = check_budget(budget, found)
     if wrong := list(missed(budget, result.budget)):
         raise BudgetError(wrong)
