@@ -117,6 +117,20 @@ def test_sums_of_integer_products_stay_within_float16(tmp_path: Path) -> None:
     assert (codes @ weight).min() > 65504  # what the model sums as integers
 
 
+def test_layers_of_a_float16_model_are_layers(tmp_path: Path) -> None:
+    text = """g (float16[2,8] x) => (float16[2,5] y) {
+        h = Gemm <transB = 1> (x, w, b)
+        y = MatMul (h, v)
+    }"""
+    rng = np.random.default_rng(7)
+    w, v = (rng.standard_normal(s).astype(np.float16) for s in ((4, 8), (4, 5)))
+    save(model_of(text, w=w, v=v, b=np.ones(4, np.float16)), tmp_path / "m.onnx")
+    result = compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage")
+    assert result.ops == {"linear": 2}
+    assert result.verification is not None
+    assert result.verification.outputs[0].emission.sqnr_db > 50
+
+
 def test_a_tiny_number_keeps_a_divisor_from_zero(tmp_path: Path) -> None:
     text = "g (float[1,4] x, float[1,4] z) => (float[1,4] y) { a = Add (z, e)  y = Div (x, a) }"
     model = model_of(text, e=np.array(1e-12, np.float32))

@@ -7,13 +7,15 @@ import numpy as np
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, const, maybe, mmc_op, op, rewrite
 
+FLOATS = (np.float16, np.float32, np.float64)
+
 
 def weight_rows(n: Node, by_rows: bool) -> Value | Array:
     """Return a node's second operand as (outputs, inputs): as it is, or transposed."""
     w = constant(n.inputs[1])
     if w is None or w.ndim != 2:
         raise NoMatch("the weight is not a constant matrix")
-    if dtype_of(n.inputs[1]) not in (np.float32, np.float64):
+    if dtype_of(n.inputs[1]) not in FLOATS:
         raise NoMatch(f"the weight is {w.dtype}")
     assert n.inputs[1] is not None
     return n.inputs[1] if by_rows else w.T  # a view: the weight is not held twice
@@ -30,7 +32,7 @@ def matmul_to_linear(out: Builder, x: Value, n: Node) -> Value:
 @rewrite(op.MatMul("x", op.Transpose(const("w"), perm=(1, 0)).named("turned")), stage="linear")
 def matmul_transposed_to_linear(out: Builder, x: Value, w: Array, turned: Node) -> Value:
     """x w^T  ->  linear(x, w), for a constant w that others read as it is."""
-    if len(shape_of(x)) < 2 or w.ndim != 2 or w.dtype not in (np.float32, np.float64):
+    if len(shape_of(x)) < 2 or w.ndim != 2 or w.dtype not in FLOATS:
         raise NoMatch("the weight is not a float matrix, or x is a vector")
     return out.mmc.Linear(x, turned.inputs[0])
 
