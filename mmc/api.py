@@ -87,7 +87,7 @@ def compile(
         check_layers: the same for every tensor that keeps its name.
         dump_ir: a folder that gets the model after every pass that changed it.
     Raises:
-        MmcError: with coded diagnostics in `.diagnostics`; no artifact is left then.
+        MmcError: with coded diagnostics in `.diagnostics`; what was at the output stays.
     """
     fixed = {name: size for name, size in (dim or {}).items() if isinstance(size, int)}
     sizes = {n: _sizes(size) for n, size in (dim or {}).items() if not isinstance(size, int)}

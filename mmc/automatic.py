@@ -10,7 +10,6 @@ max_size: the artifact that loses least below it. max_drop (also the goal where 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from glob import escape
@@ -28,6 +27,7 @@ from mmc.quant.allocation import Choice, allocate
 from mmc.recipe import PRESETS, Recipe, Rule, write_recipe
 from mmc.result import CompileResult
 from mmc.sensitivities import LayerCells, kept, measure_into, statistics_of
+from mmc.staging import working_folder
 from mmc.target import load_target
 from mmc.trials import Search, Trial
 
@@ -63,10 +63,10 @@ def compile_best(
         fix = "add --calibration DATA: real inputs, some 100 of them"
         raise RecipeError("MMC308", str(path), "auto needs data to measure on", fix=fix)
     with (
-        tempfile.TemporaryDirectory(prefix="mmc-") as folder,
+        working_folder() as folder,
         kept(path, options, target) as memory,
     ):
-        finder = Finder(Path(path), target, options, Path(folder), progress or Progress())
+        finder = Finder(Path(path), target, options, folder, progress or Progress())
         best, found = finder.find(memory)
         chosen = finder.options_of(best.activations, finder.recipes[best.label])
         final = replace(chosen, budget=options.budget, verify=options.verify)

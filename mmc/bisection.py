@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
@@ -18,6 +17,7 @@ from mmc.history import History, State, first_bad
 from mmc.ir import Model
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
+from mmc.staging import working_folder
 from mmc.suspects import Suspect, Trace, trace
 from mmc.target import load_target
 from mmc.verification import reference
@@ -94,8 +94,8 @@ def bisect(
             "MMC010", shlex.join(command), "does not say where the model goes", fix=fix
         )
     backend = load_backend(where.backend)(where, options)
-    with tempfile.TemporaryDirectory(prefix="mmc-bisect-") as folder:
-        search = _Search(Path(source), backend, options, Path(folder), suffix_of(where.backend))
+    with working_folder() as folder:
+        search = _Search(Path(source), backend, options, folder, suffix_of(where.backend))
         return search.run(tolerance_db, list(command), seconds)
 
 

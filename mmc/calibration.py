@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from mmc.dataset import read_samples
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
 from mmc.layers import base_of
 from mmc.quant.statistics import Hessian, Histogram
+from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly
 
 JOB = "mmc.calibration:job"
@@ -113,8 +112,8 @@ def calibrate(
     from mmc.verification.execute import execute
 
     wanted = list(dict.fromkeys(h for h in hessians if h.width <= WIDEST))
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        path = Path(folder) / "model.onnx"
+    with working_folder() as folder:
+        path = folder / "model.onnx"
         save(model, path)
         found = execute(
             JOB,

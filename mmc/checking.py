@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from mmc.compiler import settled, to_program
 from mmc.diagnostics import Diagnostic, LegalityError
 from mmc.options import CompileOptions
 from mmc.result import CompileResult
+from mmc.staging import working_folder
 from mmc.target import load_target
 
 
@@ -36,9 +36,9 @@ def check_file(
     if options.vendor is not None:
         from mmc.backends.tflite.hexagon import ask_vendor
 
-        with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+        with working_folder() as folder:
             if made:
-                result.artifact = Path(folder) / "model.tflite"
+                result.artifact = folder / "model.tflite"
                 backend.write(program, result.artifact)
             ask_vendor(result, program, options)
     return result.diagnostics

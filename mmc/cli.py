@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from mmc.commands import (
     show,
     targets,
 )
-from mmc.diagnostics import MmcError
+from mmc.diagnostics import UNWRITABLE, MmcError
 from mmc.findings import finding_lines
 
 COMMANDS: tuple[Command, ...] = (
@@ -54,11 +55,14 @@ COMMANDS: tuple[Command, ...] = (
 )
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 fine, 1 findings, 2 usage or failure."""
     arguments = sys.argv[1:] if argv is None else list(argv)
+    if argv is None:  # a process of its own: also `kill` lets it clean up
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         own, check = split_check(arguments)
         args = build_parser().parse_args(own, argparse.Namespace(check=check))
@@ -73,6 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        found = no_room(error) if error.errno in UNWRITABLE else bug(error)
+        return explain(found, as_json="--json" in arguments, full=True)
     except MemoryError as error:
         return explain(no_memory(error), as_json="--json" in arguments, full=True)
     except Exception as error:  # no user should ever see a traceback
@@ -101,6 +108,13 @@ def no_memory(error: MemoryError) -> MmcError:
     """Return the coded error (MMC019) for a machine that is too small for the model."""
     fix = "smaller shapes, --no-verify, or a machine with more memory"
     return MmcError("MMC019", "mmc", "there is not enough memory", why=str(error), fix=fix)
+
+
+def no_room(error: OSError) -> MmcError:
+    """Return the coded error (MMC401) for a disk that is full or that may not be written to."""
+    fix = "make room there; TMPDIR names another folder for temporary files"
+    where = str(error.filename or "a file")
+    return MmcError("MMC401", where, "cannot be written", why=error.strerror or "", fix=fix)
 
 
 def bug(error: Exception) -> MmcError:

@@ -41,7 +41,7 @@ def compile_model(
     Args:
         progress: hears of every stage and pass.
     Raises:
-        MmcError: with coded diagnostics; no artifact is left behind then.
+        MmcError: with coded diagnostics; the artifact is as it was before then.
     """
     source, where = Path(path), load_target(target)
     options = settled(options or CompileOptions(), where)
@@ -62,7 +62,7 @@ def compile_model(
                 program, cases = _generalize(result, backend, options, cases[0])
             refuse(result.diagnostics, options.require_npu)
         with result.stage("write"):
-            backend.write(program, artifact)
+            backend.write(program, result.artifact)
         prove(result, backend, program, cases, options)
     return result
 

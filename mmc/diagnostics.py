@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -18,6 +19,9 @@ class Severity(StrEnum):
 
 OFF_NPU = frozenset({"MMC205", "MMC206", "MMC207", "MMC208", "MMC232"})
 """The codes that say "emitted, but runs on the CPU": what --require-npu turns into a failure."""
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EBUSY)
+"""What the system says of a place that is full, or that may not be written to (MMC401)."""
 
 
 @dataclass(frozen=True)

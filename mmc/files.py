@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from mmc.diagnostics import EmitError, UsageError
 from mmc.saving import replacing
+from mmc.staging import staged
 from mmc.verification.casting import Array
 
 
@@ -96,15 +96,8 @@ def remove(path: Path) -> None:
 
 def replace_with(path: Path, source: Path) -> None:
     """Let a copy of a file or folder take the place of `path`; raises OSError."""
-    if source.is_dir():
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.") as place:
-            new = shutil.copytree(source, Path(place) / "new")
-            if path.exists():
-                os.rename(path, Path(place) / "old")
-            os.rename(new, path)
-    else:
-        with replacing(path) as file, source.open("rb") as opened:
-            shutil.copyfileobj(opened, file)
+    with staged(path) as new:
+        (shutil.copytree if source.is_dir() else shutil.copyfile)(source, new)
 
 
 def check_output(path: Path, *, folder: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from mmc.generalizing import Case
 from mmc.ir import Model, save, shape_of
 from mmc.options import CompileOptions
 from mmc.result import CompileResult
+from mmc.staging import working_folder
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
@@ -66,11 +66,11 @@ def fitting(case: Case) -> CompileOptions:
 
 
 def verify(result: CompileResult, model: Model, options: CompileOptions) -> None:
-    """Run the artifact, the final IR and the original; a mismatch removes the artifact."""
+    """Run the artifact, the final IR and the original; a mismatch raises VerifyError."""
     from mmc.verification.verify import examine
 
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        final = Path(folder) / "final.onnx"
+    with working_folder() as folder:
+        final = folder / "final.onnx"
         save(model, final)
         subject = subject_of(result, final, options)
         found = examine(subject, model, options)

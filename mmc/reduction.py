@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from mmc.files import check_output
 from mmc.frontend.loading import read_proto
 from mmc.reduction_steps import PHASES, Candidate, tidy, valid
 from mmc.saving import save_proto
+from mmc.staging import working_folder
 
 HOLE = "{}"
 """What stands for the model's path in a check command."""
@@ -151,8 +151,8 @@ def reduce_model(
     check_output(Path(output))
     start = time.monotonic()
     model = read_proto(source)
-    with tempfile.TemporaryDirectory(prefix="mmc-reduce-") as folder:
-        reducer = _Reducer(failure, Path(folder), start + seconds, model)
+    with working_folder() as folder:
+        reducer = _Reducer(failure, folder, start + seconds, model)
         content = model.SerializeToString(deterministic=True)
         if not reducer.try_out(content):
             what = "does not fail on the whole model"

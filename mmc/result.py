@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
-from mmc.diagnostics import Diagnostic, MmcError
-from mmc.files import remove, size_of
+from mmc.diagnostics import UNWRITABLE, Diagnostic, MmcError
+from mmc.files import size_of, unwritable
 from mmc.pass_manager import PassRecord
 from mmc.progress import Progress
+from mmc.staging import put, staged
 from mmc.stored_weights import StoredWeight
 from mmc.target import Target
 from mmc.trials import Search
@@ -72,16 +73,39 @@ class CompileResult:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """On failure, remove the artifact and attach this result to the error for its report."""
+        """Make the artifact in a folder of its own; it gets its name when the block ends well.
+
+        What was there before stays until then, also when the process is killed. An error gets this
+        result, for its report.
+
+        Raises:
+            EmitError: MMC401 where the artifact cannot be put in its place.
+        """
+        final = self.artifact
         try:
-            yield
-        except BaseException as error:
-            remove(self.artifact)
-            if self.compiled:
-                remove(self.compiled)
-            if isinstance(error, MmcError):
-                error.result = self
+            with staged(final) as self.artifact:
+                yield
+                if self.compiled:
+                    put(self.compiled, final.with_name(self.compiled.name))
+        except MmcError as error:
+            error.result = self
+            error.diagnostics = self.moved(error.diagnostics, final)
             raise
+        except OSError as error:
+            if error.errno in UNWRITABLE:
+                raise unwritable(final, str(error)) from error
+            raise
+        finally:
+            self.diagnostics = list(self.moved(self.diagnostics, final))
+            self.compiled = self.compiled and final.with_name(self.compiled.name)
+            self.artifact = final
+
+    def moved(self, found: Sequence[Diagnostic], final: Path) -> tuple[Diagnostic, ...]:
+        """Return findings that name the artifact's last place, not the one where it was made."""
+        old, new = f"{self.artifact.parent}/", str(final)[: -len(final.name)]
+        names = ("where", "why", "fix")
+        texts = [{k: getattr(d, k).replace(old, new) for k in names} for d in found]
+        return tuple(replace(d, **text) for d, text in zip(found, texts, strict=True))
 
     @property
     def bytes(self) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, NamedTuple
 
 import onnx
@@ -15,6 +14,7 @@ import onnx_ir as ir
 
 from mmc.diagnostics import EmitError
 from mmc.frontend.protobuf import LIMIT
+from mmc.staging import staged
 from mmc.values import tensor_digest
 
 INLINE_LIMIT = 64 << 20
@@ -103,21 +103,8 @@ def save_proto(proto: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file that takes the place of `path` when the block ends without an error."""
-    with NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
-        try:
-            yield file
-            file.flush()
-            os.chmod(file.name, 0o666 & ~_umask())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with staged(path) as new, open(new, "wb") as file:
+        yield file
 
 
 def _large_weights(model: ir.Model) -> dict[str, ir.TensorProtocol]:

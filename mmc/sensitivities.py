@@ -9,7 +9,6 @@ kept by the content of model and data, a line a cell, so that an interrupted run
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from mmc.pass_manager import PassManager
 from mmc.passes.quantize_weights import pays, reader_of, stored
 from mmc.pipelines import pipeline
 from mmc.progress import Progress
+from mmc.staging import working_folder
 from mmc.target import load_target
 from mmc.values import ARRIVED_QUANTIZED
 
@@ -175,8 +175,8 @@ def kept(source: str | Path, options: CompileOptions, target: str) -> Iterator[P
     off = os.environ.get("MMC_NO_CACHE")
     key = None if off else cache.key_of(Path(source), target, about, "sensitivity")
     if key is None:
-        with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-            yield Path(folder)
+        with working_folder() as folder:
+            yield folder
         return
     folder_of_key = cache.home().parent / "sensitivity" / key
     folder_of_key.mkdir(parents=True, exist_ok=True)
@@ -215,10 +215,10 @@ def measured(
     done, asked = folder / "cells.jsonl", cells_of(groups, widths)
     before = read_done(done)
     missing = [cell for cell in asked if (cell[0], cell[2]) not in before]
-    with tempfile.TemporaryDirectory(prefix="mmc-") as place, counted(told, done, len(missing)):
+    with working_folder() as place, counted(told, done, len(missing)):
         if missing:
             forget_torn(done)
-            path = Path(place) / "model.onnx"
+            path = place / "model.onnx"
             save(model, path, external=True)
             let_override(path, {name for name, *_ in missing})
             execute(

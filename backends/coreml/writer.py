@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 import uuid
 from pathlib import Path
 
 from mmc.diagnostics import EmitError
+from mmc.staging import staged
 
 from .classes import add_classifier
 from .program import Program
@@ -32,12 +30,8 @@ def write(program: Program, path: Path) -> None:
         EmitError: MMC401 when it cannot be written.
     """
     try:
-        made = Path(tempfile.mkdtemp(dir=path.parent, prefix=path.name, suffix=".tmp"))
-        try:
+        with staged(path) as made:
             fill(program, made)
-            replace(made, path)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         why = error.strerror or str(error)
         raise EmitError("MMC401", str(path), "cannot be written", why=why) from error
@@ -72,17 +66,3 @@ def manifest() -> dict[str, object]:
         "itemInfoEntries": entries,
         "rootModelIdentifier": str(uuid.uuid5(uuid.NAMESPACE_URL, MODEL)),
     }
-
-
-def replace(made: Path, path: Path) -> None:
-    """Let the new folder take the place of an old package."""
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(made, 0o777 & ~mask)
-    if path.exists():
-        old = Path(tempfile.mkdtemp(dir=path.parent, prefix=path.name, suffix=".old"))
-        os.rename(path, old / "package")
-        os.rename(made, path)
-        shutil.rmtree(old)
-    else:
-        os.rename(made, path)

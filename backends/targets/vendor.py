@@ -11,7 +11,6 @@ import importlib.util
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mmc.files import replace_with
+from mmc.staging import working_folder
 
 from .vendor_log import Refusal, context_bytes, failures, refusals, selection
 
@@ -156,10 +156,10 @@ def ask(
         keep: where the compiled .tflite goes, if there is one.
     """
     vendor = vendor or installed()
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        result = Path(folder) / "out.tflite"
+    with working_folder() as folder:
+        result = folder / "out.tflite"
         # The plugin is linked against this library, which the wheel lacks and HTP never calls.
-        (Path(folder) / "libQnnLpai.so").symlink_to(vendor.libraries / "libQnnSystem.so")
+        (folder / "libQnnLpai.so").symlink_to(vendor.libraries / "libQnnSystem.so")
         paths = f"{vendor.libraries}:{folder}:{vendor.tool.parent.parent}"
         start = time.perf_counter()
         code, out, log = call(vendor.command(model, result, architecture), paths, timeout)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmc.diagnostics import UsageError
+from mmc.staging import working_folder
 from mmc.target import Target
 
 from . import vendor
@@ -80,10 +80,10 @@ def verify(
     """
     cases = chosen(target, operators)
     start, found = time.perf_counter(), []
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+    with working_folder() as folder:
         for number, case in enumerate(cases):
             told(f"{number} of {len(cases)}, {' '.join(filter(None, case.key))}")
-            found += compared(case, target, Path(folder))
+            found += compared(case, target, folder)
     seconds = time.perf_counter() - start
     return TargetVerification(
         target.name, vendor.installed().versions, len(cases), seconds, tuple(found)

@@ -8,7 +8,6 @@ in child processes.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -19,6 +18,7 @@ import numpy as np
 
 from mmc.backends.targets import vendor
 from mmc.diagnostics import EmitError
+from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly, check_names
 from mmc.verification.execute import Limits, Run, execute
 
@@ -51,8 +51,8 @@ def emulate(
     if reason := vendor.missing():
         what = f"cannot run on the emulator: {reason}"
         raise EmitError("MMC424", str(path), what, why=vendor.LICENCE, fix=vendor.INSTALL)
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        compiled = to_compiled(Path(path), architecture, Path(folder))
+    with working_folder() as folder:
+        compiled = to_compiled(Path(path), architecture, folder)
         job = {"job": EACH, "inner": JOB} if stacked else {"job": JOB}
         return execute(path=compiled, feeds=feeds, limits=LIMITS, architecture=architecture, **job)
 
@@ -137,7 +137,7 @@ def on_host(
         outputs=[(str(i), i) for i in made],
         metadata={},
     )
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        write(part, file := Path(folder) / "host.tflite")
+    with working_folder() as folder:
+        write(part, file := folder / "host.tflite")
         found: dict[str, Any] = run_on_host(file, {str(i): known[i] for i in needed})
     return {int(name): value for name, value in found.items()}

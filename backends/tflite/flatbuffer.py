@@ -21,6 +21,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mmc.diagnostics import EmitError
 from mmc.spilling import write_and_forget
+from mmc.staging import staged
 
 from .packing import stored_bytes, to_stored
 from .program import NUMPY_TYPES, Array, Operator, Program, Quantization, Tensor
@@ -45,17 +46,13 @@ def write(program: Program, path: str | os.PathLike[str], *, limit: int = FLATBU
     far = sum(c.nbytes + ALIGNMENT for c in constants.kept) + 2**20 > limit
     tables, positions = build(model, constants, far)
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with staged(target) as new, open(new, "wb") as file:
             stream(file, tables, constants, positions)
-        temporary.replace(target)
     except OSError as error:
         raise EmitError(
             "MMC401", str(target), "cannot write the artifact", why=str(error)
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

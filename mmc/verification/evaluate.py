@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmc.staging import working_folder
 from mmc.verification.casting import Array
 
 FLOAT_KINDS = "fV"  # V: the 16-bit floats numpy does not know
@@ -152,8 +151,8 @@ def run_model(model: Any, feeds: Mapping[str, Array], *, perturbed: int = 0) -> 
     from mmc.ir import save
     from mmc.verification.reference import run
 
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        path = Path(folder) / "model.onnx"
+    with working_folder() as folder:
+        path = folder / "model.onnx"
         save(model, path)
         return run(path, feeds, perturbed=perturbed)
 

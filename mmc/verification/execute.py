@@ -11,7 +11,7 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from mmc.diagnostics import EmitError, MmcError
+from mmc.staging import working_folder
 from mmc.verification.casting import Array
 
 LONGEST_PAUSE = 0.05
@@ -59,8 +60,7 @@ def execute(
         EmitError: the job's own, or MMC406 if the child died, MMC407 if it took too long, MMC408 if
             it took too much memory.
     """
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        here = Path(folder)
+    with working_folder() as here:
         files = save_arrays(here, "feed", feeds)
         request = {"job": job, "path": os.fspath(path), "feeds": files, "options": options}
         (here / "request.json").write_text(json.dumps(request))
@@ -75,7 +75,7 @@ def wait(folder: Path, job: str, limits: Limits) -> int:
     """Start the child, watch it until it ends, and return its exit code."""
     command = [sys.executable, "-P", "-m", "mmc.verification.execute", str(folder)]
     with open(folder / "stderr", "wb") as log:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
     end, pause = time.monotonic() + limits.seconds, 0.001
     try:
         while True:
@@ -91,6 +91,8 @@ def wait(folder: Path, job: str, limits: Limits) -> int:
         if child.poll() is None:
             child.kill()
             child.wait()
+        if child.stdin:
+            child.stdin.close()
 
 
 def private_memory(pid: int) -> int:
@@ -159,8 +161,15 @@ def peak_memory() -> int:
     return status("self").get("VmHWM", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
 
 
+def end_with_parent() -> None:
+    """End this process as soon as its parent has ended: nobody writes to the pipe, so it closes."""
+    os.read(0, 1)
+    os._exit(1)
+
+
 def main(folder: Path) -> None:
     """Be the child: do the job in request.json and leave answer.json."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
     request = json.loads((folder / "request.json").read_text())
     module, function = request["job"].split(":")
     answer: dict[str, Any]

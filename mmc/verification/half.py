@@ -7,15 +7,14 @@ evaluator that is being judged.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
 
 from mmc.diagnostics import Severity
 from mmc.ir import Model, constant, load, save
+from mmc.staging import working_folder
 from mmc.verification.evaluate import compare
 from mmc.verification.result import OutputResult, VerifyResult
 from mmc.verification.trial import Trial
@@ -59,8 +58,8 @@ def half_floor(trial: Trial) -> dict[str, float]:
     """Return the SQNR in dB of each float output of the final IR with its constants rounded."""
     model = load(trial.subject.final)
     round_constants(model)
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        path = Path(folder) / "rounded.onnx"
+    with working_folder() as folder:
+        path = folder / "rounded.onnx"
         save(model, path)
         found = replace(trial.subject, final=path).run_final(trial.feeds).outputs
     compared = [compare(name, trial.final[name], value) for name, value in found.items()]

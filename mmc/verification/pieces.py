@@ -8,10 +8,8 @@ IR's own within its rounding.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from mmc.backends.base import backend_of
 from mmc.diagnostics import Severity
 from mmc.ir import shape_of
 from mmc.quant.ranges import Affine
+from mmc.staging import working_folder
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, compare
 from mmc.verification.execute import execute
@@ -94,8 +93,8 @@ def compare_piece(trial: Trial, piece: Piece, backend: type[Backend]) -> list[Of
     wanted = sorted({*piece.inputs, *piece.outputs} - given.keys())
     values = trial.subject.run_final(trial.feeds, wanted).outputs | given
     feeds = {n: in_codes(values[n], q) for n, q in piece.inputs.items()}
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        path = Path(folder) / f"piece{trial.subject.artifact.suffix}"
+    with working_folder() as folder:
+        path = folder / f"piece{trial.subject.artifact.suffix}"
         backend.write(piece.program, path)
         made = execute(backend.job, path, feeds, limits=trial.subject.limits).outputs
     return [judged(n, values[n], made[n], piece) for n in piece.outputs]

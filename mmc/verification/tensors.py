@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from mmc.ir import Model, save
 from mmc.naming import FRESH
+from mmc.staging import working_folder
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
 
@@ -57,8 +57,8 @@ def run_inner(
     Feeds and outputs are in the axis order that the model had when it was loaded, also after
     a pass let images enter and leave channels last.
     """
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        path = Path(folder) / "model.onnx"
+    with working_folder() as folder:
+        path = folder / "model.onnx"
         save(model, path)
         return run_file(path, feeds, values, moved_axes(model), perturbed=perturbed)
 

@@ -7,7 +7,6 @@ rounding, move the original: no compiler that reorders sums can be asked for muc
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,6 +19,7 @@ from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError, MmcError, Severity, VerifyError
 from mmc.ir import load, save
 from mmc.layout.stored_names import StoredNames, stored_names
+from mmc.staging import working_folder
 from mmc.values import WIDENED
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
@@ -82,9 +82,9 @@ def verify(
 def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
     """Do the comparisons; the artifact's faults are findings of the result, never raised."""
     result = VerifyResult()
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+    with working_folder() as folder:
         try:
-            chosen, feeds, expected = settle(subject, model, options, Path(folder), result)
+            chosen, feeds, expected = settle(subject, model, options, folder, result)
             result.feeds = feeds
             trial = try_all(chosen, feeds, expected)
             judge(trial, model, options, result)
