@@ -70,6 +70,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Case(request.param, contents(folder / "out"), time.monotonic() - began)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(case: Case, tmp_path: Path) -> None:
     target, expected, seconds = case
     out, dice = tmp_path / "out", random.Random(target)
@@ -186,7 +187,7 @@ def test_no_permission(
 
 def test_several_at_once_into_the_same_artifact(case: Case, tmp_path: Path) -> None:
     running = [start(case.target, tmp_path / "out", "--no-verify") for _ in range(2)]
-    assert [process.wait() for process in running] == [0, 0, 0]
+    assert [process.wait() for process in running] == [0, 0]
     assert contents(tmp_path / "out") == case.expected
 
 
