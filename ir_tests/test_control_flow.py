@@ -9,7 +9,9 @@ import pytest
 
 from mmc.compiler import compile_model
 from mmc.diagnostics import MmcError
+from mmc.interpret import evaluate
 from mmc.ir import Array, load, parse, save
+from mmc.passes import unroll_loops
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.inline_if import InlineIf
 from mmc.passes.merge_branches import MergeBranches
@@ -146,6 +148,26 @@ UNTAKEN = """(float[2,3] x) => (float[2,3] y) { a = Abs(x)
         q = If <then_branch = d () => (float[2,3] r) { r = Sin(a) },
                 else_branch = e () => (float[2,3] t) { t = Cos(a) }> (no) }> (yes) }"""
 FLAGS = {"yes": np.array(True), "no": np.array(False)}
+
+
+ENDLESS = """(float[2,3] x) => (float[2,3] y) {
+    y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s2) {
+        c2 = Identity(c) s2 = Add(s, s) }> (n, t, x) }"""
+
+
+@pytest.mark.parametrize("steps", [2**63 - 1, None])
+def test_a_loop_that_nothing_ends_is_not_followed(
+    steps: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does not change from step to step decides as in the first one."""
+    model = parse(HEAD + ENDLESS, n=np.array(steps or 1), t=np.array(True))
+    (loop,) = model.graph
+    if steps is None:
+        loop.replace_input_with(0, None)
+    seen: list[str] = []
+    monkeypatch.setattr(unroll_loops, "evaluate", lambda n, x: seen.append("") or evaluate(n, x))
+    assert UnrollLoops().run(model) == 0
+    assert len(seen) < 10
 
 
 def test_a_branch_that_is_not_taken_uses_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,10 +72,11 @@ class UnrollLoops(Pass):
         if node.op_type == "If":
             raise undecided(node, "the branch that it takes")
         body = attrs(node)["body"]
-        steps = scan_length(node) if node.op_type == "Scan" else trips(node, body, self.max_nodes)
-        size = steps * sum(1 for _ in body.all_nodes())
-        if size > self.max_nodes:
-            raise Endless(f"unrolled it would be {size} operators, more than {self.max_nodes}")
+        size = max(1, sum(1 for _ in body.all_nodes()))
+        most = self.max_nodes // size
+        steps = scan_length(node) if node.op_type == "Scan" else trips(node, body, most)
+        if steps > most:
+            raise Endless(f"unrolled it would be more than {self.max_nodes} operators")
         unroller = Unroller(graph, node, [])
         results = unroller.scan(steps) if node.op_type == "Scan" else unroller.loop(steps)
         made = unroller.made
@@ -125,7 +127,10 @@ def scan_length(node: Node) -> int:
 
 
 def trips(node: Node, body: Graph, most: int) -> int:
-    """Return the number of steps of a Loop: its condition is followed through known values."""
+    """Return the number of steps of a Loop: its condition is followed through known values.
+
+    No more than `most` steps are followed; a larger number is a bound.
+    """
     limit, start = constant(node.inputs[0]), constant(node.inputs[1])
     if node.inputs[0] is not None and limit is None:
         raise undecided(node, STEPS)
@@ -133,18 +138,40 @@ def trips(node: Node, body: Graph, most: int) -> int:
         raise undecided(node, STEPS)
     alive = start is None or bool(start.item())
     states = [constant(v) for v in node.inputs[2:]]
+    deciding = followed(body, len(states))
+    if alive and not deciding.intersection((body.inputs[0], *body.inputs[2:])):
+        most = min(most, 1)  # every step decides as the first one does
     count = 0
     while alive and (limit is None or count < limit.item()):
+        if count > most:
+            return sys.maxsize if limit is None else int(limit.item())
         values = [np.array(count, np.int64), np.array(True), *states]
         known = {v: x for v, x in zip(body.inputs, values, strict=True) if x is not None}
         going = follow(body.outputs[0], known)
         if going is None:
             raise undecided(node, STEPS)
-        states = [follow(v, known) for v in body.outputs[1 : 1 + len(states)]]
+        nexts = zip(body.inputs[2:], body.outputs[1:], strict=False)
+        states = [follow(v, known) if inner in deciding else None for inner, v in nexts]
         alive, count = bool(going.item()), count + 1
-        if count > most:
-            raise Endless(f"it has more than {most} steps")
     return count
+
+
+def followed(body: Graph, states: int) -> set[Value]:
+    """Return what a Loop's condition is computed from inside of its body, step after step."""
+    seen: set[Value] = set()
+    behind = dict(zip(body.inputs[2:], body.outputs[1 : 1 + states], strict=False))
+    work = [body.outputs[0]]
+    while work:
+        value = work.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        node = value.producer()
+        if node is not None and node.graph is body:
+            work += [v for v in node.inputs if v is not None]
+        if value in behind:
+            work.append(behind[value])
+    return seen
 
 
 def follow(value: Value, known: dict[Value, Array]) -> Array | None:
