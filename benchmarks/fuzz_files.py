@@ -1,5 +1,7 @@
 """Do damaged and hostile files end well? `python benchmarks/fuzz_files.py [--cases 20000] [--docs]`
 
+`--minutes M` begins no case after M minutes; the table then counts those that ran.
+
 Every case of benchmarks/hostile.py is compiled in a process of its own (forked, so that nothing is
 imported again), for TFLite and Core ML in turns, every 64th with verification. It ends well when
 
@@ -14,6 +16,7 @@ imported again), for TFLite and Core ML in turns, every 64th with verification. 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import resource
@@ -209,10 +212,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--from", dest="first", type=int, default=0, metavar="N")
+    parser.add_argument("--minutes", type=float, default=math.inf, metavar="M")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write the files of faults there")
     parser.add_argument("--docs", action="store_true", help=f"write {PAGE.name}")
     args = parser.parse_args()
-    ends = []
+    ends, stop = [], time.monotonic() + 60 * args.minutes
     for end in run(args.first, args.cases):
         ends.append(end)
         if end.fault:
@@ -223,11 +227,12 @@ def main() -> int:
             hostile.case(end.number).write(place)
         if len(ends) % 1000 == 0:
             print(f"{len(ends)} cases, {sum(bool(e.fault) for e in ends)} faults", flush=True)
+        if time.monotonic() > stop:
+            break
     print(table(ends))
     if args.docs:
-        PAGE.write_text(
-            page(ends, f"python benchmarks/fuzz_files.py --cases {args.cases}"), "utf-8"
-        )
+        which = f"--from {args.first} --cases {len(ends)}"
+        PAGE.write_text(page(ends, f"python benchmarks/fuzz_files.py {which}"), "utf-8")
     return int(any(end.fault for end in ends))
 
 

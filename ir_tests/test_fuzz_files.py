@@ -79,3 +79,10 @@ def test_an_input_of_no_type(tmp_path: Path) -> None:
     model = parser.parse_model(f"{HEAD} g (float[3] x) => (float[3] y) {{ y = Relu(x) }}")
     model.graph.input[0].type.tensor_type.elem_type = 0
     assert refused(model, tmp_path, "cpu") in ("MMC105", "MMC112")
+
+
+def test_codes_that_are_no_integers(tmp_path: Path) -> None:
+    text = f"{HEAD} g (float[3] x) => (float[3] y) {{ q = QuantizeLinear(x, c, c) y = Tanh(q) }}"
+    model = parser.parse_model(text)
+    model.graph.initializer.append(helper.make_tensor("c", TensorProto.FLOAT, [], [0.5]))
+    assert refused(model, tmp_path, "hexagon_v73") == "MMC201"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.program import Array, Quantization, Tensor
 from mmc.ir import Node, Value, attrs, constant, dtype_of
 
@@ -77,9 +78,15 @@ def zero_point(node: Node, count: int) -> Array:
 
 
 def quantization_of(node: Node) -> tuple[str, Quantization]:
-    """Return TensorType and parameters of the codes that a QuantizeLinear makes."""
+    """Return TensorType and parameters of the codes that a QuantizeLinear makes.
+
+    Raises:
+        Unsupported: when TFLite has no such codes.
+    """
     scale = constant(node.inputs[1])
     assert scale is not None
     flat = scale.reshape(-1).astype(np.float32)
     kind = str(dtype_of(node.outputs[0]))
+    if kind not in TYPES:
+        raise Unsupported(f"TFLite has no quantized tensors of {kind}", fix="quantize to int8")
     return TYPES[kind], Quantization(flat, zero_point(node, flat.size))
