@@ -37,7 +37,7 @@ def print_summary(report: CompileReport, *, verbose: bool = False) -> None:
     for _ in range(2):
         table.add_column(overflow="fold")
     for label, text in summary_rows(report):
-        table.add_row(Text(label, style="bold"), Text(printable(text)))
+        table.add_row(Text(printable(label), style="bold"), Text(printable(text)))
     out.print(table)
     if report.diagnostics:
         out.print()
