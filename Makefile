@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 DEMO := golden_models/onnx/digits_vqa_vision.onnx
 
-.PHONY: demo test lint mutate
+.PHONY: demo test lint mutate docs
 
 demo: $(VENV)/installed
 	$(BIN)/mmc compile $(DEMO) --target hexagon_v73 --input-shape image:1,1,28,56
@@ -15,6 +15,10 @@ test: $(VENV)/installed
 
 mutate: $(VENV)/installed
 	$(BIN)/python ir_tests/mutate.py -j $(JOBS)
+
+docs: $(VENV)/installed  # build/site: the documentation as a site, with the reference
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

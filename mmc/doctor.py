@@ -16,6 +16,7 @@ SCHEMA = "mmc.doctor/1"
 TIMEOUT_S = 120
 EXTRAS = {
     "dev": "what the tests and the linters need",
+    "docs": "the tools that build the documentation as a site: make docs",
     "hexagon": "Qualcomm's own validator, compiler and emulator: --vendor, --verify-on htp",
     "train": "TensorFlow, for what trains",
     "all": "every extra",
