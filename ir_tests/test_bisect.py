@@ -12,6 +12,7 @@ import numpy as np
 import onnx_ir
 import pytest
 
+from mmc.backends.coreml.lowerings import activations as coreml_activations
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.backends.tflite.lowerings import activations
 from mmc.bisection import bisect
@@ -126,6 +127,29 @@ def test_a_wrong_lowering(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.tensor is not None
     assert found.tensor.name.startswith("s2")
     assert (found.nodes[0].kind, found.nodes[0].sources) == ("TANH", ("s2",))
+
+
+@pytest.mark.slow
+def test_a_wrong_lowering_to_core_ml_is_named_as_the_model_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of a package are identifiers: "/gate/s.2" is another one there."""
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[1,3,8,8] x) => (float[1,4,8,8] y) {
+            c = Conv<pads=[1,1,1,1]>(x, w)  s = Sigmoid(c)  m = Mul(s, s)  y = Relu(m)
+        }""",
+        w=normal(0, 4, 3, 3, 3),
+    )
+    (gate,) = (node for node in model.graph if node.op_type == "Sigmoid")
+    gate.outputs[0].name = "/gate/s.2"
+    save(model, tmp_path / "m.onnx")
+    monkeypatch.setitem(coreml_activations.PLAIN, "Sigmoid", "tanh")
+    found = bisect(tmp_path / "m.onnx", "ane_ios18")
+    assert found.guilty == "emission"
+    assert found.tensor is not None
+    assert found.tensor.name == "/gate/s.2"
+    assert (found.nodes[0].kind, found.nodes[0].sources) == ("tanh", ("s",))
 
 
 CHECK = """import onnx, sys

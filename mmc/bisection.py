@@ -10,6 +10,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from mmc.artifact_suspects import first_wrong
 from mmc.backends.base import Backend, load_backend, suffix_of
 from mmc.compiler import always, load_fixed, settled
 from mmc.diagnostics import EmitError, LegalityError, UsageError
@@ -28,8 +29,7 @@ from mmc.verification.inputs import draw_inputs
 from mmc.verification.pictures import show_pictures
 from mmc.verification.result import FLOOR_SLACK_DB, shortfall
 from mmc.verification.rounding_floor import floor_db
-from mmc.verification.survivors import best
-from mmc.verification.tensors import batches_of, run_file
+from mmc.verification.tensors import run_file
 from mmc.verification.trial import Subject
 from mmc.verification.verify import FLOAT_DB, NARROW_DB
 
@@ -124,7 +124,9 @@ class _Search:
         if bad is None:
             if not command:
                 half = self.options.precision == "float16" and tolerance_db is None
-                self.emission(model, states[-1], min(lowest, NARROW_DB) if half else lowest)
+                self.emission(
+                    model, states[-1], min(lowest, NARROW_DB) if half else lowest, half=half
+                )
             if not command and self.found.guilty == "nothing":
                 self.hidden(states, FLOAT_DB if tolerance_db is None else tolerance_db)
         elif bad == 0:
@@ -231,7 +233,7 @@ class _Search:
         self.found.tensor, self.found.nodes = found.tensor, found.nodes
         self.found.shortfall = shortfall(found.tensor, least) if found.tensor else ""
 
-    def emission(self, model: Model, final: State, least: float) -> None:
+    def emission(self, model: Model, final: State, least: float, *, half: bool) -> None:
         """Compare the artifact with the last state: its outputs, and then tensor by tensor."""
         artifact = self.folder / f"artifact{self.suffix}"
         try:
@@ -241,37 +243,19 @@ class _Search:
             self.found.note = f"no artifact: {error.diagnostics[0].where}: "
             self.found.note += error.diagnostics[0].what
             return
-        structure = self.backend.structure(program)
-        makers = {name: op for op in structure.ops for name in op.outputs}
-        inner = self.backend.inner_values(program)
-        for names in batches_of(inner, dict.fromkeys(inner, 1 << 20)):
-            wrong = self.first_wrong(artifact, final, names, least)
-            if wrong is not None:
-                op = makers.get(wrong.name)
-                self.found.guilty, self.found.tensor = "emission", wrong
-                self.found.shortfall = shortfall(wrong, least)
-                self.found.nodes = [Suspect(op.name, op.kind, "", op.sources)] if op else []
-                break
-        good = self.found.guilty == "nothing"
-        self.found.steps.append(Step("the artifact", good, self.found.shortfall))
-
-    def first_wrong(
-        self, artifact: Path, final: State, names: list[str], least: float
-    ) -> Comparison | None:
         given = {
             n: x.transpose(final.moved[n]) if n in final.moved else x for n, x in self.feeds.items()
         }
         rounding = self.options.precision if artifact.is_dir() else ""
         pictures = self.options.pictures
         subject = Subject(artifact, final.path, self.source, rounding=rounding, pictures=pictures)
-        actual = subject.run_artifact(given, names).outputs
-        expected = subject.run_final(given, names).outputs
-        order = [*names, *(n for n in self.expected if n not in names)]
-        for name in (n for n in order if n in actual and n in expected):
-            found = best(name, expected[name], actual[name])
-            if found is not None and not found.passes(least):
-                return found
-        return None
+        outputs = list(self.expected)
+        wrong = first_wrong(self.backend, program, subject, given, outputs, least, half=half)
+        if wrong is not None:
+            self.found.guilty, self.found.tensor = "emission", wrong.tensor
+            self.found.shortfall = shortfall(wrong.tensor, wrong.least_db)
+            self.found.nodes = wrong.nodes
+        self.found.steps.append(Step("the artifact", wrong is None, self.found.shortfall))
 
 
 def standard(path: Path) -> Path:

@@ -7,17 +7,18 @@ evaluator that is being judged.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import onnx_ir as ir
 
 from mmc.diagnostics import Severity
-from mmc.ir import Model, constant, load, save
+from mmc.ir import Array, Model, constant, load, save
 from mmc.staging import working_folder
 from mmc.verification.evaluate import compare
 from mmc.verification.result import OutputResult, VerifyResult
-from mmc.verification.trial import Trial
+from mmc.verification.trial import Subject, Trial
 
 
 def excuse_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
@@ -25,7 +26,7 @@ def excuse_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
     failed = [o for o in result.outputs if is_short(o, target_db)]
     if not failed:
         return
-    floors = half_floor(trial)
+    floors = half_floors(trial.subject, trial.feeds, trial.final)
     for output in failed:
         floor = floors.get(output.name, output.floor_db)
         lowered = replace(output, floor_db=min(output.floor_db, floor))
@@ -54,15 +55,21 @@ def is_short(output: OutputResult, target_db: float) -> bool:
     return not found.passes(output.least(target_db))
 
 
-def half_floor(trial: Trial) -> dict[str, float]:
-    """Return the SQNR in dB of each float output of the final IR with its constants rounded."""
-    model = load(trial.subject.final)
+def half_floors(
+    subject: Subject, feeds: Mapping[str, Array], exact: Mapping[str, Array]
+) -> dict[str, float]:
+    """Return the SQNR in dB of float tensors of the final IR when its constants are rounded.
+
+    Args:
+        exact: tensors of the final IR by name, as they are without that.
+    """
+    model = load(subject.final)
     round_constants(model)
     with working_folder() as folder:
         path = folder / "rounded.onnx"
         save(model, path)
-        found = replace(trial.subject, final=path).run_final(trial.feeds).outputs
-    compared = [compare(name, trial.final[name], value) for name, value in found.items()]
+        found = replace(subject, final=path).run_final(feeds, list(exact)).outputs
+    compared = [compare(name, exact[name], value) for name, value in found.items() if name in exact]
     return {c.name: c.level_db for c in compared if not c.integer}
 
 
