@@ -30,7 +30,7 @@ def gemm_constant_weight(out: Builder, x: Value, w: Array, b: Value | None, n: N
         raise NoMatch("the weight is large and shared")
     if scaled and bias is None:
         raise NoMatch("beta scales a computed bias")
-    weight = w if options["transB"] else np.ascontiguousarray(w.T)
+    weight = w if options["transB"] else w.T
     if options["alpha"] != 1:
         weight = weight * weight.dtype.type(options["alpha"])
     added = bias * bias.dtype.type(options["beta"]) if scaled and bias is not None else b

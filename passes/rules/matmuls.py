@@ -28,7 +28,7 @@ def matmul_add(out: Builder, x: Value, w: Array, b: Array, n: Node) -> Value:
     bias = row(b, w.shape[1])
     if not free_to_change(n.inputs[1]):
         return out.Gemm(x, n.inputs[1], bias)
-    return out.Gemm(x, np.ascontiguousarray(w.T), bias, transB=1)
+    return out.Gemm(x, w.T, bias, transB=1)  # a view: large weights stay in their file
 
 
 GEMM = op.Gemm("x", const("w"), maybe(const("b"))).named("n")
