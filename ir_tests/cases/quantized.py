@@ -56,6 +56,11 @@ CASES = (
     ),
     Case(
         "whole-numbers",
+        "r = Round(x) c = Clip(r, minus) i = Cast<to = 3>(c) y = Cast<to = 1>(i)",
+        "no constant bounds",
+    ),
+    Case(
+        "whole-numbers",
         "r = Round(x) c = Clip(r, minus, large300) i = Cast<to = 3>(c) y = Cast<to = 1>(i)",
         "bounds exceed",
     ),

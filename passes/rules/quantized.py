@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
-from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 FLOAT = 1
 CONV = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
@@ -129,23 +129,18 @@ def _spread_array(p: Array, q: Array, axis: int, block: int) -> Array:
     return p.reshape([-1 if a == axis else 1 for a in range(q.ndim)])
 
 
-@rewrite(
-    op.Cast(
-        op.Cast(op.Clip("y", const("low"), const("high")).named("clip")).named("inner"), to=FLOAT
-    ),
-    stage="decompose",
-)
-def whole_numbers(
-    out: Builder, y: Value, low: Array, high: Array, clip: Node, inner: Node
-) -> Value:
+@rewrite(op.Cast(op.Cast("y").named("inner"), to=FLOAT), stage="decompose")
+def whole_numbers(out: Builder, y: Value, inner: Node) -> Value:
     """float(integer(clip(y)))  ->  clip(y), for whole y and bounds within the integer type."""
-    kind = dtype_of(inner.outputs[0])
-    if kind.name not in LIMITS or dtype_of(y) != np.float32 or not whole(y):
+    clip, kind = y.producer(), dtype_of(inner.outputs[0])
+    if clip is None or clip.op_type != "Clip" or dtype_of(y) != np.float32 or not whole(y):
         raise NoMatch("its operand may have a fraction")
-    if low.item() < LIMITS[kind.name][0] or high.item() > LIMITS[kind.name][1]:
+    limits = [constant(v) for v in clip.inputs[1:]]
+    if kind.name not in LIMITS or len(limits) < 2 or limits[0] is None or limits[1] is None:
+        raise NoMatch("its operand has no constant bounds, or the type is a wide one")
+    if limits[0].item() < LIMITS[kind.name][0] or limits[1].item() > LIMITS[kind.name][1]:
         raise NoMatch("the bounds exceed the integer type")
-    made: Value = out.Clip(y, low, high)
-    return made
+    return y
 
 
 def whole(y: Value | None) -> bool:
