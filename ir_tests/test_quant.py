@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mmc.quant.allocation import Choice, allocate
 from mmc.quant.grids import GRIDS, grid_of, stored_bytes
 from mmc.quant.metrics import agreement, cosine, kl_divergence, output_error, sqnr_db
-from mmc.quant.ranges import affine, expected_error, least_error, min_max, percentile
+from mmc.quant.ranges import affine, min_max, narrowed, percentile
 from mmc.quant.rounding import gptq, inverse_root, nearest, to_grid, to_tables
 from mmc.quant.scales import max_scale, mse_scale, refit_scale, rounding_error, to_blocks
 from mmc.quant.statistics import Hessian, Histogram
@@ -207,19 +207,18 @@ def test_affine_codes(bits: int, low: float, span: float) -> None:
     assert q.scale * (q.zero - q.zero) == 0
 
 
-def test_ranges_clip_only_what_is_worth_it() -> None:
+def test_ranges_leave_out_what_is_farthest() -> None:
     rng = np.random.default_rng(0)
     plain, spiked = Histogram(), Histogram()
     values = rng.uniform(-1, 1, 3_000_000)
     plain.add(values)
     spiked.add(np.concatenate([values, [5.0]]))
-    assert least_error(plain, 8) == min_max(plain)
-    low, high = least_error(spiked, 8)
-    assert -1.1 < low < -0.9
-    assert 0.9 < high < 1.5
-    exact = expected_error(spiked, affine(*min_max(spiked), 8))
-    assert expected_error(spiked, affine(low, high, 8)) < 0.5 * exact
+    assert percentile(plain, 1.0) == min_max(plain)
     assert percentile(spiked, 0.999)[1] < 1.1
+    assert min_max(spiked)[1] == 5
+    assert narrowed(-1.0, 5.0)[:4] == [(-1, 5), (-1, 4), (-1, 3), (-1, 2.25)]
+    assert narrowed(-1.0, 5.0)[-1] == pytest.approx((-0.6, 0.6))
+    assert narrowed(0.0, 0.0) == [(0, 0)]
     assert min_max(Histogram()) == (0, 0)
 
 

@@ -45,6 +45,7 @@ def compile(
     recipe: PathName = "",
     calibration: PathName = "",
     calibration_samples: int = 1000,
+    outliers: str = "none",
     evaluation: PathName = "",
     metric: str = "",
     budget: PathName | None = None,
@@ -71,6 +72,7 @@ def compile(
         dim: size by symbol; for Core ML also range(1, 5) for 1 to 4, or a list, default first.
         recipe: which layers get which integers, in place of `weights`: a TOML file or a preset.
         calibration: an .npz, a folder of such or "module:function", for integer weights.
+        outliers: of activations: "none" is clipped, "clip" all a little, "auto" where outputs gain.
         evaluation: samples, with labels for `metric` (a name or "module:function"); its drop is
             reported. Without labels the metric is a proxy, "cosine" by default.
         budget: a TOML file of limits; one that is missed raises MMC512. So do `max_size` ("35MB")
@@ -102,6 +104,7 @@ def compile(
         recipe=str(recipe),
         calibration=str(calibration),
         calibration_samples=calibration_samples,
+        outliers=outliers,
         evaluation=str(evaluation),
         metric=metric,
         budget=with_limits(

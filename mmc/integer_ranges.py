@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from mmc.integer_ops import SAME
@@ -13,7 +15,7 @@ NEGLIGIBLE = 12.0
 """exp(-12) is less than any code of a softmax is worth."""
 
 
-def lowest(value: Value, seen: dict[str, Histogram]) -> float:
+def lowest(value: Value, seen: Mapping[str, Histogram]) -> float:
     """Return the value below which all is as good as -inf: that is so in front of a softmax.
 
     Masks put -10000 there, and a range that holds it has no codes left for the scores.
@@ -24,7 +26,7 @@ def lowest(value: Value, seen: dict[str, Histogram]) -> float:
     return min(_lowest_read(value, node, seen) for node in users)
 
 
-def _lowest_read(value: Value, node: Node, seen: dict[str, Histogram]) -> float:
+def _lowest_read(value: Value, node: Node, seen: Mapping[str, Histogram]) -> float:
     """Return the same for one reader."""
     op, rank = base_of(node)[1], len(value.shape or ())
     if op == "Softmax" and attrs(node)["axis"] % rank == rank - 1 and value.name in seen:
@@ -37,7 +39,7 @@ def _lowest_read(value: Value, node: Node, seen: dict[str, Histogram]) -> float:
     return -np.inf
 
 
-def most_of(value: Value | None, seen: dict[str, Histogram]) -> float:
+def most_of(value: Value | None, seen: Mapping[str, Histogram]) -> float:
     """Return the largest value of a constant, or of what was seen."""
     array = constant(value)
     if array is not None:

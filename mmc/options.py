@@ -43,6 +43,7 @@ class CompileOptions:
     recipe: str = ""
     calibration: str = ""
     calibration_samples: int = 1000
+    outliers: str = "none"
     evaluation: str = ""
     metric: str = ""
     budget: Budget | None = None

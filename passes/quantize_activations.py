@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
+from mmc.activation_scales import Range, Scales, activations
 from mmc.calibration import Data, calibrate
+from mmc.clipping import by_output_error
 from mmc.delicate import delicate
 from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
 from mmc.integer_ranges import lowest
 from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
 from mmc.layers import base_of
 from mmc.naming import fresh_name
+from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
-from mmc.quant.ranges import Affine, affine, least_error, min_max
+from mmc.quant.ranges import Affine, affine, min_max, narrowed, percentile
 from mmc.quant.statistics import Histogram
 from mmc.values import ARRIVED_QUANTIZED
 
 TYPES = {8: np.int8, 16: np.int16}
+CLIPPED = 0.9999
+"""The part of the values that a clipped range holds."""
 LARGEST_BIAS = 2.0**30
 """Sums of int8 kernels are 32 bits wide; those of int16 are wider, but a factor of less than 2^-31
 from a sum to its result is taken for 0."""
@@ -41,7 +47,13 @@ class QuantizeActivations(Pass):
     calibration: str = ""
     samples: int = 1000
     outliers: str = "none"
-    """`auto`: clip a range where that halves the expected rounding error."""
+    """`clip`: leave out the 0.01 % of values farthest out; `auto`: where the outputs gain by it."""
+
+    @classmethod
+    def chosen_by(cls, options: CompileOptions) -> QuantizeActivations:
+        """Return the pass as the options ask for."""
+        data, samples = options.calibration, options.calibration_samples
+        return cls(options.activation_bits, data, samples, options.outliers)
 
     def run(self, model: Model) -> int:
         """Return the number of operators that become integer ones."""
@@ -56,7 +68,7 @@ class QuantizeActivations(Pass):
             scales.tie(node)
         wanted = sorted({v.name or "" for v in scales.values if scales.fixed(v) is None})
         seen = calibrate(model, Data(self.calibration, self.samples), ranges=wanted).histograms
-        scales.choose(seen, self.outliers)
+        scales.choose(self.ranges(model, scales, seen))
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:
             if base_of(node)[1] in WEIGHTED:
@@ -67,6 +79,25 @@ class QuantizeActivations(Pass):
         for node in nodes:
             match_scales(model.graph, node, chosen, made)
         return len(nodes)
+
+    def ranges(
+        self, model: Model, scales: Scales, seen: Mapping[str, Histogram]
+    ) -> dict[Value, Range]:
+        """Return the range of every scale, by what stands for all who share it."""
+        exact = scales.merged(seen, min_max)
+        if self.outliers == "none":
+            return exact
+        if self.outliers == "clip":
+            return scales.merged(seen, lambda found: percentile(found, CLIPPED))
+        outputs = {scales.root(v) for v in scales.values if v.is_graph_output()}
+        asked = {
+            name: narrowed(*exact[root])
+            for root in exact.keys() - outputs
+            if scales.known.get(root) is None
+            for name in scales.members(root)
+        }
+        found = by_output_error(model, Data(self.calibration, self.samples), self.bits, asked)
+        return {root: found.get(scales.members(root)[0], exact[root]) for root in exact}
 
 
 def takes_integers(node: Node, bits: int) -> bool:
@@ -94,13 +125,6 @@ def coded_weight(node: Node, allowed: tuple[int, ...]) -> bool:
     return bits in allowed and (bias is None or constant(bias) is not None)
 
 
-def activations(node: Node) -> list[Value]:
-    """Return the computed float inputs of a node."""
-    places = node.inputs[:1] if base_of(node)[1] in WEIGHTED else node.inputs
-    floats = [v for v in places if v is not None and v.dtype == ir.DataType.FLOAT]
-    return [v for v in floats if constant(v) is None]
-
-
 def settle(nodes: list[Node]) -> list[Node]:
     """Leave out what moves data between float operators only: codes would gain nothing."""
     kept = set(nodes)
@@ -114,68 +138,6 @@ def settle(nodes: list[Node]) -> list[Node]:
 def has_neighbour(node: Node, kept: set[Node]) -> bool:
     """Say whether an integer operator makes an input."""
     return any(v.producer() in kept for v in activations(node))
-
-
-class Scales:
-    """Which values share a scale, and which scale that is."""
-
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
-        self.values: dict[Value, None] = {}
-        self.parent: dict[Value, Value] = {}
-        self.known: dict[Value, Affine] = {}
-        self.constants: list[tuple[Value, float, float]] = []
-
-    def root(self, value: Value) -> Value:
-        """Return what stands for all values that share the scale."""
-        while self.parent.setdefault(value, value) is not value:
-            value = self.parent[value]
-        return value
-
-    def fixed(self, value: Value) -> Affine | None:
-        """Return the scale, where a kernel dictates it."""
-        return self.known.get(self.root(value))
-
-    def of(self, value: Value) -> Affine:
-        """Return the scale."""
-        return self.known[self.root(value)]
-
-    def tie(self, node: Node) -> None:
-        """Take in a node: tie or fix the scales that its kernel wants so."""
-        op = base_of(node)[1]
-        read = activations(node)
-        self.values.update(dict.fromkeys((*read, *node.outputs)))
-        if op in FIXED:
-            self.known[self.root(node.outputs[0])] = FIXED[op][self.bits]
-        if op in SAME:
-            for value in node.outputs:
-                self.join(read[0], value)
-        if op in JOINED:
-            for value in read:
-                if self.fixed(value) is None and self.fixed(node.outputs[0]) is None:
-                    self.join(value, node.outputs[0])
-            joined = [array for v in node.inputs if (array := constant(v)) is not None]
-            self.constants += [(node.outputs[0], float(a.min()), float(a.max())) for a in joined]
-
-    def join(self, a: Value, b: Value) -> None:
-        """Let two values share a scale; that of `a` wins."""
-        self.parent[self.root(b)] = self.root(a)
-
-    def choose(self, seen: dict[str, Histogram], outliers: str) -> None:
-        """Choose the scales from what was seen: the range that holds all who share it."""
-        ranges: dict[Value, list[tuple[float, float]]] = {}
-        for value in self.values:
-            found = seen.get(value.name or "")
-            if found is not None:
-                low, high = least_error(found, self.bits) if outliers == "auto" else min_max(found)
-                ranges.setdefault(self.root(value), []).append(
-                    (max(low, lowest(value, seen)), high)
-                )
-        for value, low, high in self.constants:
-            ranges.setdefault(self.root(value), []).append((low, high))
-        for root, parts in ranges.items():
-            low, high = min(p[0] for p in parts), max(p[1] for p in parts)
-            self.known.setdefault(root, affine(low, high, self.bits))
 
 
 def parameters(graph: Graph, q: Affine, like: Value) -> list[Value]:

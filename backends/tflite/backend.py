@@ -97,16 +97,11 @@ class TfliteBackend:
                 why="its compiler refuses per-channel DEQUANTIZE (hexagon.toml, measured)",
                 fix="use --weights float16, or compile for --target cpu",
             )
-        integers = QuantizeActivations(
-            bits=activations,
-            calibration=self.options.calibration,
-            samples=self.options.calibration_samples,
-        )
         npu = self.target.runs_on == "npu"
         passes = (
             replace(QuantizeWeights.chosen_by(options), dense_only=npu),
             *([PointwiseToLinear()] if npu else []),
-            *([integers] if activations else []),
+            *([QuantizeActivations.chosen_by(options)] if activations else []),
             EliminateDeadCode(),
         )
         return [Phase("quantize", passes)]

@@ -13,6 +13,7 @@ from mmc.commands.options import (
     add_evaluation,
     add_form,
     add_limits,
+    add_outliers,
     add_output,
     add_shapes,
     add_vendor,
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
     from mmc.batch import Job
     from mmc.options import CompileOptions
 
-LATER = (
-    ("--io-dtype", 1),
-    ("--outliers", 1),
-)
+LATER = (("--io-dtype", 1),)
 
 
 def configure(parser: Parser) -> None:
@@ -40,6 +38,7 @@ def configure(parser: Parser) -> None:
     add_shapes(parser, flexible=True)
     add_form(parser)
     add_calibration(parser)
+    add_outliers(parser)
     add_evaluation(parser)
     add_limits(parser)
     add_checking(parser)

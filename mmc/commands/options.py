@@ -143,6 +143,18 @@ def add_calibration(parser: Parser) -> None:
     )
 
 
+def add_outliers(parser: Parser) -> None:
+    """Add what integer activations do with values far out."""
+    parser.add_argument(
+        "--outliers",
+        type=one_of(("none", "clip", "auto"), (), "--outliers"),
+        default="none",
+        metavar="none|clip|auto",
+        help="of integer activations: clip the 0.01 %% farthest out, or only where the outputs are"
+        " nearer to the original's by it (default: none)",
+    )
+
+
 def add_evaluation(parser: Parser) -> None:
     """Add what the artifact is measured by, and its limits."""
     group = parser.add_argument_group("evaluation and budget")
@@ -218,6 +230,7 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         activations=getattr(args, "activations", "float"),
         calibration=getattr(args, "calibration", ""),
         calibration_samples=getattr(args, "calibration_samples", 1000),
+        outliers=getattr(args, "outliers", "none"),
         evaluation=evaluation,
         metric=metric,
         budget=with_limits(

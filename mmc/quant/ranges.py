@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .grids import Array
 from .statistics import Histogram
 
-STEPS = 48
-LEAST_GAIN = 0.5
-"""Clipping must halve the expected error at least: else an exact range is the safer one."""
+PARTS = (1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.12)
+"""Parts of the largest magnitude at which a range may be clipped."""
 
 
 @dataclass(frozen=True)
@@ -64,28 +62,7 @@ def percentile(seen: Histogram, part: float) -> tuple[float, float]:
     return max(low, seen.least), min(high, seen.most)
 
 
-def least_error(seen: Histogram, bits: int) -> tuple[float, float]:
-    """Return the range of least expected squared error, among shrunken min-max ranges.
-
-    The exact range is kept unless shrinking it makes the error less than `LEAST_GAIN` of its own:
-    the tail that is clipped may be what the model lives on.
-    """
-    low, high = min_max(seen)
-    least = exact = expected_error(seen, affine(low, high, bits))
-    best = low, high
-    for part in np.linspace(1, 0.05, STEPS)[1:]:
-        for candidate in ((low * part, high * part), (low, high * part), (low * part, high)):
-            error = expected_error(seen, affine(candidate[0], candidate[1], bits))
-            if error < least:
-                best, least = candidate, error
-    return best if least < LEAST_GAIN * exact else (low, high)
-
-
-def expected_error(seen: Histogram, q: Affine) -> float:
-    """Return the sum of squared errors of rounding and clipping the values that were seen."""
-    x: Array = seen.centres
-    codes = np.clip(np.rint(x / q.scale) + q.zero, q.low, q.high)
-    clipped = np.clip(x, q.scale * (q.low - q.zero), q.scale * (q.high - q.zero))
-    rounding = q.scale**2 / 12  # of values spread evenly within a step
-    inside = np.where(clipped == x, rounding, (x - q.scale * (codes - q.zero)) ** 2)
-    return float(seen.counts @ inside)
+def narrowed(low: float, high: float) -> list[tuple[float, float]]:
+    """Return the range and narrower ones that leave out what is largest, each once."""
+    bounds = [part * max(-low, high) for part in PARTS]
+    return [*dict.fromkeys((max(low, -b), min(high, b)) for b in bounds)]

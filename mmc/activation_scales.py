@@ -1,0 +1,93 @@
+"""Which activations share a scale, and which range their codes cover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import onnx_ir as ir
+
+from mmc.integer_ops import FIXED, JOINED, SAME, WEIGHTED
+from mmc.integer_ranges import lowest
+from mmc.ir import Node, Value, constant
+from mmc.layers import base_of
+from mmc.quant.ranges import Affine, affine
+from mmc.quant.statistics import Histogram
+
+Range = tuple[float, float]
+Look = Callable[[Histogram], Range]
+
+
+class Scales:
+    """Which values share a scale, and which scale that is."""
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self.values: dict[Value, None] = {}
+        self.parent: dict[Value, Value] = {}
+        self.known: dict[Value, Affine] = {}
+        self.constants: list[tuple[Value, float, float]] = []
+
+    def root(self, value: Value) -> Value:
+        """Return what stands for all values that share the scale."""
+        while self.parent.setdefault(value, value) is not value:
+            value = self.parent[value]
+        return value
+
+    def fixed(self, value: Value) -> Affine | None:
+        """Return the scale, where a kernel dictates it."""
+        return self.known.get(self.root(value))
+
+    def of(self, value: Value) -> Affine:
+        """Return the scale."""
+        return self.known[self.root(value)]
+
+    def tie(self, node: Node) -> None:
+        """Take in a node: tie or fix the scales that its kernel wants so."""
+        op = base_of(node)[1]
+        read = activations(node)
+        self.values.update(dict.fromkeys((*read, *node.outputs)))
+        if op in FIXED:
+            self.known[self.root(node.outputs[0])] = FIXED[op][self.bits]
+        if op in SAME:
+            for value in node.outputs:
+                self.join(read[0], value)
+        if op in JOINED:
+            for value in read:
+                if self.fixed(value) is None and self.fixed(node.outputs[0]) is None:
+                    self.join(value, node.outputs[0])
+            joined = [array for v in node.inputs if (array := constant(v)) is not None]
+            self.constants += [(node.outputs[0], float(a.min()), float(a.max())) for a in joined]
+
+    def join(self, a: Value, b: Value) -> None:
+        """Let two values share a scale; that of `a` wins."""
+        self.parent[self.root(b)] = self.root(a)
+
+    def merged(self, seen: Mapping[str, Histogram], how: Look) -> dict[Value, Range]:
+        """Return the range that holds what `how` says of all who share a scale, by their root."""
+        parts: dict[Value, list[Range]] = {}
+        for value in self.values:
+            found = seen.get(value.name or "")
+            if found is not None:
+                low, high = how(found)
+                parts.setdefault(self.root(value), []).append((max(low, lowest(value, seen)), high))
+        for value, low, high in self.constants:
+            parts.setdefault(self.root(value), []).append((low, high))
+        return {
+            root: (min(p[0] for p in some), max(p[1] for p in some)) for root, some in parts.items()
+        }
+
+    def choose(self, ranges: Mapping[Value, Range]) -> None:
+        """Let the scales cover these ranges, where no kernel dictates them."""
+        for root, (low, high) in ranges.items():
+            self.known.setdefault(root, affine(low, high, self.bits))
+
+    def members(self, root: Value) -> list[str]:
+        """Return the names of the values that share a scale."""
+        return [v.name or "" for v in self.values if self.root(v) is root]
+
+
+def activations(node: Node) -> list[Value]:
+    """Return the computed float inputs of a node."""
+    places = node.inputs[:1] if base_of(node)[1] in WEIGHTED else node.inputs
+    floats = [v for v in places if v is not None and v.dtype == ir.DataType.FLOAT]
+    return [v for v in floats if constant(v) is None]
