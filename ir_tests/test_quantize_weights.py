@@ -15,7 +15,7 @@ from mmc.calibration import Data, Inputs, calibrate
 from mmc.cli import main
 from mmc.dataset import digests, read_samples
 from mmc.diagnostics import RecipeError, UsageError
-from mmc.ir import Array, Model, constant, load, parse, save, shape_of
+from mmc.ir import Array, Model, attrs, constant, load, parse, save, shape_of
 from mmc.layers import LayerClass, layers_of
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_weights import QuantizeWeights
@@ -68,7 +68,10 @@ def test_every_cell_is_executed(cell: str, bits: int, block: int) -> None:
     before = run_model(model, feeds)["y0"]
     options = {"sensitive_bits": bits, "embedding_bits": bits, "block": block}
     assert QuantizeWeights(bits=bits, **options).run(model) == 1
-    codes = next(constant(n.inputs[0]) for n in model.graph if n.op_type == "DequantizeLinear")
+    made = next(n for n in model.graph if n.op_type == "DequantizeLinear")
+    has_blocks = bits < 8 and cell in ("conv", "pointwise", "transposed", "linear")
+    assert attrs(made).get("block_size", 0) == (block if has_blocks else 0)
+    codes = constant(made.inputs[0])
     assert codes is not None
     assert codes.astype(np.int8).min() >= GRIDS[bits].low
     assert codes.astype(np.int8).max() <= GRIDS[bits].high

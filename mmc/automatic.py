@@ -28,7 +28,7 @@ from mmc.recipe import PRESETS, Recipe, Rule, write_recipe
 from mmc.result import CompileResult
 from mmc.sensitivities import LayerCells, kept, measure_into, statistics_of
 from mmc.staging import working_folder
-from mmc.target import load_target
+from mmc.target import Target, load_target
 from mmc.trials import Search, Trial
 
 AUTO = "auto"
@@ -76,6 +76,42 @@ def compile_best(
     result.search = found
     result.diagnostics.append(told(found))
     return result
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What weights may become under one kind of activations: by layer its cells, widest first."""
+
+    layers: Sequence[LayerCells]
+    choices: Sequence[Sequence[Choice]]
+    activations: str
+
+    @classmethod
+    def of(cls, target: Target, layers: Sequence[LayerCells], activations: str) -> Menu:
+        """Return the cells that the target stores packed and computes rightly."""
+        choices = []
+        for layer in layers:
+            widths = widths_of(target, layer.op, activations)
+            choices.append([Choice(c.bytes, c.error) for c in layer.cells if c.bits in widths])
+        return cls(layers, choices, activations)
+
+    @property
+    def least(self) -> int:
+        """Bytes of the smallest allocation."""
+        return sum(min(c.bytes for c in some) for some in self.choices)
+
+    @property
+    def most(self) -> int:
+        """Bytes of the largest allocation: the widest cells."""
+        return sum(some[0].bytes for some in self.choices)
+
+    def widths(self, budget: int) -> list[int]:
+        """Return the bits of every layer in the exact allocation of so many bytes."""
+        picked = allocate(self.choices, budget)
+        return [
+            next(c.bits for c in layer.cells if c.bytes == some[i].bytes)
+            for layer, some, i in zip(self.layers, self.choices, picked, strict=True)
+        ]
 
 
 @dataclass
@@ -152,73 +188,43 @@ class Finder:
     def try_weights(self, layers: Sequence[LayerCells], activations: str) -> None:
         """Try the uniform recipes, and exact allocations: below the size, or by bisection."""
         self.try_uniform(activations)
-        choices = [self.choices(layer, activations) for layer in layers]
-        least = sum(min(c.bytes for c in some) for some in choices)
-        most = sum(max(c.bytes for c in some) for some in choices)
-        eight = self.trials[label_of("int8", activations)]
-        rest = eight.bytes - sum(some[0].bytes for some in choices)
+        menu = Menu.of(load_target(self.target), layers, activations)
         if self.size is not None:
-            self.fill(layers, choices, activations, int(self.size) - rest, least)
+            eight = self.trials[label_of("int8", activations)]
+            self.fill(menu, int(self.size) - (eight.bytes - menu.most))
         if self.drop is not None:
-            self.bisect(layers, choices, activations, least, most)
+            self.bisect(menu)
 
-    def fill(
-        self,
-        layers: Sequence[LayerCells],
-        choices: Sequence[Sequence[Choice]],
-        activations: str,
-        budget: int,
-        least: int,
-    ) -> None:
+    def fill(self, menu: Menu, budget: int) -> None:
         """Allocate so many bytes; fewer where the artifact comes out larger than its limit."""
         assert self.size is not None
         for _ in range(3):
-            trial = self.try_budget(layers, choices, activations, max(budget, least))
-            if trial.bytes <= self.size or budget <= least:
+            trial = self.try_budget(menu, max(budget, menu.least))
+            if trial.bytes <= self.size or budget <= menu.least:
                 return
             budget -= int(1.02 * (trial.bytes - self.size))
 
-    def bisect(
-        self,
-        layers: Sequence[LayerCells],
-        choices: Sequence[Sequence[Choice]],
-        activations: str,
-        least: int,
-        most: int,
-    ) -> None:
+    def bisect(self, menu: Menu) -> None:
         """Halve between the smallest allocation and the largest, towards the drop's limit."""
         assert self.drop is not None
+        least, most = menu.least, menu.most
         for _ in range(STEPS):
             middle = int((least * most) ** 0.5)
-            trial = self.try_budget(layers, choices, activations, middle)
+            trial = self.try_budget(menu, middle)
             if trial.drop_high_percent <= self.drop:
                 most = middle
             else:
                 least = middle
 
-    def choices(self, layer: LayerCells, activations: str) -> list[Choice]:
-        """Return the cells of a layer that the target takes, widest first."""
-        widths = widths_of(load_target(self.target), layer.op, activations)
-        return [Choice(c.bytes, c.error) for c in layer.cells if c.bits in widths]
-
-    def try_budget(
-        self,
-        layers: Sequence[LayerCells],
-        choices: Sequence[Sequence[Choice]],
-        activations: str,
-        budget: int,
-    ) -> Trial:
+    def try_budget(self, menu: Menu, budget: int) -> Trial:
         """Try the exact allocation of so many bytes."""
-        picked = allocate(choices, budget)
-        bits = [
-            next(c.bits for c in layer.cells if c.bytes == some[i].bytes)
-            for layer, some, i in zip(layers, choices, picked, strict=True)
-        ]
+        bits = menu.widths(budget)
         counts = ", ".join(f"{bits.count(b)} x int{b}" for b in (8, 4, 2) if b in bits)
-        made = Recipe((*rules(layers, bits), Rule(8)))
+        made = Recipe((*rules(menu.layers, bits), Rule(8)))
         same = [name for name, recipe in self.recipes.items() if recipe == made]
-        label = same[0] if same else f"{counts}, {budget / 1e6:.3f} MB, {activations} activations"
-        return self.try_recipe(label, made, activations)
+        given = menu.activations
+        label = same[0] if same else f"{counts}, {budget / 1e6:.3f} MB, {given} activations"
+        return self.try_recipe(label, made, given)
 
     def try_recipe(self, label: str, recipe: Recipe, activations: str) -> Trial:
         """Compile and measure, once a label."""
@@ -247,6 +253,7 @@ class Finder:
             recipe=str(file),
             activations=activations,
             statistics=self.statistics,
+            originals=str(self.folder / "originals.npz"),
             evaluation=data or given.calibration,
             metric=metric if data else PROXY,
             budget=None,

@@ -18,6 +18,7 @@ import numpy as np
 from mmc.backends.base import backend_of
 from mmc.dataset import Sample, Shapes, digests, read_samples
 from mmc.diagnostics import Diagnostic, RecipeError, Severity
+from mmc.files import read_npz, write_npz
 from mmc.metrics import DEFAULT, LABELLED, PROXIES, bootstrap
 from mmc.verification import reference
 from mmc.verification.casting import Array
@@ -29,9 +30,6 @@ MOST_SAMPLES = 1000
 DRAWS = 1000
 LONGEST_S = 20.0
 """Seconds that the draws of a slow metric may take; there are a tenth of DRAWS at least."""
-
-LAST: dict[str, dict[str, Array]] = {}
-"""What the original gave for the data of the last evaluation: `auto` asks many times."""
 
 Metric = Callable[[Mapping[str, Array], Mapping[str, Array]], float]
 
@@ -62,12 +60,15 @@ def drop(original: float, artifact: float) -> float:
     return 100 * (original - artifact) / abs(original) if original else math.nan
 
 
-def evaluate_artifact(subject: Subject, shapes: Shapes, data: str, metric: str) -> Evaluation:
+def evaluate_artifact(
+    subject: Subject, shapes: Shapes, data: str, metric: str, kept: str = ""
+) -> Evaluation:
     """Return the metric of the original model and of the artifact on the samples of `data`.
 
     Args:
         shapes: of the original's inputs that are no constants.
         metric: a name in `mmc.metrics` or module:function; cosine if empty.
+        kept: an .npz with the original's outputs on these samples; written if it is not there.
     Raises:
         RecipeError: MMC300 to MMC302 for the data, MMC306 for the metric.
         EmitError: when a model does not run on the samples.
@@ -75,7 +76,7 @@ def evaluate_artifact(subject: Subject, shapes: Shapes, data: str, metric: str) 
     metric = metric or DEFAULT
     measure = load_metric(metric)
     samples = list(read_samples(data, shapes, MOST_SAMPLES))
-    before = original_outputs(subject, samples, data)
+    before = original_outputs(subject, samples, kept)
     proxy = metric in PROXIES
     labels = before if proxy else stacked([labels for _, labels in samples])
     original = call(measure, metric, before, labels)
@@ -147,17 +148,14 @@ def proxy_warning(found: Evaluation) -> list[Diagnostic]:
     ]
 
 
-def original_outputs(subject: Subject, samples: Sequence[Sample], data: str) -> dict[str, Array]:
-    """Return the outputs of the original; those of the last call if nothing is different."""
-    if subject.constants or not Path(data).exists():
-        return outputs_of(subject, samples, original=True)
-    stamps = [Path(p).stat().st_mtime_ns for p in (subject.reference, data)]
-    shape = [(n, v.shape) for n, v in samples[0][0].items()]
-    key = repr((subject.reference, data, stamps, subject.channels_last, len(samples), shape))
-    if key not in LAST:
-        LAST.clear()
-        LAST[key] = outputs_of(subject, samples, original=True)
-    return LAST[key]
+def original_outputs(subject: Subject, samples: Sequence[Sample], kept: str) -> dict[str, Array]:
+    """Return the outputs of the original, from the file `kept` if it is there."""
+    if kept and Path(kept).exists():
+        return read_npz(kept)
+    found = outputs_of(subject, samples, original=True)
+    if kept:
+        write_npz(Path(kept), found)
+    return found
 
 
 def outputs_of(subject: Subject, samples: Sequence[Sample], *, original: bool) -> dict[str, Array]:

@@ -29,8 +29,9 @@ def lowest(value: Value, seen: Mapping[str, Histogram]) -> float:
 def _lowest_read(value: Value, node: Node, seen: Mapping[str, Histogram]) -> float:
     """Return the same for one reader."""
     op, rank = base_of(node)[1], len(value.shape or ())
-    if op == "Softmax" and attrs(node)["axis"] % rank == rank - 1 and value.name in seen:
-        return seen[value.name].least_top - NEGLIGIBLE
+    found = seen.get(value.name or "")
+    if op == "Softmax" and attrs(node)["axis"] % rank == rank - 1 and found is not None:
+        return found.least_top - NEGLIGIBLE
     if op in SAME:
         return lowest(node.outputs[0], seen)
     if op == "Add":

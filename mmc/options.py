@@ -54,6 +54,8 @@ class CompileOptions:
     inputs: Mapping[str, Array] | None = None
     statistics: str = ""
     """Hessians by weight from an earlier run over the calibration data (an .npz)."""
+    originals: str = ""
+    """Where the original's outputs on the evaluation data are kept for the next compile (.npz)."""
     verify: bool = True
     verify_on: str = "host"
     vendor: str | None = None

@@ -110,7 +110,7 @@ def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> N
     data = options.evaluation
     if options.calibration and data != options.calibration:
         refuse_overlap(shapes, options.calibration, options.calibration_samples, data)
-    result.evaluation = evaluate_artifact(subject, shapes, data, options.metric)
+    result.evaluation = evaluate_artifact(subject, shapes, data, options.metric, options.originals)
     result.diagnostics += proxy_warning(result.evaluation)
 
 

@@ -107,7 +107,7 @@ def names_of(layer: Layer) -> list[str]:
 
 def uniform(bits: int, sensitive: int = 8, embedding: int = 4, block: int = 0) -> Recipe:
     """Return one width for all, with at least so many bits for sensitive layers and embeddings."""
-    floors = [Rule(max(bits, sensitive), role=str(kind)) for kind in SENSITIVE]
+    floors = [Rule(max(bits, sensitive), role=str(kind), block=block) for kind in SENSITIVE]
     rows = Rule(max(bits, embedding), role=str(LayerClass.EMBEDDING))
     return Recipe((*floors, rows, Rule(bits, block=block)))
 

@@ -239,13 +239,18 @@ def insert(
     block: int,
     bits: int,
     note: dict[str, Any],
-) -> ir.Node:
-    """Let DequantizeLinear(codes, scale), in the old shape, stand for the weight; returns it."""
+    zero: Array | None = None,
+) -> None:
+    """Let DequantizeLinear(codes, scale[, zero]), in the old shape, stand for the weight.
+
+    Codes with zero points are unsigned.
+    """
     old = layer.value
-    q = initializer(graph, old, codes.astype(TYPES[bits]))
-    s = initializer(graph, old, scale)
+    kind = TYPES[bits] if zero is None else np.uint8
+    arrays = [codes.astype(kind), scale, *([] if zero is None else [zero.astype(kind)])]
+    inputs = [initializer(graph, old, array) for array in arrays]
     given = {"axis": axis} | ({"block_size": block} if block else {})
-    made = _node(graph, layer, "DequantizeLinear", [q, s], given, codes.shape)
+    made = _node(graph, layer, "DequantizeLinear", inputs, given, codes.shape)
     made.metadata_props[QUANTIZED] = json.dumps(note)
     result = made.outputs[0]
     nodes = [made]
@@ -256,7 +261,6 @@ def insert(
         result = nodes[-1].outputs[0]
     graph.insert_before(graph[0], nodes)
     old.replace_all_uses_with(result)
-    return made
 
 
 def _node(

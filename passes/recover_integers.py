@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-
-from mmc.builder import initializer
 from mmc.ir import Graph, Model, constant, shape_of
 from mmc.layers import Layer, layers_of, shared
 from mmc.pass_manager import Contract, Pass
@@ -46,14 +43,9 @@ def stores_integers(graph: Graph, layer: Layer) -> bool:
         return False
     bits = bits_of(found)
     codes = layer.back(found.codes, weight.shape)
-    unsigned = bool(found.zero.any())
+    zero = found.zero if found.zero.any() else None
     note = {"class": str(layer.kind), "bits": bits, "block": 0, "method": "arrived", "error": 0.0}
-    node = insert(graph, layer, codes, found.scale, layer.axis, 0, bits, note)
-    if unsigned:
-        q = initializer(graph, layer.value, codes.astype(np.uint8))
-        node.replace_input_with(0, q)
-        node.resize_inputs(3)
-        node.replace_input_with(2, initializer(graph, layer.value, found.zero.astype(np.uint8)))
+    insert(graph, layer, codes, found.scale, layer.axis, 0, bits, note, zero)
     return True
 
 
