@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 
 from cases.block_weights import BLOCKS
+from cases.numbers import NUMBERS
 from mmc.ir import Array
 
 RNG = np.random.default_rng(0)
@@ -20,22 +21,9 @@ INFINITE = np.float32(-np.inf)
 ANGLES = np.outer(np.arange(5), [1.0, 0.1, 0.01]).astype(np.float32)
 ROWS = np.arange(5)[:, None]
 WEIGHTS: dict[str, Array] = {
+    **NUMBERS,
     **BLOCKS,
-    "zero": np.float32(0),
-    "one": np.float32(1),
-    "two": np.float32(2),
-    "three": np.float32(3),
-    "six": np.float32(6),
-    "sixth": np.float32(1 / 6),
-    "half": np.float32(0.5),
-    "minus": np.float32(-1),
-    "five": np.float32(5),
     "nothing": np.zeros((1, 4, 1, 1), np.float32),
-    "tenth": np.float32(0.1),
-    "root": np.float32(0.5**0.5),
-    "slope": np.float32((2 / np.pi) ** 0.5),
-    "cubic": np.float32(0.044715),
-    "epsilon": np.float32(1e-5),
     "yes": np.array(True),
     "no": np.array(False),
     "mixed": np.array([True, False, True, False, True]),
@@ -81,8 +69,6 @@ WEIGHTS: dict[str, Array] = {
     "chpads": np.array([0, 1, 0, 0, 0, 1, 0, 0]),
     "ones": np.array([1, 1, 1, 1]),
     "big": np.array([3, 4, 5, 5]),
-    "lowest": np.float32(-3.4028235e38),
-    "highest": np.float32(3.4028235e38),
     "heads": np.array([5, 5, 3, 1]),
     "seq": np.array([0, -1, 4]),
     "flat5": np.array([5, 5]),
@@ -94,8 +80,6 @@ WEIGHTS: dict[str, Array] = {
     "seen": np.where(np.eye(5, dtype=bool), INFINITE, np.float32(0)),
     "hidden": np.where(ROWS > 2, INFINITE, np.float32(0)) + np.zeros((1, 5), np.float32),
     "visible": np.tri(5, dtype=bool),
-    "large": np.float32(-1e9),
-    "ten": np.float32(-10),
     "halved6": np.array([1, 2, 1, 5, 6]),
     "tiles2": np.array([1, 1, 2, 1, 1]),
     "same6": np.array([1, 4, 5, 6]),
@@ -153,9 +137,6 @@ WEIGHTS: dict[str, Array] = {
     "negative": np.array([-4, -3]),
     "nan4": np.array([[[1]], [[2]], [[np.nan]], [[3]]], np.float32),
     "sigmas": np.abs(weight(5)),
-    "twenty": np.float32(20),
-    "quarter": np.float32(0.25),
-    "four": np.float32(4),
     "groups2": np.array([1, 2, 50]),
     "groups25": np.array([1, 2, 2, 5, 5]),
     "groups4": np.array([1, 4, 25]),
@@ -170,8 +151,6 @@ WEIGHTS: dict[str, Array] = {
     "threes": np.full((5, 5), 3, np.float32),
     "row3d": np.array([1, 5, 4, 5]),
     "kept": np.array([1, 4, 1, 5]),
-    "tiny": np.float32(1e-12),
-    "billion": np.float32(1e9),
     "s53": weight(5, 3),
     "s1": weight(1, 1, 5, 1),
     "split53": np.array([1, 4, 5, 3]),
@@ -229,7 +208,6 @@ WEIGHTS: dict[str, Array] = {
     "region": np.array([0, 0, 0, 0, 1, 1, 1, 1], np.float32),
     "scales15": np.array([1, 1, 1.5, 1.5], np.float32),
     "scales11": np.array([1, 1, 2, 1.1], np.float32),
-    "nan": np.float32(np.nan),
     "wb16": weight(6, 4, 1, 1).astype(ml_dtypes.bfloat16),
     "cb16": weight(6, 1, 1).astype(ml_dtypes.bfloat16),
     "db16": weight(4, 1, 1).astype(ml_dtypes.bfloat16),
@@ -256,11 +234,9 @@ WEIGHTS: dict[str, Array] = {
     "split200": np.array([1, 4, 200]),
     "conv1d": weight(6, 4, 3),
     "word0": np.array(0, np.int32),
-    "step1": np.float32(0.1),
     "half_step": np.float16(0.1),
     "steps24": np.abs(weight(2, 4)),
     "nibble0": np.array(0, ml_dtypes.int4),
-    "large300": np.float32(300),
     "tiny0": np.array(0, np.int8),
     "tiny5": np.zeros(5, np.int8),
     "tiny55": np.ones((5, 5), np.int8),
@@ -290,7 +266,6 @@ WEIGHTS: dict[str, Array] = {
     "steps3": np.array([0.1, 0.2, 0.3], np.float32),
     "steps611": np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], np.float32).reshape(6, 1, 1),
     "steps6": np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], np.float32),
-    "scale7": np.float32(0.7),
     "words6": np.arange(6, dtype=np.int32) * 5,
     "hann4": np.hanning(4).astype(np.float32),
     "c4flat": weight(4),

@@ -1,0 +1,37 @@
+"""The single numbers that cases name."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmc.ir import Array
+
+NUMBERS: dict[str, Array] = {
+    "zero": np.float32(0),
+    "one": np.float32(1),
+    "two": np.float32(2),
+    "three": np.float32(3),
+    "six": np.float32(6),
+    "sixth": np.float32(1 / 6),
+    "half": np.float32(0.5),
+    "minus": np.float32(-1),
+    "five": np.float32(5),
+    "tenth": np.float32(0.1),
+    "root": np.float32(0.5**0.5),
+    "slope": np.float32((2 / np.pi) ** 0.5),
+    "cubic": np.float32(0.044715),
+    "epsilon": np.float32(1e-5),
+    "lowest": np.float32(-3.4028235e38),
+    "highest": np.float32(3.4028235e38),
+    "large": np.float32(-1e9),
+    "ten": np.float32(-10),
+    "twenty": np.float32(20),
+    "quarter": np.float32(0.25),
+    "four": np.float32(4),
+    "tiny": np.float32(1e-12),
+    "billion": np.float32(1e9),
+    "nan": np.float32(np.nan),
+    "step1": np.float32(0.1),
+    "large300": np.float32(300),
+    "scale7": np.float32(0.7),
+}
