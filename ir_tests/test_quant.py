@@ -207,6 +207,15 @@ def test_affine_codes(bits: int, low: float, span: float) -> None:
     assert q.scale * (q.zero - q.zero) == 0
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_codes_stand_for_finite_numbers(bits: int) -> None:
+    lowest = float(np.finfo(np.float32).min)  # what masks subtract
+    q = affine(lowest, 0.0, bits)
+    ends = np.float32(q.scale) * np.array([q.low - q.zero, q.high - q.zero], np.float32)
+    assert np.isfinite(ends).all()
+    assert ends[0] < -1e30
+
+
 def test_ranges_leave_out_what_is_farthest() -> None:
     rng = np.random.default_rng(0)
     plain, spiked = Histogram(), Histogram()

@@ -10,6 +10,8 @@ from .statistics import Histogram
 
 PARTS = (1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.12)
 """Parts of the largest magnitude at which a range may be clipped."""
+LARGEST = 2.0**100
+"""What masks subtract may be the largest float: a step more is infinite, 0 times that NaN."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ def affine(low: float, high: float, bits: int) -> Affine:
     """Return the codes that cover low..high and represent 0 exactly.
 
     8 bits use all codes with a zero point; 16 bits are symmetric, as TFLite's kernels demand.
-    The scale is a positive normal float32 in any case.
+    The scale is a positive normal float32 in any case, and what codes stand for is finite.
     """
-    low, high = min(low, 0.0), max(high, 0.0)
+    low, high = max(min(low, 0.0), -LARGEST), min(max(high, 0.0), LARGEST)
     tiny = float(np.finfo(np.float32).tiny) * 2**20
     if bits == 16:
         return Affine(16, float(np.float32(max(-low, high, tiny) / 32767)), 0)
