@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models
 import mmc
@@ -28,6 +30,8 @@ FORMS = {
     "float": {},
     "w8a8": {"weights": "int8", "activations": "int8"},
     "w8a16": {"weights": "int8", "activations": "int16"},
+    "w4a16": {"weights": "int4", "activations": "int16"},
+    "w2a16": {"weights": "int2", "activations": "int16"},
 }
 ARCHITECTURES = ("v69", "v73", "v75", "v79", "v81")
 
@@ -61,7 +65,9 @@ def measure(name: str, form: str, folder: Path) -> Row:
     model, artifact = find(name), folder / "model.tflite"
     options = dict(FORMS[form])
     if options:
-        options["calibration"] = str(FOLDER / model.sample)
+        sample = np.load(FOLDER / model.sample)
+        np.savez(data := folder / "data.npz", **{k: sample[k][None] for k in sample.files})
+        options["calibration"] = str(data)
     try:
         mmc.compile(
             golden_models.path(name),

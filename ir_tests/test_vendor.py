@@ -49,7 +49,7 @@ def check(model: Path, how: str, monkeypatch: pytest.MonkeyPatch, arch: str = ""
 
 def test_what_compiles_is_said_with_figures(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (said,) = check(model, "compiles", monkeypatch)
-    assert said.startswith("MMC230 note hexagon v73: Qualcomm's compiler takes 2 of 2 operators")
+    assert said.startswith("MMC230 note hexagon v73: Qualcomm's compiler takes 2 of 2 operators (")
     assert "in 1 partition, compiled, context 0.00 MB" in said
     assert "stand-in 1.0. Qualcomm's licence" in said
 
@@ -74,7 +74,7 @@ def test_the_vendor_wins_where_our_table_refuses(
 
 def test_selected_is_not_compiled(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     summary, stopped = check(model, "selects", monkeypatch)
-    assert "2 of 2 operators in 1 partition, not compiled" in summary
+    assert "2 of 2 operators (100 % of the MACs) in 1 partition, not compiled" in summary
     assert stopped.startswith("MMC234 warning")
     assert "graph prepare failed 12" in stopped
 
@@ -207,3 +207,32 @@ def test_verify_without_the_vendor(
     monkeypatch.setattr(vendor, "missing", lambda: "onnxruntime-qnn is not installed")
     assert main(["targets", "verify", "hexagon_v73"]) == 2
     assert "MMC239" in capsys.readouterr().err
+
+
+def test_the_answer_is_in_the_json(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_VENDOR", "refuses")
+    command = ["check", str(model), "--target", "hexagon_v73", "--vendor", "--json"]
+    assert main(command) == 1
+    (said,) = json.loads(capsys.readouterr().out)["vendor"]
+    (refusal,) = said["refusals"]
+    assert refusal["where"] == "ADD 'first'"
+    wanted = {"architecture": "v73", "versions": "stand-in 1.0", "context_bytes": 4096}
+    wanted |= {"selected": 1, "total": 2, "partitions": 1, "compiled": True, "mac_share": 0.5}
+    assert said.items() >= wanted.items()
+
+
+def test_the_answer_is_in_the_report(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VENDOR", "compiles")
+    command = ["compile", str(model), "--target", "hexagon_v73", "--vendor-arch", "v81", "--quiet"]
+    report = tmp_path / "r.json"
+    files = ["-o", str(tmp_path / "m.tflite"), "--report", str(report)]
+    assert main([*command, "--vendor", "--no-verify", *files]) == 0
+    said = json.loads(report.read_text())["vendor"]
+    assert [(v["architecture"], v["ended"]) for v in said] == [
+        ("v73", "compiled"),
+        ("v81", "compiled"),
+    ]

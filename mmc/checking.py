@@ -17,7 +17,16 @@ from mmc.target import load_target
 def check_file(
     path: str | Path, target: str, options: CompileOptions | None = None
 ) -> list[Diagnostic]:
-    """Return every finding on a model or an artifact; nothing is written.
+    """Return every finding on a model or an artifact; raises as `check_whole`."""
+    return check_whole(path, target, options).diagnostics
+
+
+def check_whole(
+    path: str | Path, target: str, options: CompileOptions | None = None
+) -> CompileResult:
+    """Return the findings on a model or an artifact, and what its vendor said, if asked.
+
+    Nothing is written.
 
     Raises:
         MmcError: when it cannot be read, or a pass fails.
@@ -30,7 +39,8 @@ def check_file(
     try:
         program = to_program(result, backend, options, ())[1] if made else backend.read(source)
     except LegalityError as error:
-        return [*error.diagnostics]
+        result.diagnostics = [*error.diagnostics]
+        return result
     if not made:
         result.diagnostics = backend.check(program)
     if options.vendor is not None:
@@ -41,4 +51,4 @@ def check_file(
                 result.artifact = folder / "model.tflite"
                 backend.write(program, result.artifact)
             ask_vendor(result, program, options)
-    return result.diagnostics
+    return result

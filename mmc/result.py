@@ -20,6 +20,7 @@ from mmc.staging import put, staged
 from mmc.stored_weights import StoredWeight
 from mmc.target import Target
 from mmc.trials import Search
+from mmc.vendor_verdict import VendorVerdict
 from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class CompileResult:
     evaluation: Evaluation | None = None
     budget: list[BudgetLine] = field(default_factory=list)
     compiled: Path | None = None
+    vendor: list[VendorVerdict] = field(default_factory=list)
     search: Search | None = None
     weights: list[StoredWeight] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress, repr=False, compare=False)

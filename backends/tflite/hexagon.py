@@ -13,9 +13,11 @@ from mmc.backends.targets.vendor_log import Refusal
 from mmc.diagnostics import OFF_NPU, Diagnostic, Severity, UsageError
 from mmc.files import remove
 from mmc.target import Target
+from mmc.vendor_verdict import VendorRefusal, VendorVerdict
 
 from .check import where
 from .program import Program
+from .work import sizes_of
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
@@ -54,7 +56,7 @@ def ask_vendor(result: CompileResult, program: Program, options: CompileOptions)
     if compiled:
         remove(compiled)
         result.compiled = compiled
-    result.diagnostics = consult(
+    result.diagnostics, result.vendor = consult(
         program, result.artifact, result.target, asked, result.diagnostics, compiled
     )
 
@@ -66,8 +68,8 @@ def consult(
     asked: Sequence[str],
     findings: Sequence[Diagnostic],
     compiled: Path | None = None,
-) -> list[Diagnostic]:
-    """Return the findings as they are once the vendor has been asked.
+) -> tuple[list[Diagnostic], list[VendorVerdict]]:
+    """Return the findings as they are once the vendor has been asked, and its answers.
 
     Args:
         path: the program as a .tflite.
@@ -76,15 +78,48 @@ def consult(
         compiled: where the .tflite with the target's compiled context goes.
     """
     if reason := vendor.missing():
-        return [*findings, absent(reason)]
-    settled = list(findings)
+        return [*findings, absent(reason)], []
+    settled, said = list(findings), list[VendorVerdict]()
     for architecture in asked:
         own = architecture == target.architecture
         given = vendor.ask(path, architecture, keep=compiled if own else None)
         if own:
             settled = settle(program, given, settled)
         settled += summary(program, given, own)
-    return settled
+        said.append(verdict(program, given))
+    return settled, said
+
+
+def verdict(program: Program, given: Answer) -> VendorVerdict:
+    """Return an answer for the report, its refusals by the user's nodes."""
+    refused = [
+        VendorRefusal(where(program.operators[r.index]), r.reason) for r in inside(program, given)
+    ]
+    return VendorVerdict(
+        given.architecture,
+        vendor.installed().versions,
+        given.ended,
+        given.compiled,
+        given.seconds,
+        given.selected,
+        given.total,
+        given.partitions,
+        mac_share(program, given),
+        given.context_bytes,
+        refused,
+        list(given.errors),
+    )
+
+
+def mac_share(program: Program, given: Answer) -> float:
+    """Return the part of the multiplications in operators that the vendor takes.
+
+    It is that of the operators where nothing multiplies.
+    """
+    macs = [sizes_of(program, op).macs for op in program.operators]
+    if not sum(macs) or not given.total:
+        return given.selected / max(given.total, 1)
+    return 1 - sum(macs[r.index] for r in inside(program, given)) / sum(macs)
 
 
 def absent(reason: str) -> Diagnostic:
@@ -138,7 +173,8 @@ def summary(program: Program, given: Answer, own: bool) -> Iterator[Diagnostic]:
         why = "; ".join([TABLE_ALONE, *given.errors])
         yield note("MMC236", place, what, why, "mmc doctor looks at what is installed")
         return
-    share = f"{given.selected} of {given.total} operators in {parts(given.partitions)}"
+    macs = f"{100 * mac_share(program, given):.3g} % of the MACs"
+    share = f"{given.selected} of {given.total} operators ({macs}) in {parts(given.partitions)}"
     size = f", context {given.context_bytes / 1e6:.2f} MB" if given.compiled else ""
     what = f"Qualcomm's compiler takes {share}, {given.ended}{size}, {given.seconds:.1f} s"
     yield note("MMC230", place, what, f"{vendor.installed().versions}. {vendor.LICENCE}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 
 from mmc.arguments import Parser
 from mmc.commands import Command
@@ -22,17 +23,19 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every finding; 1 if one is an error or off the NPU."""
-    from mmc.checking import check_file
+    from mmc.checking import check_whole
     from mmc.diagnostics import Severity
     from mmc.reports.text import print_findings
 
-    findings = check_file(args.model, args.target, compile_options(args))
+    found = check_whole(args.model, args.target, compile_options(args))
+    findings = found.diagnostics
     if args.json:
         report = {
             "schema": "mmc.check-report/1",
             "model": args.model,
             "target": args.target,
             "diagnostics": [d.to_json() for d in findings],
+            "vendor": [asdict(v) for v in found.vendor],
         }
         print(json.dumps(report, indent=2))
     elif findings or not args.quiet:

@@ -13,6 +13,7 @@ from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
 from mmc.reports.layers import Layer
 from mmc.stored_weights import StoredWeight
 from mmc.trials import Search
+from mmc.vendor_verdict import VendorVerdict
 
 if TYPE_CHECKING:
     from mmc.evaluation import Evaluation
@@ -181,6 +182,7 @@ class CompileReport:
     passes: list[PassRun] = field(default_factory=list)
     diagnostics: list[Finding] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
+    vendor: list[VendorVerdict] = field(default_factory=list)
     cached: bool = False
 
     @classmethod
@@ -190,14 +192,13 @@ class CompileReport:
         """Return the report of a result, complete or as far as it came before `error`."""
         code = error.exit_code if error else 0
         found = [*(error.diagnostics if error else ()), *result.diagnostics]
-        made = result.artifact.exists() and error is None
-        size = result.source.stat().st_size if result.source.is_file() else 0
+        made, source = result.artifact.exists() and error is None, result.source
         return cls(
             schema=SCHEMA,
             mmc=mmc.__version__,
             status=("ok", "findings", "failed")[code],
             exit_code=code,
-            model=File(str(result.source), size),
+            model=File(str(source), source.stat().st_size if source.is_file() else 0),
             target=result.target.name,
             options=options_json(options),
             artifact=File(str(result.artifact), result.bytes) if made else None,
@@ -212,6 +213,7 @@ class CompileReport:
             stages=[Stage(**vars(s)) for s in result.stages],
             passes=[PassRun(**vars(p)) for p in result.passes],
             diagnostics=[Finding(**d.to_json()) for d in dict.fromkeys(found)],
+            vendor=list(result.vendor),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -226,8 +228,8 @@ def options_json(options: CompileOptions) -> dict[str, Any]:
         arrays = shown[name]
         shown[name] = arrays and {k: f"{a.dtype}{list(a.shape)}" for k, a in arrays.items()}
     shown["input_shapes"] = {k: list(v) for k, v in options.input_shapes.items()}
-    sizes = {name: str(given) for name, given in options.sizes.items()}
-    return {**shown, "dims": dict(options.dims), "sizes": sizes}
+    shown["sizes"] = {name: str(given) for name, given in options.sizes.items()}
+    return {**shown, "dims": dict(options.dims)}
 
 
 def operators(result: CompileResult) -> Operators:
