@@ -117,13 +117,14 @@ def test_absence_is_said_and_the_table_judges(model: Path, monkeypatch: pytest.M
     assert said.startswith("MMC235 note --vendor: Qualcomm's compiler was not asked")
 
 
-def test_the_compiled_artifact_is_kept_and_removed(
+def test_a_compiled_artifact_is_kept_until_another_takes_its_place(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_VENDOR", "compiles")
     command = ["compile", str(model), "--target", "hexagon_v75", "--vendor", "--aot", "--quiet"]
     assert main([*command, "--no-verify", "-o", str(tmp_path / "m.tflite")]) == 0
     assert (tmp_path / "m.aot.tflite").read_text() == "SM8650"
+    before = {f.name: f.read_bytes() for f in tmp_path.glob("*.tflite")}
     monkeypatch.setenv("FAKE_VENDOR", "refuses")
     with pytest.raises(LegalityError):
         mmc.compile(
@@ -134,7 +135,10 @@ def test_the_compiled_artifact_is_kept_and_removed(
             aot=True,
             require_npu=True,
         )
-    assert not list(tmp_path.glob("*.tflite"))
+    assert {f.name: f.read_bytes() for f in tmp_path.glob("*.tflite")} == before
+    monkeypatch.setenv("FAKE_VENDOR", "crashes")
+    assert main([*command, "--no-verify", "-o", str(tmp_path / "m.tflite")]) == 0
+    assert not (tmp_path / "m.aot.tflite").exists(), "it belongs to an earlier artifact"
 
 
 def test_other_architectures_have_a_line_each(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

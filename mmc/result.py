@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import UNWRITABLE, Diagnostic, MmcError
-from mmc.files import size_of, unwritable
+from mmc.files import remove, size_of, unwritable
 from mmc.pass_manager import PassRecord
 from mmc.progress import Progress
 from mmc.staging import put, staged
@@ -88,7 +88,7 @@ class CompileResult:
             with staged(final) as self.artifact:
                 yield
                 if self.compiled:
-                    put(self.compiled, final.with_name(self.compiled.name))
+                    self._keep_compiled(self.compiled, final.with_name(self.compiled.name))
         except MmcError as error:
             error.result = self
             error.diagnostics = self.moved(error.diagnostics, final)
@@ -101,6 +101,13 @@ class CompileResult:
             self.diagnostics = list(self.moved(self.diagnostics, final))
             self.compiled = self.compiled and final.with_name(self.compiled.name)
             self.artifact = final
+
+    def _keep_compiled(self, made: Path, final: Path) -> None:
+        """Put the vendor's artifact in its place; one of an earlier compile does not stay."""
+        if made.exists():
+            put(made, final)
+        else:
+            remove(final)
 
     def moved(self, found: Sequence[Diagnostic], final: Path) -> tuple[Diagnostic, ...]:
         """Return findings that name the artifact's last place, not the one where it was made."""
