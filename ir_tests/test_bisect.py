@@ -15,9 +15,9 @@ import pytest
 from mmc.backends.coreml.lowerings import activations as coreml_activations
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.backends.tflite.lowerings import activations
-from mmc.bisection import bisect
 from mmc.cli import main
 from mmc.commands.bisect import lines
+from mmc.debugging.bisection import bisect
 from mmc.history import State, first_bad
 from mmc.ir import Array, Model, Node, parse, save
 from mmc.options import CompileOptions, Picture

@@ -12,10 +12,10 @@ import pytest
 from onnx import numpy_helper
 
 import golden_models
-from mmc.alignment import align
 from mmc.cli import main
+from mmc.debugging.alignment import align
+from mmc.debugging.model_diff import diff
 from mmc.ir import load, parse, print_ir
-from mmc.model_diff import diff
 from mmc.structure import read_structure, structure_of
 
 PNET = golden_models.path("mtcnn_pnet")

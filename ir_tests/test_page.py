@@ -14,8 +14,8 @@ import pytest
 from browser import Browser
 
 import golden_models
-from mmc.alignment import align
 from mmc.cli import main
+from mmc.debugging.alignment import align
 from mmc.reports.graphs import State, graphs_json
 from mmc.reports.layers import bits_of
 from mmc.reports.page import page

@@ -11,9 +11,9 @@ import pytest
 
 import golden_models
 from mmc.cli import main
+from mmc.debugging.reduction import Failure, reduce_model
+from mmc.debugging.reduction_steps import PHASES, tidy, valid
 from mmc.ir import parse, save
-from mmc.reduction import Failure, reduce_model
-from mmc.reduction_steps import PHASES, tidy, valid
 from mmc.shapes import infer
 
 HAS = """import sys

@@ -13,7 +13,7 @@ from mmc.commands.options import add_form, add_output, add_shapes, compile_optio
 from mmc.findings import printable
 
 if TYPE_CHECKING:
-    from mmc.bisection import Bisection
+    from mmc.debugging.bisection import Bisection
 
 
 def configure(parser: Parser) -> None:
@@ -36,7 +36,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search; 1 if something is wrong."""
-    from mmc.bisection import bisect
+    from mmc.debugging.bisection import bisect
 
     options = compile_options(args)
     found = bisect(

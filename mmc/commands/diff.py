@@ -12,7 +12,7 @@ from mmc.commands import Command
 from mmc.findings import printable
 
 if TYPE_CHECKING:
-    from mmc.model_diff import Change, ModelDiff, TensorDifference
+    from mmc.debugging.model_diff import Change, ModelDiff, TensorDifference
 
 CHANGES_SHOWN, TENSORS_SHOWN, SOURCES_SHOWN = 30, 20, 3
 SIGNS = {"changed": "~", "added": "+", "removed": "-"}
@@ -29,8 +29,8 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Compare; 1 if anything differs, as diff does."""
+    from mmc.debugging.model_diff import diff
     from mmc.files import read_npz
-    from mmc.model_diff import diff
 
     found = diff(args.a, args.b, read_npz(args.inputs) if args.inputs else None)
     if args.json:

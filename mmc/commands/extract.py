@@ -31,7 +31,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Cut and write."""
-    from mmc.extraction import extract
+    from mmc.debugging.extraction import extract
 
     done = extract(args.model, args.output, args.begin, args.end)
     if not args.quiet:

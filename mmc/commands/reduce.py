@@ -25,7 +25,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Reduce and write."""
-    from mmc.reduction import Failure, reduce_model
+    from mmc.debugging.reduction import Failure, reduce_model
 
     output = args.output or f"{Path(args.model).stem}.reduced.onnx"
     failure = Failure(tuple(args.check), args.exit_code, args.text)

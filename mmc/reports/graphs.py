@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmc.alignment import align
+from mmc.debugging.alignment import align
 from mmc.diagnostics import ModelError
 from mmc.ir import Model
 from mmc.pass_manager import Instrument, Pass, PassRecord

@@ -113,8 +113,8 @@ def latencies_of(result: CompileResult, structure: Structure) -> list[float | No
 
 def errors_of(result: CompileResult, structure: Structure) -> Mapping[str, float]:
     """Return the SQNR of every tensor that the original model has too; infinite where equal."""
-    from mmc.alignment import align
-    from mmc.model_diff import numbers, tensor_pairs
+    from mmc.debugging.alignment import align
+    from mmc.debugging.model_diff import numbers, tensor_pairs
 
     checked = result.verification
     if checked is None or not checked.feeds or checked.reference != "the original model":

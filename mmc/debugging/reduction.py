@@ -17,10 +17,10 @@ from pathlib import Path
 
 import onnx
 
+from mmc.debugging.reduction_steps import PHASES, Candidate, tidy, valid
 from mmc.diagnostics import UsageError
 from mmc.files import check_output
 from mmc.frontend.loading import read_proto
-from mmc.reduction_steps import PHASES, Candidate, tidy, valid
 from mmc.saving import save_proto
 from mmc.staging import working_folder
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmc.alignment import Group, agree, align
+from mmc.debugging.alignment import Group, agree, align
 from mmc.diagnostics import UsageError
 from mmc.structure import Op, Structure, read_structure
 from mmc.verification.casting import Array

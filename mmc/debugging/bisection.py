@@ -10,16 +10,16 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from mmc.artifact_suspects import first_wrong
 from mmc.backends.base import Backend, load_backend, suffix_of
 from mmc.compiler import always, load_fixed, settled
+from mmc.debugging.artifact_suspects import first_wrong
+from mmc.debugging.suspects import Suspect, Trace, trace
 from mmc.diagnostics import EmitError, LegalityError, UsageError
 from mmc.history import History, State, first_bad
 from mmc.ir import Model
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.staging import working_folder
-from mmc.suspects import Suspect, Trace, trace
 from mmc.target import load_target
 from mmc.verification import reference
 from mmc.verification.casting import Array
@@ -62,9 +62,9 @@ class Bisection:
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON-ready data (mmc.bisection/1)."""
+        """Return it as JSON-ready data (mmc.debugging.bisection/1)."""
         data = asdict(self) | {"tensor": self.tensor and self.tensor.to_json()}
-        return {"schema": "mmc.bisection/1", **data}
+        return {"schema": "mmc.debugging.bisection/1", **data}
 
 
 def bisect(

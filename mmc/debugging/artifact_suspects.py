@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 
 from mmc.backends.base import Backend
-from mmc.suspects import Suspect
+from mmc.debugging.suspects import Suspect
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison
 from mmc.verification.half import half_floors

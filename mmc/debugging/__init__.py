@@ -1,0 +1,1 @@
+"""Find out what went wrong: bisect, reduce, extract, diff."""
