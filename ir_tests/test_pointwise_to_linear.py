@@ -95,3 +95,22 @@ def test_the_values_stay(bits: int, changes: int) -> None:
 
 def test_groups_stay_a_convolution() -> None:
     assert PointwiseToLinear().run(channels_last(4, group=2)) == 0
+
+
+def test_one_that_is_the_output_of_the_model(tmp_path: Path) -> None:
+    text = """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[1,32,5,5] x) => (float[1,48,5,5] y) { a = Relu (x) y = Conv (a, w) }"""
+    save(parse(text, w=drawn(48, 32, 1, 1)), tmp_path / "m.onnx")
+    np.savez(tmp_path / "data.npz", x=drawn(4, 32, 5, 5))
+    (tmp_path / "all.toml").write_text('weights = "int4"')
+    result = mmc.compile(
+        tmp_path / "m.onnx",
+        target="hexagon_v73",
+        output=tmp_path / "m.tflite",
+        recipe=tmp_path / "all.toml",
+        activations="int16",
+        calibration=str(tmp_path / "data.npz"),
+        io_layout="nhwc",
+    )
+    assert result.ops["FULLY_CONNECTED"] == 1
+    assert [name for name, _ in read(result.artifact).outputs] == ["y"]

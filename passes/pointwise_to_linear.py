@@ -13,6 +13,7 @@ from mmc.ir import Graph, Model, Node, constant, shape_of
 from mmc.layers import is_pointwise
 from mmc.opset import DOMAIN, require, split_activation
 from mmc.pass_manager import Pass
+from mmc.pattern import substitute
 
 NARROW = (np.dtype(ml_dtypes.int4), np.dtype(ml_dtypes.int2))
 
@@ -57,13 +58,9 @@ def replace(graph: Graph, node: Node, op_type: str) -> None:
     outputs, *_, inputs = shape_of(weight)
     maker.replace_input_with(0, initializer(graph, old, codes.reshape(outputs, inputs)))
     weight.shape = ir.Shape((outputs, inputs))
-    made = ir.node(op_type, list(node.inputs), domain=DOMAIN, outputs=[ir.Value()])
-    made.name, result = node.name, made.outputs[0]
+    made = ir.node(op_type, list(node.inputs), domain=DOMAIN)
+    made.name = node.name
     made.metadata_props.update(node.metadata_props)
-    before = node.outputs[0]
-    result.name, result.shape, result.type = before.name, before.shape, before.type
     graph.insert_before(node, made)
-    before.replace_all_uses_with(result)
-    if before.is_graph_output():
-        graph.outputs[list(graph.outputs).index(before)] = result
+    substitute(node.outputs[0], made.outputs[0])
     graph.remove(node, safe=True)
