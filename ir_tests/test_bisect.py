@@ -77,6 +77,7 @@ def test_a_wrong_rule(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conv_affine, "scale_and_shift", without_mean)
     found = bisect(path, "hexagon_v73")
     told = json.loads(json.dumps(found.to_json()))
+    assert told["schema"] == "mmc.bisection/1"
     assert (told["guilty"], told["passed"]) == ("pass", "fuse")
     assert told["tensor"]["name"] == "b1"
     (node,) = told["nodes"]

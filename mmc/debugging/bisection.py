@@ -62,9 +62,9 @@ class Bisection:
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON-ready data (mmc.debugging.bisection/1)."""
+        """Return it as JSON-ready data (mmc.bisection/1)."""
         data = asdict(self) | {"tensor": self.tensor and self.tensor.to_json()}
-        return {"schema": "mmc.debugging.bisection/1", **data}
+        return {"schema": "mmc.bisection/1", **data}
 
 
 def bisect(
