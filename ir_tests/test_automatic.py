@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +49,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     np.savez(folder / "test.npz", x=normal(48, 32, seed=6))
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-    patch.setattr("mmc.automatic.STEPS", 2)
+    patch.delenv("MMC_NO_CACHE", raising=False)
+    patch.setattr("mmc.automatic.STEPS", 1)
     yield folder / "m.onnx"
     patch.undo()
 
@@ -98,12 +103,37 @@ def test_what_cannot_be_is_said_with_the_closest(
 
 
 def test_activations_too(model: Path) -> None:
-    result = auto(model, activations="auto", max_drop="5%")
+    result = auto(model, activations="auto", max_drop="5%", weights="int8")
     assert result.search is not None
     kinds = [t.activations for t in result.search.trials]
     assert kinds[0] == "int8"
     assert result.evaluation is not None
     assert result.evaluation.drop_high_percent <= 5
+
+
+def test_a_killed_search_goes_on(model: Path) -> None:
+    folder, cache = model.parent, model.parent / "killed"
+    data = f"--calibration {folder / 'seen.npz'} --evaluation {folder / 'test.npz'} --metric sqnr"
+    command = [sys.executable, "-m", "mmc", "compile", str(model), "--target", "cpu"]
+    command += [*data.split(), "--weights", "auto", "--max-size", "40KB"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    out = folder / "killed.tflite"
+    with subprocess.Popen([*command, "-o", str(out)], env=environment) as running:
+        end = time.monotonic() + 60
+        while len(made := list(cache.rglob("trials/*.json"))) < 2:
+            assert running.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        running.kill()
+    assert not out.exists()
+    before = {file: file.stat().st_mtime_ns for file in made}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        result = auto(model, max_size="40KB")
+    assert result.search is not None
+    assert len(made) <= result.search.resumed < len(result.search.trials)
+    assert {file: file.stat().st_mtime_ns for file in made} == before  # not measured again
+    assert len(list(cache.rglob("hessians.npz"))) == 1
 
 
 def test_auto_needs_data(model: Path) -> None:

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 import golden_models as golden
+import mmc
 from ir_tests.coreml_oracle import operations, reread
 from ir_tests.coreml_packages import builder, draw, save, tools
 from ir_tests.lowering import feeds_for, single, sqnr
 from mmc.backends.base import load_backend
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Operation, Program
-from mmc.backends.coreml.run import run
+from mmc.backends.coreml.run import opened, run
+from mmc.backends.coreml.run import run_model as run_package
 from mmc.backends.coreml.writer import write
 from mmc.compiler import compile_model, to_program
 from mmc.diagnostics import LegalityError
@@ -274,3 +276,21 @@ def test_packages_of_coremltools_optimize(
     want = np.einsum("oi,nihw->nohw", unpacked(small)[:, :, 0, 0].astype(np.float32), x)
     (got,) = run(small, {"x": x}).values()
     assert sqnr(want, got) >= 100
+
+
+def test_a_package_that_is_opened_once_gives_the_same_every_time(tmp_path: Path) -> None:
+    model = golden.path("mtcnn_onet")
+    result = mmc.compile(
+        model,
+        target="ane_ios18",
+        output=tmp_path / "o.mlpackage",
+        input_shape={"x": (1, 3, 48, 48)},
+        weights="int4",
+        verify=False,
+    )
+    once = opened(result.artifact, precision="float16")
+    for seed in (0, 1):
+        feeds = {"x": normal(1, 3, 48, 48, seed=seed)}
+        expected = run_package(result.artifact, feeds, precision="float16")
+        found = once(feeds)
+        assert all(np.array_equal(found[name], value) for name, value in expected.items())

@@ -10,25 +10,25 @@ max_size: the artifact that loses least below it. max_drop (also the goal where 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from glob import escape
+from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from mmc.backends.base import activations_of, artifact_path, widths_of
+from mmc.backends.base import activations_of, artifact_path
 from mmc.budget import with_limits
+from mmc.candidates import Candidates
 from mmc.compiler import compile_model
 from mmc.diagnostics import BudgetError, Diagnostic, RecipeError, Severity
+from mmc.menu import Menu
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.progress import Progress
-from mmc.quant.allocation import Choice, allocate
-from mmc.recipe import PRESETS, Recipe, Rule, write_recipe
+from mmc.recipe import PRESETS
 from mmc.result import CompileResult
 from mmc.sensitivities import LayerCells, kept, measure_into, statistics_of
 from mmc.staging import working_folder
-from mmc.target import Target, load_target
+from mmc.target import load_target
 from mmc.trials import Search, Trial
 
 AUTO = "auto"
@@ -38,8 +38,10 @@ UNIFORM = ("int8", "int4", "int2-experimental")
 """The presets that are always candidates."""
 STEPS = 5
 """Sizes that are tried between the smallest and 8 bits everywhere."""
-PROXY = "sqnr"
-"""The metric where there is no evaluation data: it has no ceiling that hides differences."""
+FILLS = 3
+"""Times that an allocation is made smaller when its artifact comes out above its limit."""
+FINALS = 3
+"""Candidates that are made anew with all of the calibration data, until one keeps the limits."""
 
 
 def compile_best(
@@ -62,98 +64,77 @@ def compile_best(
     if not options.calibration:
         fix = "add --calibration DATA: real inputs, some 100 of them"
         raise RecipeError("MMC308", str(path), "auto needs data to measure on", fix=fix)
-    with (
-        working_folder() as folder,
-        kept(path, options, target) as memory,
-    ):
-        finder = Finder(Path(path), target, options, folder, progress or Progress())
-        best, found = finder.find(memory)
-        chosen = finder.options_of(best.activations, finder.recipes[best.label])
-        final = replace(chosen, budget=options.budget, verify=options.verify)
-        final = replace(final, vendor=options.vendor, aot=options.aot, inputs=options.inputs)
-        out = output or artifact_path(Path(path), load_target(target))
-        result = compile_model(path, target, out, final, instruments, progress)
-    result.search = found
-    result.diagnostics.append(told(found))
-    return result
+    told = progress or Progress()
+    out = output or artifact_path(Path(path), load_target(target))
+    with working_folder() as folder, kept(path, options, target) as memory:
+        tried = Candidates(Path(path), target, options, folder, memory, told)
+        finder = Finder(tried)
+        return finder.compile(finder.find(), out, instruments)
 
 
-@dataclass(frozen=True)
-class Menu:
-    """What weights may become under one kind of activations: by layer its cells, widest first."""
-
-    layers: Sequence[LayerCells]
-    choices: Sequence[Sequence[Choice]]
-    activations: str
-
-    @classmethod
-    def of(cls, target: Target, layers: Sequence[LayerCells], activations: str) -> Menu:
-        """Return the cells that the target stores packed and computes rightly."""
-        choices = []
-        for layer in layers:
-            widths = widths_of(target, layer.op, activations)
-            choices.append([Choice(c.bytes, c.error) for c in layer.cells if c.bits in widths])
-        return cls(layers, choices, activations)
-
-    @property
-    def least(self) -> int:
-        """Bytes of the smallest allocation."""
-        return sum(min(c.bytes for c in some) for some in self.choices)
-
-    @property
-    def most(self) -> int:
-        """Bytes of the largest allocation: the widest cells."""
-        return sum(some[0].bytes for some in self.choices)
-
-    def widths(self, budget: int) -> list[int]:
-        """Return the bits of every layer in the exact allocation of so many bytes."""
-        picked = allocate(self.choices, budget)
-        return [
-            next(c.bits for c in layer.cells if c.bytes == some[i].bytes)
-            for layer, some, i in zip(self.layers, self.choices, picked, strict=True)
-        ]
-
-
-@dataclass
 class Finder:
-    """One search. Artifacts are made in `folder`."""
+    """One search among candidates."""
 
-    path: Path
-    target: str
-    options: CompileOptions
-    folder: Path
-    progress: Progress
-
-    def __post_init__(self) -> None:
+    def __init__(self, tried: Candidates) -> None:
+        self.tried, self.options = tried, tried.options
+        self.target = load_target(tried.target)
         budget = self.options.budget
         limits = dict(budget.limits) if budget else {}
         if not {"max_size", "max_drop"} & limits.keys():
             default = with_limits(None, max_drop=DROP)
             limits |= default.limits if default else {}
         self.size, self.drop = limits.get("max_size"), limits.get("max_drop")
-        self.trials: dict[str, Trial] = {}
-        self.recipes: dict[str, Recipe] = {}
-        self.statistics = ""
 
-    def find(self, memory: Path) -> tuple[Trial, Search]:
-        """Return the best trial and all; raises BudgetError when none keeps the limits.
-
-        Args:
-            memory: the folder where what was measured stays.
-        """
+    def find(self) -> list[Trial]:
+        """Return the trials that keep the limits, best first; raises BudgetError for none."""
         layers: Sequence[LayerCells] = ()
+        tried = self.tried
         if self.options.weights == AUTO:
             given = replace(self.options, evaluation="", metric="", budget=None)
-            layers = measure_into(memory, self.path, given, self.target, self.progress).layers
-            self.statistics = str(statistics_of(memory))
+            memory, where = tried.memory, tried.target
+            layers = measure_into(memory, tried.path, given, where, tried.progress).layers
+            tried.statistics = str(statistics_of(memory))
+            sizes = FILLS - 2 if self.size is not None else 0
+            tried.expected = len(UNIFORM) + sizes + (STEPS if self.drop is not None else 0)
         activations = self.best_activations()
         if layers:
             self.try_weights(layers, activations)
-        good = [t for t in self.trials.values() if self.keeps(t)]
+        good = [t for t in tried.trials.values() if self.keeps(t)]
         if not good:
             raise BudgetError([self.closest()])
-        best = min(good, key=self.rank)
-        return best, Search(best.label, list(self.trials.values()))
+        return sorted(good, key=self.rank)
+
+    def compile(
+        self, best: Sequence[Trial], out: str | Path, instruments: Sequence[Instrument]
+    ) -> CompileResult:
+        """Make the best one's artifact with all data; the next one where it breaks a limit then.
+
+        Raises:
+            BudgetError: MMC512 of the first one, if others break a limit too.
+        """
+        tried, given, failed = self.tried, self.options, list[BudgetError]()
+        for trial in best[:FINALS]:
+            chosen = tried.options_of(trial.activations, tried.recipes[trial.label])
+            final = replace(
+                chosen,
+                budget=given.budget,
+                calibration_samples=given.calibration_samples,
+                verify=given.verify,
+                vendor=given.vendor,
+                aot=given.aot,
+                inputs=given.inputs,
+            )
+            try:
+                result = compile_model(
+                    tried.path, tried.target, out, final, instruments, tried.progress
+                )
+            except BudgetError as error:
+                failed.append(error)
+                continue
+            result.search = Search(trial.label, list(tried.trials.values()), tried.resumed)
+            result.diagnostics.append(told(result.search))
+            return result
+        raise failed[0]
 
     def keeps(self, trial: Trial) -> bool:
         """Say whether a trial keeps the limits."""
@@ -171,26 +152,26 @@ class Finder:
         if self.options.activations != AUTO:
             self.try_uniform(self.options.activations)
             return self.options.activations
-        tried = []
-        for kind in activations_of(load_target(self.target)):
-            trial = self.try_recipe(label_of("int8", kind), PRESETS["int8"], kind)
+        seen = []
+        for kind in activations_of(self.target):
+            trial = self.tried.attempt(label_of("int8", kind), PRESETS["int8"], kind)
             if self.drop is not None and trial.drop_high_percent <= self.drop:
                 return kind
-            tried.append(trial)
-        return min(tried, key=lambda t: t.drop_percent).activations
+            seen.append(trial)
+        return min(seen, key=lambda t: t.drop_percent).activations
 
     def try_uniform(self, activations: str) -> None:
         """Try the presets, or the one width that was asked for."""
         asked = self.options.weights
         for name in UNIFORM if asked == AUTO else (asked.replace("int2", UNIFORM[-1]),):
-            self.try_recipe(label_of(name, activations), PRESETS[name], activations)
+            self.tried.attempt(label_of(name, activations), PRESETS[name], activations)
 
     def try_weights(self, layers: Sequence[LayerCells], activations: str) -> None:
         """Try the uniform recipes, and exact allocations: below the size, or by bisection."""
         self.try_uniform(activations)
-        menu = Menu.of(load_target(self.target), layers, activations)
+        menu = Menu.of(self.target, layers, activations)
         if self.size is not None:
-            eight = self.trials[label_of("int8", activations)]
+            eight = self.tried.trials[label_of("int8", activations)]
             self.fill(menu, int(self.size) - (eight.bytes - menu.most))
         if self.drop is not None:
             self.bisect(menu)
@@ -198,7 +179,7 @@ class Finder:
     def fill(self, menu: Menu, budget: int) -> None:
         """Allocate so many bytes; fewer where the artifact comes out larger than its limit."""
         assert self.size is not None
-        for _ in range(3):
+        for _ in range(FILLS):
             trial = self.try_budget(menu, max(budget, menu.least))
             if trial.bytes <= self.size or budget <= menu.least:
                 return
@@ -218,49 +199,9 @@ class Finder:
 
     def try_budget(self, menu: Menu, budget: int) -> Trial:
         """Try the exact allocation of so many bytes."""
-        bits = menu.widths(budget)
-        counts = ", ".join(f"{bits.count(b)} x int{b}" for b in (8, 4, 2) if b in bits)
-        made = Recipe((*rules(menu.layers, bits), Rule(8)))
-        same = [name for name, recipe in self.recipes.items() if recipe == made]
-        given = menu.activations
-        label = same[0] if same else f"{counts}, {budget / 1e6:.3f} MB, {given} activations"
-        return self.try_recipe(label, made, given)
-
-    def try_recipe(self, label: str, recipe: Recipe, activations: str) -> Trial:
-        """Compile and measure, once a label."""
-        if label in self.trials:
-            return self.trials[label]
-        self.progress.stage(f"try {label}")
-        self.recipes[label] = recipe
-        options = self.options_of(activations, recipe)
-        out = self.folder / artifact_path(self.path, load_target(self.target)).name
-        result = compile_model(self.path, self.target, out, options)
-        found = result.evaluation
-        assert found is not None
-        drops = found.drop_percent, found.drop_high_percent
-        self.trials[label] = Trial(label, activations, result.bytes, *drops)
-        return self.trials[label]
-
-    def options_of(self, activations: str, recipe: Recipe) -> CompileOptions:
-        """Return the options of one trial: nothing is verified, everything is measured."""
-        file = self.folder / "recipe.toml"
-        write_recipe(file, recipe)
-        given = self.options
-        data, metric = given.evaluation, given.metric
-        return replace(
-            given,
-            weights="float32",
-            recipe=str(file),
-            activations=activations,
-            statistics=self.statistics,
-            originals=str(self.folder / "originals.npz"),
-            evaluation=data or given.calibration,
-            metric=metric if data else PROXY,
-            budget=None,
-            verify=False,
-            vendor=None,
-            aot=False,
-        )
+        label, made = menu.recipe(budget)
+        same = [name for name, recipe in self.tried.recipes.items() if recipe == made]
+        return self.tried.attempt(same[0] if same else label, made, menu.activations)
 
     def closest(self) -> Diagnostic:
         """Return the finding on limits that nothing keeps: how near the nearest comes."""
@@ -270,25 +211,19 @@ class Finder:
             drop = trial.drop_high_percent / self.drop if self.drop else 0.0
             return max(size, drop, 0.0) if max(size, drop) < inf else inf
 
-        near = min(self.trials.values(), key=excess)
+        near = min(self.tried.trials.values(), key=excess)
         limits = [f"{self.size / 1e6:.3g} MB"] if self.size else []
         limits += [f"a drop of {self.drop:.3g} %"] if self.drop else []
-        what = f"none of {len(self.trials)} candidates keeps {' and '.join(limits)}"
+        what = f"none of {len(self.tried.trials)} candidates keeps {' and '.join(limits)}"
         figures = f"{near.bytes / 1e6:.3f} MB, {near.drop_percent:.2f} % lost"
         why = f"the closest: {near.label}, {figures} ({near.drop_high_percent:.2f} % at worst)"
         fix = "raise the limit to that, or evaluate on more samples: the interval is narrower then"
-        return Diagnostic("MMC512", Severity.ERROR, str(self.path), what, why, fix)
+        return Diagnostic("MMC512", Severity.ERROR, str(self.tried.path), what, why, fix)
 
 
 def label_of(preset: str, activations: str) -> str:
     """Return what a uniform candidate is called."""
     return f"{preset} weights, {activations} activations"
-
-
-def rules(layers: Sequence[LayerCells], bits: Sequence[int]) -> Iterator[Rule]:
-    """Yield a rule a layer, by the name of its weight."""
-    for layer, width in zip(layers, bits, strict=True):
-        yield Rule(width, name=escape(layer.name))
 
 
 def told(found: Search) -> Diagnostic:

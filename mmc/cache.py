@@ -215,10 +215,12 @@ def entries() -> Iterable[Path]:
     return [folder for folder in home().iterdir() if not folder.name.startswith(".")]
 
 
-def trim(folders: Iterable[Path], most: int = MOST_BYTES) -> None:
-    """Remove the entries used longest ago until the others take no more than `most` bytes."""
+def trim(kept: Iterable[Path], most: int = MOST_BYTES) -> None:
+    """Remove the files or folders used longest ago until the others take at most `most` bytes."""
     total = 0
-    for folder in sorted(folders, key=lambda f: -f.stat().st_mtime):
-        total += size_of(folder)
-        if total > most:
-            shutil.rmtree(folder, ignore_errors=True)
+    for entry in sorted(kept, key=lambda f: -f.stat().st_mtime):
+        total += size_of(entry)
+        if total > most and entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif total > most:
+            entry.unlink(missing_ok=True)

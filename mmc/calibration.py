@@ -14,6 +14,7 @@ from mmc.dataset import read_samples
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
 from mmc.layers import base_of
 from mmc.quant.statistics import Hessian, Histogram
+from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly
 
@@ -102,10 +103,19 @@ class Statistics:
 
 
 def calibrate(
-    model: Model, data: Data, hessians: Sequence[Inputs] = (), ranges: Sequence[str] = ()
+    model: Model,
+    data: Data,
+    hessians: Sequence[Inputs] = (),
+    ranges: Sequence[str] = (),
+    *,
+    counted: bool = True,
 ) -> Statistics:
     """Run the model as it is over the data and return statistics of the values asked for.
 
+    What was asked before of the same model and data is remembered (`mmc.remembered`).
+
+    Args:
+        counted: whether histograms count values; else they have the range only, which is faster.
     Raises:
         MmcError: what is wrong with the data (MMC300 to MMC302), or the run.
     """
@@ -115,16 +125,17 @@ def calibrate(
     with working_folder() as folder:
         path = folder / "model.onnx"
         save(model, path)
-        found = execute(
-            JOB,
-            path,
-            {},
-            data=data.source,
-            samples=data.samples,
-            inputs=signature(model),
-            hessians=[asdict(h) for h in wanted],
-            ranges=list(ranges),
-        ).outputs
+        asked = {
+            "samples": data.samples,
+            "inputs": signature(model),
+            "hessians": [asdict(h) for h in wanted],
+            "ranges": list(ranges),
+            "counted": counted,
+        }
+        found = remembered(
+            key_of_run(path, data.source, asked),
+            lambda: execute(JOB, path, {}, data=data.source, **asked).outputs,
+        )
     return Statistics(
         {h: found[f"hessian {i}"] for i, h in enumerate(wanted)},
         {name: unpack(found, name) for name in ranges},
@@ -157,6 +168,7 @@ def job(
     inputs: list[list[Any]],
     hessians: list[dict[str, Any]],
     ranges: list[str],
+    counted: bool,
 ) -> dict[str, Array]:
     """Be the child of `calibrate`."""
     from mmc.verification.reference import open_session
@@ -177,7 +189,7 @@ def job(
             for reader, total in zip(readers, sums, strict=True):
                 total.add(reader.rows(values[reader.value]))
         for name, histogram in seen.items():
-            histogram.add(values[name])
+            histogram.add(values[name], counted=counted)
         count += 1
     found = {f"hessian {i}": total.total for i, total in enumerate(sums)}
     return found | packed(seen) | {"samples": np.array(count)}

@@ -18,7 +18,8 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """All candidates, and the label of the one that was taken."""
+    """All candidates, the label of the one that was taken, and how many a search before had."""
 
     chosen: str
     trials: list[Trial]
+    resumed: int = 0

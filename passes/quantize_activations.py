@@ -67,7 +67,8 @@ class QuantizeActivations(Pass):
         for node in nodes:
             scales.tie(node)
         wanted = sorted({v.name or "" for v in scales.values if scales.fixed(v) is None})
-        seen = calibrate(model, Data(self.calibration, self.samples), ranges=wanted).histograms
+        data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
+        seen = calibrate(model, data, ranges=wanted, counted=counted).histograms
         scales.choose(self.ranges(model, scales, seen))
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:

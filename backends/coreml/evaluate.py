@@ -30,13 +30,27 @@ MOST_STEPS = 100_000
 
 
 class Evaluator:
-    """Runs functions whose weights lie in `folder`."""
+    """Runs functions whose weights lie in `folder`.
 
-    def __init__(self, folder: Path, opset: int, precision: str, keep: frozenset[str]) -> None:
+    Args:
+        keep: names of inner values that stay in `kept`.
+        unpacked: where constants and unpacked weights stay from call to call, by name; else they
+            are read anew each time.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        opset: int,
+        precision: str,
+        keep: frozenset[str] = frozenset(),
+        unpacked: dict[str, list[Any]] | None = None,
+    ) -> None:
         self.folder, self.opset = folder, opset
         self.half = precision == "float16"
         self.keep = keep
         self.kept: dict[str, Array] = {}
+        self.unpacked = unpacked
 
     def call(self, function: Function, feeds: Mapping[str, Array]) -> dict[str, Any]:
         """Return the function's outputs by name."""
@@ -50,7 +64,7 @@ class Evaluator:
         left.update(block.outputs)
         local: set[str] = set()
         for op in block.operations:
-            results = self.operation(op, values)
+            results = self.constant(op, values) if is_constant(op) else self.operation(op, values)
             for made, value in zip(op.outputs, results, strict=True):
                 values[made.name] = value
                 local.add(made.name)
@@ -63,6 +77,15 @@ class Evaluator:
         if missing := [name for name in block.outputs if name not in values]:
             raise EmitError("MMC423", "the program", f"returns {missing[0]!r}, which is undefined")
         return [values[name] for name in block.outputs]
+
+    def constant(self, op: Operation, values: dict[str, Any]) -> list[Any]:
+        """Return the results of an operation that has the same in every call."""
+        if self.unpacked is None or not op.outputs:
+            return self.operation(op, values)
+        name = op.outputs[0].name
+        if name not in self.unpacked:
+            self.unpacked[name] = self.operation(op, values)
+        return self.unpacked[name]
 
     def operation(self, op: Operation, values: dict[str, Any]) -> list[Any]:
         """Return an operation's results, rounded."""
@@ -149,6 +172,11 @@ class Evaluator:
                 return state
             state = self.block(body, values | bind(body, state))
         raise EmitError("MMC423", op.where, f"takes more than {MOST_STEPS} rounds")
+
+
+def is_constant(op: Operation) -> bool:
+    """Say whether an operation reads nothing but weights."""
+    return op.kind == "const" or op.kind.startswith("constexpr_")
 
 
 def bind(block: Block, state: list[Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +37,37 @@ def run(
     if precision not in PRECISIONS:
         raise EmitError("MMC423", "precision", f"is {precision!r}, not {' or '.join(PRECISIONS)}")
     package = open_package(Path(path))
+    evaluator = Evaluator(package.folder, package.function.opset, precision, frozenset(values))
+    return call(path, package, evaluator, feeds)
+
+
+def call(
+    path: str | os.PathLike[str], package: Package, evaluator: Evaluator, feeds: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Return what `run` does, of a package that is open."""
     names = onnx_names(package, "inputs")
     given = {names.get(v.name, v.name): v for v in package.function.inputs}
     check_names(str(path), set(feeds), set(given))
     fed = {v.name: fit(name, feeds[name], v, package) for name, v in given.items()}
-    evaluator = Evaluator(package.folder, package.function.opset, precision, frozenset(values))
     found = evaluator.call(package.function, fed)
     named = onnx_names(package, "outputs")
     kept = {name: as_array(value) for name, value in evaluator.kept.items()}
     outputs = {named.get(name, name): as_array(value) for name, value in found.items()}
     return kept | {name: in_onnx_shape(name, value, package) for name, value in outputs.items()}
+
+
+def opened(
+    path: str | os.PathLike[str], *, precision: str = "float32"
+) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
+    """Return `run_model` of a package that is read once, and whose weights are unpacked once."""
+    package = open_package(Path(path))
+    evaluator = Evaluator(package.folder, package.function.opset, precision, unpacked={})
+
+    def once(feeds: Mapping[str, Array]) -> dict[str, Array]:
+        found = call(path, package, evaluator, feeds)
+        return {name: value for name, value in found.items() if name not in package.classifier}
+
+    return once
 
 
 def run_model(

@@ -50,7 +50,7 @@ def affine(low: float, high: float, bits: int) -> Affine:
 
 def min_max(seen: Histogram) -> tuple[float, float]:
     """Return the exact range; (0, 0) where nothing was seen."""
-    return (seen.least, seen.most) if seen.counts.any() else (0.0, 0.0)
+    return (seen.least, seen.most) if seen.least <= seen.most else (0.0, 0.0)
 
 
 def percentile(seen: Histogram, part: float) -> tuple[float, float]:

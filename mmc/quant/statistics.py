@@ -48,8 +48,8 @@ class Histogram:
     least_top: float = np.inf
     counts: Array = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
-    def add(self, values: Array) -> None:
-        """Count values; those that are not finite are left out."""
+    def add(self, values: Array, *, counted: bool = True) -> None:
+        """Count values, or only widen the range; those that are not finite are left out."""
         flat = values.reshape(-1)
         flat = flat if np.isfinite(flat).all() else flat[np.isfinite(flat)]
         if not flat.size:
@@ -58,6 +58,10 @@ class Histogram:
         self.least, self.most = min(self.least, least), max(self.most, most)
         tops = values.max(axis=-1) if values.ndim else values
         self.least_top = min(self.least_top, float(tops.min()))
+        if counted:
+            self._count(flat, least, most)
+
+    def _count(self, flat: Array, least: float, most: float) -> None:
         if self.high == self.low:
             self.low, self.high = least, max(most, least + NARROWEST * max(abs(least), TINY))
         while most > self.high:
