@@ -138,7 +138,7 @@ def log_softmax(x: Array) -> Array:
 
 
 def minilm_l6(folder: Path, _: Path) -> Task:
-    """WordSim-353 and as many pairs of SimLex-999: Spearman's rank correlation of both, the mean."""
+    """WordSim-353 and 647 pairs of SimLex-999: Spearman's correlation of ranks, the mean."""
     model = folder / "minilm_l6.onnx"
     model.write_bytes(in_floats(golden.path("minilm_l6")).SerializeToString())
     texts = sentences("lee_background.cor")

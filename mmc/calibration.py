@@ -125,7 +125,7 @@ def calibrate(
     with working_folder() as folder:
         path = folder / "model.onnx"
         save(model, path)
-        asked = {
+        asked: dict[str, Any] = {
             "samples": data.samples,
             "inputs": signature(model),
             "hessians": [asdict(h) for h in wanted],
