@@ -150,7 +150,7 @@ def precisions_of(path: str | Path) -> tuple[str, ...]:
     return getattr(import_module(f"{packages()[name]}.run"), "PRECISIONS", found) if name else found
 
 
-def widths_of(target: Target, op: str, activations: str) -> tuple[int, ...]:
+def widths_of(target: Target, op: str, activations: str, *, dense: bool = False) -> tuple[int, ...]:
     """Return the bits of weights that a target stores in that size and computes rightly.
 
     A backend says so in a static method `widths`; 8 where it has none.
@@ -158,9 +158,10 @@ def widths_of(target: Target, op: str, activations: str) -> tuple[int, ...]:
     Args:
         op: the layer's operator in the target's form, such as Linear.
         activations: float, int8 or int16.
+        dense: the layer is a product of two matrices, however it is spelled.
     """
     ask = getattr(load_backend(target.backend), "widths", None)
-    return ask(target, op, activations) if ask else (8,)
+    return ask(target, op, activations, dense) if ask else (8,)
 
 
 def activations_of(target: Target) -> tuple[str, ...]:

@@ -210,6 +210,11 @@ def rank_correlations(rows: Array) -> float:
     return float(np.mean(found))
 
 
+def correlation(outputs: Feeds, labels: Feeds) -> float:
+    """Return the metric, as `--metric tasks:correlation` takes it."""
+    return rank_correlations(alike(outputs, {}, labels))
+
+
 def ranks(values: Array) -> Array:
     """Return ranks; equal values share the mean of theirs."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)

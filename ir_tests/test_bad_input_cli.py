@@ -71,7 +71,7 @@ OPTIONS = {
     "layout": ("MMC003", ("--io-layout", "nchw", *SHAPE)),
     "unknown option": ("MMC003", ("--io-layuot", "nhwc")),
     "auto without data": ("MMC308", ("--weights", "auto", *SHAPE)),
-    "later option": ("MMC002", ("--io-dtype", "int8")),
+    "io dtype": ("MMC305", ("--io-dtype", "int8", *SHAPE)),
     "no size": ("MMC511", ("--max-size", "35 horses")),
     "report": ("MMC003", ("--report", "r.pdf", *SHAPE)),
     "jobs": ("MMC003", ("-j", "0")),

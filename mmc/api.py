@@ -38,6 +38,7 @@ def compile(
     dim: Mapping[str, int | range | Sequence[int]] | None = None,
     const: Mapping[str, npt.ArrayLike] | None = None,
     io_layout: str = "keep",
+    io_dtype: str = "float",
     keep_int64: bool = False,
     precision: str = "",
     weights: str = "float32",
@@ -72,6 +73,7 @@ def compile(
         dim: size by symbol; for Core ML also range(1, 5) for 1 to 4, or a list, default first.
         recipe: which layers get which integers, in place of `weights`: a TOML file or a preset.
         calibration: an .npz, a folder of such or "module:function", for integer weights.
+        io_dtype: "int8": inputs and outputs are codes where integer kernels read and write them.
         outliers: of activations: "none" is clipped, "clip" all a little, "auto" where outputs gain.
         evaluation: samples, with labels for `metric` (a name or "module:function"); its drop is
             reported. Without labels the metric is a proxy, "cosine" by default.
@@ -97,6 +99,7 @@ def compile(
         **_shapes(input_shape, fixed, const),
         sizes=sizes,
         io_layout=io_layout,
+        io_dtype=io_dtype,
         keep_int64=keep_int64,
         precision=precision,
         weights=weights,

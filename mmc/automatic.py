@@ -15,14 +15,16 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from mmc.backends.base import activations_of, artifact_path
+from mmc.backends.base import activations_of, artifact_path, widths_of
 from mmc.budget import with_limits
 from mmc.candidates import Candidates
 from mmc.compiler import compile_model
 from mmc.diagnostics import BudgetError, Diagnostic, RecipeError, Severity
+from mmc.layers import Layer
 from mmc.menu import Menu
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
+from mmc.passes.quantize_weights import is_dense
 from mmc.progress import Progress
 from mmc.recipe import PRESETS
 from mmc.result import CompileResult
@@ -91,8 +93,8 @@ class Finder:
         tried = self.tried
         if self.options.weights == AUTO:
             given = replace(self.options, evaluation="", metric="", budget=None)
-            memory, where = tried.memory, tried.target
-            layers = measure_into(memory, tried.path, given, where, tried.progress).layers
+            memory, where, told = tried.memory, tried.target, tried.progress
+            layers = measure_into(memory, tried.path, given, where, told, self.widths).layers
             tried.statistics = str(statistics_of(memory))
             sizes = FILLS - 2 if self.size is not None else 0
             tried.expected = len(UNIFORM) + sizes + (STEPS if self.drop is not None else 0)
@@ -103,6 +105,14 @@ class Finder:
         if not good:
             raise BudgetError([self.closest()])
         return sorted(good, key=self.rank)
+
+    def widths(self, layer: Layer) -> tuple[int, ...]:
+        """Return the bits that a layer may have under some activations that are tried."""
+        asked = self.options.activations
+        kinds = activations_of(self.target) if asked == AUTO else (asked,)
+        dense = is_dense(layer)
+        found = {b for k in kinds for b in widths_of(self.target, layer.op, k, dense=dense)}
+        return tuple(sorted(found, reverse=True))
 
     def compile(
         self, best: Sequence[Trial], out: str | Path, instruments: Sequence[Instrument]

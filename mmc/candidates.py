@@ -12,13 +12,13 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from mmc import cache
 from mmc.backends.base import artifact_path
 from mmc.compiler import compile_model
 from mmc.diagnostics import MmcError
+from mmc.evaluation import source_of
 from mmc.metrics import LABELLED, PROXIES
 from mmc.options import CompileOptions
 from mmc.progress import Progress
@@ -135,10 +135,9 @@ def own_code(metric: str) -> bytes | None:
     """Return the digest of a metric's module; b"" of one of mmc's own, None of an unknown one."""
     if metric in {**LABELLED, **PROXIES} or not metric:
         return b""
-    with suppress(ImportError, ValueError, OSError, AttributeError):
-        spec = find_spec(metric.split(":")[0])
-        if spec is not None and spec.origin is not None:
-            return cache.content(Path(spec.origin))
+    file = source_of(metric)
+    with suppress(OSError):
+        return None if file is None else cache.content(file)
     return None
 
 

@@ -1,6 +1,7 @@
 """The child of `mmc.sensitivities`: runs a model with one rounded weight at a time.
 
-Weights are inputs with a default there, so one session serves every cell.
+Every cell is a model of its own, so that ONNX Runtime optimizes it: four times as fast as one
+session whose weights are inputs.
 """
 
 from __future__ import annotations
@@ -66,20 +67,33 @@ def job(
     """Be the child of `measured`: a line in `done` for every cell."""
     from mmc.verification.reference import open_session
 
-    session = open_session(path, 0, [], 2, packed=True)
     fed = list(prepared_samples(data, samples, inputs))
+    session = open_session(path, 1, [], 2, packed=True)
     expected = [session.run(None, one) for one in fed]
+    model = onnx.load(path, load_external_data=False)
     with open(done, "a") as file:
         for name, axis, bits in cells:
             weight, hessian = feeds[f"weight {name}"], feeds.get(f"hessian {name}")
-            made = rounded(weight, axis, bits, hessian)
+            changed = replaced(model, Path(path), name, rounded(weight, axis, bits, hessian))
+            session = open_session(changed, 1, [], 2, packed=True)
             errors = [
-                error_of(right, session.run(None, {**one, name: made}))
+                error_of(right, session.run(None, one))
                 for one, right in zip(fed, expected, strict=True)
             ]
             file.write(json.dumps([name, bits, float(np.mean(errors)), len(fed)]) + "\n")
             file.flush()
     return {}
+
+
+def replaced(model: onnx.ModelProto, path: Path, name: str, made: Array) -> Path:
+    """Write a model beside `path`, with whose weights it shares all but one; return its file."""
+    tensor = next(t for t in model.graph.initializer if t.name == name)
+    before = tensor.SerializeToString()
+    tensor.CopyFrom(onnx.numpy_helper.from_array(made, name))
+    changed = path.with_name(f"cell.{path.name}")
+    changed.write_bytes(model.SerializeToString())
+    tensor.ParseFromString(before)
+    return changed
 
 
 def rounded(weight: Array, axis: int, bits: int, hessian: Array | None) -> Array:

@@ -7,9 +7,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +174,8 @@ def outputs_of(subject: Subject, samples: Sequence[Sample], *, original: bool) -
     else:
         backend = backend_of(subject.artifact)
         assert backend is not None
-        emulated: dict[str, Any] = {"precision": subject.rounding} if subject.rounding else {}
-        found = execute(EACH, subject.artifact, given, inner=backend.job, **emulated).outputs
+        options = subject.run_options
+        found = execute(EACH, subject.artifact, given, inner=backend.job, **options).outputs
     return {
         name: value[:, 0] if value.shape[1:2] == (1,) else value for name, value in found.items()
     }
@@ -196,14 +198,31 @@ def load_metric(text: str) -> Metric:
     if not re.fullmatch(r"[\w.]+:\w+", text):
         raise RecipeError("MMC306", f"--metric {text}", "there is no such metric", fix=fix)
     module, function = text.split(":")
-    sys.path.insert(0, os.getcwd())
     try:
-        found: Any = getattr(import_module(module), function)
+        with working_directory_first():
+            found: Any = getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise RecipeError("MMC306", text, "cannot be loaded", why=str(error), fix=fix) from error
-    finally:
-        sys.path.remove(os.getcwd())
     return found  # type: ignore[no-any-return]
+
+
+def source_of(metric: str) -> Path | None:
+    """Return the file of the module of module:function; None where there is none."""
+    with suppress(ImportError, ValueError), working_directory_first():
+        spec = find_spec(metric.split(":")[0])
+        return Path(spec.origin) if spec is not None and spec.origin else None
+    return None
+
+
+@contextmanager
+def working_directory_first() -> Iterator[None]:
+    """Import from the working directory too."""
+    here = os.getcwd()
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
 
 
 def call(

@@ -36,6 +36,7 @@ class CompileOptions:
     sizes: Mapping[str, Sizes] = field(default_factory=dict)
     constants: Mapping[str, Array] = field(default_factory=dict)
     io_layout: str = "keep"
+    io_dtype: str = "float"
     keep_int64: bool = False
     precision: str = ""
     weights: str = "float32"

@@ -96,6 +96,7 @@ def subject_of(result: CompileResult, final: Path, options: CompileOptions) -> S
         options.io_layout == "nhwc",
         rounding=options.precision if makes_folder(result.target.backend) else "",
         pictures=options.pictures,
+        coded=options.io_dtype == "int8",
     )
 
 

@@ -1,9 +1,8 @@
 """How much each layer's weights matter: one layer at a time becomes integers, the model runs.
 
 Every width of every layer is a cell: its bytes, and the error that it alone makes at the model's
-outputs. All cells are measured in one ONNX Runtime session, whose weights are inputs with a
-default: a run feeds one rounded weight and leaves the others as they are. What was measured is
-kept by the content of model and data, a line a cell, so that an interrupted run goes on.
+outputs. What was measured is kept by the content of model and data, a line a cell, so that an
+interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import log10
@@ -20,7 +19,7 @@ from pathlib import Path
 from mmc import cache
 from mmc.backends.base import load_backend
 from mmc.calibration import HESSIAN_SAMPLES, Data, calibrate, signature
-from mmc.cells import JOB, forget_torn, let_override, read_done
+from mmc.cells import JOB, forget_torn, read_done
 from mmc.compiler import load_fixed, settled
 from mmc.diagnostics import RecipeError
 from mmc.files import read_npz, write_npz
@@ -28,7 +27,7 @@ from mmc.ir import Array, Model, constant, save, shape_of
 from mmc.layers import Layer, layers_of, shared
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
-from mmc.passes.quantize_weights import pays, reader_of, stored
+from mmc.passes.quantize_weights import is_dense, pays, reader_of, stored
 from mmc.pipelines import pipeline
 from mmc.progress import Progress
 from mmc.staging import working_folder
@@ -36,6 +35,8 @@ from mmc.target import load_target
 from mmc.values import ARRIVED_QUANTIZED
 
 WIDTHS = (8, 4, 2)
+Widths = Callable[[Layer], Sequence[int]]
+"""The bits that are asked for, by layer. Where it is one, nothing depends on its error: it is 0."""
 SAMPLES = 32
 """Samples that an error is the mean of; more change no order of layers that matters."""
 
@@ -62,7 +63,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class LayerCells:
-    """A weight, named as recipes name it; the cells, widest first; its bytes as floats."""
+    """A weight, named as recipes name it; the cells, widest first; its bytes as floats.
+
+    `dense` layers are products of two matrices, also those that are spelled as convolutions.
+    """
 
     name: str
     node: str
@@ -71,6 +75,7 @@ class LayerCells:
     shape: tuple[int, ...]
     float_bytes: int
     cells: tuple[Cell, ...]
+    dense: bool = False
 
     def cell(self, bits: int) -> Cell | None:
         """Return the cell of a width, if it was measured."""
@@ -114,7 +119,8 @@ def measure(
         fix = "add --calibration DATA: real inputs, some 100 of them"
         raise RecipeError("MMC308", str(source), "cannot be measured without data", fix=fix)
     with kept(source, options, target) as folder:
-        return measure_into(folder, source, options, target, progress or Progress(), widths)
+        told = progress or Progress()
+        return measure_into(folder, source, options, target, told, lambda _: widths)
 
 
 def measure_into(
@@ -123,7 +129,7 @@ def measure_into(
     options: CompileOptions,
     target: str,
     told: Progress,
-    widths: Sequence[int] = WIDTHS,
+    widths: Widths,
 ) -> Sensitivity:
     """Return the same; what is measured is in `folder`, or goes there."""
     told.stage("passes")
@@ -203,7 +209,7 @@ def measured(
     groups: Sequence[list[Layer]],
     hessians: Mapping[str, Array],
     options: CompileOptions,
-    widths: Sequence[int],
+    widths: Widths,
     folder: Path,
     told: Progress,
     source: str,
@@ -220,7 +226,6 @@ def measured(
             forget_torn(done)
             path = place / "model.onnx"
             save(model, path, external=True)
-            let_override(path, {name for name, *_ in missing})
             execute(
                 JOB,
                 path,
@@ -232,7 +237,7 @@ def measured(
                 done=str(done),
             )
     found = read_done(done)
-    layers = tuple(layer_cells(g[0], found, widths) for g in groups)
+    layers = tuple(layer_cells(g[0], found, widths(g[0])) for g in groups)
     samples = max((n for _, n in found.values()), default=0)
     return Sensitivity(source, target, samples, layers, len(asked) - len(missing))
 
@@ -247,13 +252,13 @@ def arrays_of(model: Model, names: set[str], hessians: Mapping[str, Array]) -> d
     return found
 
 
-def cells_of(groups: Sequence[list[Layer]], widths: Sequence[int]) -> list[tuple[str, int, int]]:
+def cells_of(groups: Sequence[list[Layer]], widths: Widths) -> list[tuple[str, int, int]]:
     """Return weight, axis of its channels and bits of every cell that pays."""
     return [
         (str(g[0].value.name), g[0].axis, bits)
         for g in groups
-        for bits in widths
-        if pays(g[0], bits)
+        for bits in widths(g[0])
+        if len(widths(g[0])) > 1 and pays(g[0], bits)
     ]
 
 
@@ -263,9 +268,13 @@ def layer_cells(
     """Return a layer's cells, widest first, with what each gains over the one before."""
     name, cells = str(layer.value.name), list[Cell]()
     for bits in sorted(widths, reverse=True):
-        if (name, bits) not in found:
+        if (name, bits) in found:
+            error, _ = found[name, bits]
+        elif len(widths) == 1 and pays(layer, bits):
+            error = 0.0
+        else:
             continue
-        cell = Cell(bits, stored(layer, bits), found[name, bits][0])
+        cell = Cell(bits, stored(layer, bits), error)
         if cells:
             more = cell.error - cells[-1].error
             saved = cells[-1].bytes - cell.bytes
@@ -273,7 +282,8 @@ def layer_cells(
         cells.append(cell)
     shape = shape_of(layer.value)
     node = layer.node.name or ""
-    return LayerCells(name, node, layer.op, str(layer.kind), shape, stored(layer, 0), tuple(cells))
+    size, kind, dense = stored(layer, 0), str(layer.kind), is_dense(layer)
+    return LayerCells(name, node, layer.op, kind, shape, size, tuple(cells), dense)
 
 
 @contextmanager

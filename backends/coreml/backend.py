@@ -58,10 +58,10 @@ class CoremlBackend:
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target
         self.options = options
-        if options.io_layout != "keep" or options.keep_int64:
+        if options.io_layout != "keep" or options.keep_int64 or options.io_dtype != "float":
             raise UsageError(
                 "MMC011",
-                "--io-layout, --keep-int64",
+                "--io-layout, --io-dtype, --keep-int64",
                 "are not for Core ML",
                 why="images are channels first there, and integers have 32 bits",
                 fix="leave them out",
@@ -89,7 +89,7 @@ class CoremlBackend:
         return (self.options.precision or self.target.precision) == "float16"
 
     @staticmethod
-    def widths(target: Target, op: str, activations: str) -> tuple[int, ...]:
+    def widths(target: Target, op: str, activations: str, dense: bool) -> tuple[int, ...]:
         """Return the bits of weights that the version stores in that size."""
         return (8, 4, 2) if target.settings["version"] >= BLOCKS else (8,)
 

@@ -12,6 +12,7 @@ from mmc.arguments import not_yet
 from mmc.backends.phases import clean, to_static
 from mmc.backends.tflite.describe import program_lines, program_stats, program_structure
 from mmc.backends.tflite.emitter import LOWERINGS, lower
+from mmc.backends.tflite.integer_io import left_float, take_codes
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
 from mmc.diagnostics import OFF_NPU, Diagnostic, RecipeError, UsageError
@@ -52,6 +53,9 @@ class TfliteBackend:
         if options.pictures or options.about:
             fix = "they are for --target ane_*"
             raise UsageError("MMC011", "--image-input, --about", "are not for TFLite", fix=fix)
+        if options.io_dtype == "int8" and options.activation_bits != 8:
+            fix = "add --activations int8"
+            raise UsageError("MMC305", "--io-dtype int8", "needs 8-bit activations", fix=fix)
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""
@@ -107,12 +111,12 @@ class TfliteBackend:
         return [Phase("quantize", passes)]
 
     @staticmethod
-    def widths(target: Target, op: str, activations: str) -> tuple[int, ...]:
+    def widths(target: Target, op: str, activations: str, dense: bool) -> tuple[int, ...]:
         """Return the bits of weights that are stored packed and computed rightly."""
         if activations == "float":
             return (8, 4, 2)
-        if target.runs_on == "npu" and op != "Linear":
-            return (8,)
+        if target.runs_on == "npu":
+            op = "Linear" if dense else ""
         return WEIGHTED.get(op, {}).get(16 if activations == "int16" else 8, (8,))
 
     @staticmethod
@@ -123,7 +127,10 @@ class TfliteBackend:
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""
         keep = self.options.keep_int64 or self.target.name == "cpu"
-        return lower(model, keep_int64=keep, npu=self.target.runs_on == "npu")
+        program = lower(model, keep_int64=keep, npu=self.target.runs_on == "npu")
+        if self.options.io_dtype == "int8":
+            take_codes(program)
+        return program
 
     def schedule(self, program: Program) -> Schedule:
         """Put the operators into the order that needs the least memory for activations."""
@@ -139,7 +146,8 @@ class TfliteBackend:
         """Return everything that the target cannot take, or takes slowly."""
         from mmc.backends.tflite.check import check
 
-        return check(program, self.target)
+        left = left_float(program) if self.options.io_dtype == "int8" else []
+        return [*check(program, self.target), *left]
 
     def work(self, program: Program) -> Workload:
         """Return what the operators have to do; those off the NPU are the host's."""

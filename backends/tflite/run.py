@@ -23,8 +23,12 @@ def run(
     *,
     threads: int = 2,
     values: Sequence[str] = (),
+    numbers: bool = False,
 ) -> dict[str, Array]:
     """Return the outputs by the signature's (ONNX) names.
+
+    Floats that an input of codes is fed with are rounded to codes; then, or where `numbers` are
+    asked for, outputs of codes are the numbers that they stand for.
 
     Args:
         feeds: every input by its ONNX name; integers and floats are cast if the values survive.
@@ -33,11 +37,15 @@ def run(
     Raises:
         EmitError: MMC403 if the feeds do not fit the signature, MMC404 if the file does not run.
     """
-    return opened(path, threads=threads, values=values)(feeds)
+    return opened(path, threads=threads, values=values, numbers=numbers)(feeds)
 
 
 def opened(
-    path: str | os.PathLike[str], *, threads: int = 2, values: Sequence[str] = ()
+    path: str | os.PathLike[str],
+    *,
+    threads: int = 2,
+    values: Sequence[str] = (),
+    numbers: bool = False,
 ) -> Callable[[Mapping[str, Array]], dict[str, Array]]:
     """Return `run` of a file that is loaded once; raises EmitError (MMC404)."""
     from ai_edge_litert.interpreter import Interpreter
@@ -52,18 +60,26 @@ def opened(
     except (ValueError, RuntimeError) as error:
         raise EmitError("MMC404", str(path), "does not load in LiteRT", why=str(error)) from error
     inputs, outputs = signature(interpreter)
+    ends = (*interpreter.get_input_details(), *interpreter.get_output_details())
+    details = {detail["index"]: detail for detail in ends}
 
     def call(feeds: Mapping[str, Array]) -> dict[str, Array]:
         check_names(str(path), set(feeds), set(inputs))
+        real = numbers
         for name, index in inputs.items():
-            interpreter.set_tensor(index, fit(name, feeds[name], interpreter, index))
+            codes = as_codes(feeds[name], details[index])
+            real = real or codes is not feeds[name]
+            interpreter.set_tensor(index, fit(name, codes, details[index]))
         try:
             interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             what = "does not run in LiteRT"
             raise EmitError("MMC404", str(path), what, why=str(error)) from error
         found = inner(interpreter, set(values)) if values else {}
-        return found | {name: interpreter.get_tensor(index) for name, index in outputs.items()}
+        made = {name: interpreter.get_tensor(index) for name, index in outputs.items()}
+        if real:
+            made = {name: as_numbers(v, details[outputs[name]]) for name, v in made.items()}
+        return found | made
 
     return call
 
@@ -84,13 +100,31 @@ def signature(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-def fit(name: str, value: Array, interpreter: Any, index: int) -> Array:
+def fit(name: str, value: Array, detail: Mapping[str, Any]) -> Array:
     """Return `value` in the tensor's type, checked: values and shapes are not changed."""
-    detail = next(d for d in interpreter.get_input_details() if d["index"] == index)
     shape = tuple(detail["shape"])
     if value.shape != shape:
         raise EmitError("MMC403", f"input {name!r}", f"has shape {value.shape}, expected {shape}")
     return cast_exactly(name, value, np.dtype(detail["dtype"]))
+
+
+def as_codes(value: Array, detail: Mapping[str, Any]) -> Array:
+    """Return floats as the codes of a quantized tensor; anything else as it is."""
+    scale, zero = detail["quantization"]
+    kind = np.dtype(detail["dtype"])
+    if value.dtype.kind != "f" or kind.kind not in "iu" or not scale:
+        return value
+    ends = np.iinfo(kind)
+    codes: Array = np.rint(value / np.float32(scale)) + zero
+    return codes.clip(ends.min, ends.max).astype(kind)
+
+
+def as_numbers(codes: Array, detail: Mapping[str, Any]) -> Array:
+    """Return what the codes of a quantized tensor stand for; anything else as it is."""
+    scale, zero = detail["quantization"]
+    if codes.dtype.kind not in "iu" or not scale:
+        return codes
+    return np.asarray((codes.astype(np.float32) - zero) * np.float32(scale))
 
 
 def inner(interpreter: Any, names: set[str]) -> dict[str, Array]:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from mmc.batch import Job
     from mmc.options import CompileOptions
 
-LATER = (("--io-dtype", 1),)
-
 
 def configure(parser: Parser) -> None:
     """Add the options of DESIGN's command list."""
@@ -43,7 +41,6 @@ def configure(parser: Parser) -> None:
     add_limits(parser)
     add_checking(parser)
     add_output(parser)
-    parser.later(*LATER)
 
 
 def add_checking(parser: Parser) -> None:

@@ -64,6 +64,13 @@ def add_form(parser: Parser) -> None:
         metavar="keep|nhwc",
         help="layout of image inputs and outputs (default: the model's)",
     )
+    group.add_argument(
+        "--io-dtype",
+        type=one_of(("float", "int8"), (), "--io-dtype"),
+        default="float",
+        metavar="float|int8",
+        help="type of inputs and outputs that integer kernels read and write (default: float)",
+    )
     group.add_argument("--keep-int64", action="store_true", help="keep 64-bit inputs and outputs")
     group.add_argument(
         "--precision",
@@ -121,7 +128,8 @@ def add_recipe(group: argparse._ActionsContainer) -> None:
         "--recipe",
         default="",
         metavar="R.toml|PRESET",
-        help="which layers get which weights; presets: int8, int4, int2-experimental, guide",
+        help="which layers get which weights; "
+        "presets: int8, int4, int2-experimental, table4, guide",
     )
 
 
@@ -223,6 +231,7 @@ def compile_options(args: argparse.Namespace) -> CompileOptions:
         sizes={name: size for name, size in args.dim if not isinstance(size, int)},
         constants={name: read_constant(name, text) for name, text in args.const},
         io_layout=getattr(args, "io_layout", "keep"),
+        io_dtype=getattr(args, "io_dtype", "float"),
         keep_int64=getattr(args, "keep_int64", False),
         precision=getattr(args, "precision", None) or "",
         weights=weights,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Subject:
         own_reference: the reference is the final IR, as nothing else can be run.
         rounding: the precision that the artifact's run emulates; "" where it has its own.
         pictures: inputs whose pixels the artifact takes, and scales itself.
+        coded: inputs and outputs of the artifact may be codes, which are compared as numbers.
     """
 
     artifact: Path
@@ -45,6 +47,7 @@ class Subject:
     own_reference: bool = False
     rounding: str = ""
     pictures: Mapping[str, Picture] = field(default_factory=dict)
+    coded: bool = False
     limits: Limits = field(default_factory=Limits)
 
     def run_artifact(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
@@ -52,10 +55,20 @@ class Subject:
         backend = backend_of(self.artifact)
         assert backend is not None
         given = self.as_artifact_takes(feeds)
-        emulated = {"precision": self.rounding} if self.rounding else {}
         return execute(
-            backend.job, self.artifact, given, limits=self.limits, values=list(values), **emulated
+            backend.job,
+            self.artifact,
+            given,
+            limits=self.limits,
+            values=list(values),
+            **self.run_options,
         )
+
+    @property
+    def run_options(self) -> dict[str, Any]:
+        """What the artifact's run is asked for."""
+        precision = {"precision": self.rounding} if self.rounding else {}
+        return precision | ({"numbers": True} if self.coded else {})
 
     def run_final(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
         """Run the final IR with ONNX Runtime's optimizer off."""
