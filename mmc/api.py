@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -64,6 +64,7 @@ def compile(
     check: bool = False,
     check_layers: bool = False,
     dump_ir: PathName | None = None,
+    fine_tune: Callable[[Path, str], Path] | None = None,
 ) -> CompileResult:
     """Compile an ONNX file; the artifact is executed and compared unless `verify` is False.
 
@@ -90,6 +91,8 @@ def compile(
         check: compare the model before and after every pass.
         check_layers: the same for every tensor that keeps its name.
         dump_ir: a folder that gets the model after every pass that changed it.
+        fine_tune: for recipe="progressive", called between the stages with the float model's file
+            and the next stage's name; returns the file of the model to quantize next.
     Raises:
         MmcError: with coded diagnostics in `.diagnostics`; what was at the output stays.
     """
@@ -126,7 +129,7 @@ def compile(
     out = None if output is None else Path(output)
     dump = Path(dump_ir) if dump_ir else None
     watchers = looking(dump, check, check_layers, options)
-    return compile_best(str(model), target, out, options, watchers)
+    return compile_best(str(model), target, out, options, watchers, fine_tune=fine_tune)
 
 
 def check(

@@ -26,6 +26,7 @@ from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.passes.quantize_weights import is_dense
 from mmc.progress import Progress
+from mmc.progressive import FineTune, compile_progressively, read_stages
 from mmc.recipe import PRESETS
 from mmc.result import CompileResult
 from mmc.sensitivities import LayerCells, kept, measure_into, statistics_of
@@ -53,14 +54,21 @@ def compile_best(
     options: CompileOptions | None = None,
     instruments: Sequence[Instrument] = (),
     progress: Progress | None = None,
+    fine_tune: FineTune | None = None,
 ) -> CompileResult:
     """Compile as `compile_model`; where the options say auto, with what `search` finds.
 
+    Args:
+        fine_tune: called between the stages of a progressive recipe.
     Raises:
         BudgetError: MMC512 when no candidate keeps the limits; it tells the closest one.
         RecipeError: MMC308 when auto has no calibration data.
     """
     options = options or CompileOptions()
+    stages = read_stages(options.recipe) if options.recipe else None
+    if stages is not None:
+        given = path, target, stages, output, options, instruments, progress
+        return compile_progressively(*given, fine_tune)
     if AUTO not in (options.weights, options.activations):
         return compile_model(path, target, output, options, instruments, progress)
     if not options.calibration:
@@ -103,7 +111,7 @@ class Finder:
             self.try_weights(layers, activations)
         good = [t for t in tried.trials.values() if self.keeps(t)]
         if not good:
-            raise BudgetError([self.closest()])
+            raise tried.missed(self.closest())
         return sorted(good, key=self.rank)
 
     def widths(self, layer: Layer) -> tuple[int, ...]:
@@ -122,18 +130,9 @@ class Finder:
         Raises:
             BudgetError: MMC512 of the first one, if others break a limit too.
         """
-        tried, given, failed = self.tried, self.options, list[BudgetError]()
+        tried, failed = self.tried, list[BudgetError]()
         for trial in best[:FINALS]:
-            chosen = tried.options_of(trial.activations, tried.recipes[trial.label])
-            final = replace(
-                chosen,
-                budget=given.budget,
-                calibration_samples=given.calibration_samples,
-                verify=given.verify,
-                vendor=given.vendor,
-                aot=given.aot,
-                inputs=given.inputs,
-            )
+            final = tried.final_options(trial)
             try:
                 result = compile_model(
                     tried.path, tried.target, out, final, instruments, tried.progress
@@ -141,7 +140,7 @@ class Finder:
             except BudgetError as error:
                 failed.append(error)
                 continue
-            result.search = Search(trial.label, list(tried.trials.values()), tried.resumed)
+            result.search = tried.search(trial.label)
             result.diagnostics.append(told(result.search))
             return result
         raise failed[0]

@@ -17,14 +17,15 @@ from pathlib import Path
 from mmc import cache
 from mmc.backends.base import artifact_path
 from mmc.compiler import compile_model
-from mmc.diagnostics import MmcError
+from mmc.diagnostics import BudgetError, Diagnostic, MmcError
 from mmc.evaluation import source_of
 from mmc.metrics import LABELLED, PROXIES
 from mmc.options import CompileOptions
 from mmc.progress import Progress
 from mmc.recipe import Recipe, write_recipe
+from mmc.result import CompileResult
 from mmc.target import load_target
-from mmc.trials import Trial
+from mmc.trials import Search, Trial, search_of
 
 PROXY = "sqnr"
 """The metric where there is no evaluation data: it has no ceiling that hides differences."""
@@ -76,6 +77,19 @@ class Candidates:
         self.trials[label] = trial
         return trial
 
+    def search(self, chosen: str) -> Search:
+        """Return all trials, and which one was taken."""
+        return search_of(chosen, self.trials.values(), self.resumed)
+
+    def missed(self, finding: Diagnostic) -> BudgetError:
+        """Return the error for limits that no trial keeps; its report has the trials."""
+        where = load_target(self.target)
+        result = CompileResult(self.path, artifact_path(self.path, where), where)
+        result.search = self.search("")
+        error = BudgetError([finding])
+        error.result = result
+        return error
+
     def outlook(self) -> str:
         """Return which trial comes next, and how long it and the others will take."""
         number, count = len(self.trials) + 1, max(self.expected, len(self.trials) + 1)
@@ -115,6 +129,19 @@ class Candidates:
             verify=False,
             vendor=None,
             aot=False,
+        )
+
+    def final_options(self, trial: Trial) -> CompileOptions:
+        """Return the options of the artifact that is taken: a trial's, with all data, verified."""
+        given = self.options
+        return replace(
+            self.options_of(trial.activations, self.recipes[trial.label]),
+            budget=given.budget,
+            calibration_samples=given.calibration_samples,
+            verify=given.verify,
+            vendor=given.vendor,
+            aot=given.aot,
+            inputs=given.inputs,
         )
 
     def place_of(self, options: CompileOptions) -> Path | None:

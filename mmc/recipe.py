@@ -48,6 +48,9 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 """Operator of a target's form -> the ONNX operators that it may come from."""
 OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Gather", *SPELLINGS)
 KEYS = ("name", "op", "role", "weights", "block", "group")
+PROGRESSIVE = "progressive"
+"""The recipe of several stages (`mmc.progressive`)."""
+ONE_STAGE = "name the preset of one stage; `mmc compile` goes through several"
 SENSITIVE = (LayerClass.FIRST, LayerClass.HEAD, LayerClass.DEPTHWISE, LayerClass.GATE)
 
 
@@ -142,11 +145,15 @@ def read_recipe(text: str) -> Recipe:
     """
     if text in PRESETS:
         return PRESETS[text]
+    if text == PROGRESSIVE:
+        raise malformed(text, "is several recipes", fix=ONE_STAGE)
     try:
         data = tomllib.loads(Path(text).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         fix = f"name a TOML file, or one of: {', '.join(PRESETS)}"
         raise malformed(text, "cannot be read", str(error), fix) from error
+    if "stages" in data:
+        raise malformed(text, "has stages", fix=ONE_STAGE)
     rules = data.pop("rule", [])
     if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
         raise malformed(text, "its rules are no [[rule]] tables")

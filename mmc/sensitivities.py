@@ -146,6 +146,17 @@ def statistics_of(folder: Path) -> Path:
     return folder / "hessians.npz"
 
 
+def statistics_into(
+    folder: Path, source: str | Path, options: CompileOptions, target: str, told: Progress
+) -> Path:
+    """Return where the Hessians of a model are, which are in `folder`, or go there."""
+    told.stage("activations")
+    model = float_form(source, options, target)
+    groups = [g for g in shared(layers_of(model.graph)) if pays(g[0], 8)]
+    hessians_of(model, groups, options, folder)
+    return statistics_of(folder)
+
+
 def float_form(source: str | Path, options: CompileOptions, target: str) -> Model:
     """Return the model as the pass that makes weights integers sees it.
 

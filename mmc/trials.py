@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from math import inf
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,22 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """All candidates, the label of the one that was taken, and how many a search before had."""
+    """All candidates, the label of the one that was taken ("": none), how many a search before had.
+
+    `front` are the labels that no other one beats in bytes and drop, smallest first (Pareto).
+    """
 
     chosen: str
     trials: list[Trial]
     resumed: int = 0
+    front: list[str] = field(default_factory=list)
+
+
+def search_of(chosen: str, trials: Iterable[Trial], resumed: int = 0) -> Search:
+    """Return a search with its front; a drop that is not finite is on none."""
+    found, front, least = list(trials), list[str](), inf
+    for trial in sorted(found, key=lambda t: (t.bytes, t.drop_percent)):
+        if trial.drop_percent < least:
+            front.append(trial.label)
+            least = trial.drop_percent
+    return Search(chosen, found, resumed, front)

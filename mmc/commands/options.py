@@ -129,7 +129,8 @@ def add_recipe(group: argparse._ActionsContainer) -> None:
         default="",
         metavar="R.toml|PRESET",
         help="which layers get which weights; "
-        "presets: int8, int4, int2-experimental, table4, guide",
+        "presets: int8, int4, int2-experimental, table4, guide; progressive: int8, then int4, "
+        "then int2 until --max-drop is broken",
     )
 
 

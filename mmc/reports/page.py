@@ -18,7 +18,7 @@ from typing import Any
 
 from mmc.files import write_text
 
-SCRIPTS = ("layout.js", "tables.js", "graph.js", "graph_tab.js", "page.js")
+SCRIPTS = ("layout.js", "tables.js", "graph.js", "graph_tab.js", "search.js", "page.js")
 ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 

@@ -2,7 +2,7 @@
 "use strict";
 const read = id => JSON.parse(document.getElementById(id).textContent);
 const reports = [read("report-data")].flat(), graphs = [read("graph-data")].flat();
-const KNOWN = new Set("schema mmc status exit_code model target options artifact operators memory verification stages passes diagnostics layers title".split(" "));
+const KNOWN = new Set("schema mmc status exit_code model target options artifact operators memory verification stages passes diagnostics layers title search".split(" "));
 const COLUMNS = "place kind name sources output weight bits runs_on latency_ms sqnr_db".split(" ");
 const OUTPUTS = ["name", "accuracy sqnr_db", "accuracy max_abs_error", "accuracy cosine", "accuracy mismatches", "emission sqnr_db", "floor_db"];
 const main = document.getElementById("main");
@@ -16,6 +16,7 @@ function choose(index) {
   open = {Overview: overview};
   if (graph) open.Graph = graphTab;
   if (report.layers && report.layers.length) open.Operators = operators;
+  if (report.search) open.Search = searchTab;
   if (report.passes && report.passes.length) open.Passes = passes;
   if (report.diagnostics) open[`Findings (${report.diagnostics.length})`] = findings;
   for (const [key, value] of Object.entries(report))
