@@ -93,9 +93,8 @@ def test_the_page_is_whole_in_itself(compiled: Path) -> None:
         assert not {"src", "href", "srcset", "action"} & set(attributes), tag
         assert not any(name.startswith("on") for name in attributes), tag
     assert len(found.scripts) == 3
-    assert not re.search(
-        r"@import|url\(|https?:|innerHTML|document\.write|eval\(", found.scripts[2]
-    )
+    script = found.scripts[2].replace("http://www.w3.org/2000/svg", "")  # a name, never asked for
+    assert not re.search(r"@import|url\(|https?:|innerHTML|document\.write|eval\(", script)
     policy = next(a["content"] for t, a in found.tags if "http-equiv" in a) or ""
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
 
