@@ -86,11 +86,8 @@ def evaluate_artifact(
         why = "the original's is 0, so that no drop is relative to it"
         raise RecipeError("MMC306", metric, "is no metric for this model and data", why=why)
     after = outputs_of(subject, samples, original=False)
-    start = time.perf_counter()
     artifact = call(measure, metric, after, labels)
-    took = time.perf_counter() - start
-    draws = int(min(DRAWS, max(DRAWS // 10, LONGEST_S / (2 * took + 1e-9))))
-    low, high = interval(measure, before, after, labels, draws)
+    low, high = interval(measure, before, after, labels)
     return Evaluation(metric, len(samples), original, artifact, low, high, proxy)
 
 
@@ -99,7 +96,6 @@ def interval(
     before: Mapping[str, Array],
     after: Mapping[str, Array],
     labels: Mapping[str, Array],
-    draws: int,
 ) -> tuple[float, float]:
     """Return the 95 % interval of the drop in percent; the drop itself where draws have none."""
 
@@ -111,8 +107,11 @@ def interval(
             return math.nan
 
     count = len(next(iter(before.values())))
-    low, high = bootstrap(drawn, count, draws)
+    start = time.perf_counter()
     whole = drawn(np.arange(count))
+    took = time.perf_counter() - start
+    draws = int(min(DRAWS, max(DRAWS // 10, LONGEST_S / (took + 1e-9))))
+    low, high = bootstrap(drawn, count, draws)
     return (low, high) if math.isfinite(low) else (whole, whole)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from .grids import Array, Grid, require_finite
 
 CANDIDATES = 64
+CHUNK = 1 << 16
+"""Weights that are searched at once."""
 SMALLEST = 0.2
 """The search shrinks the range to this part of the largest weight at most (2 bits want most)."""
 
@@ -49,6 +51,20 @@ def mse_scale(
     Source: exhaustive form of the clipping search in Banner et al., "Post training 4-bit
         quantization of convolutional networks for rapid-deployment", NeurIPS 2019.
     """
+    require_finite(rows, "weight")
+    step = max(1, CHUNK // max(1, rows.shape[1]))
+    found = []
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        weights = importance
+        if importance is not None and importance.ndim == 2:
+            weights = importance[start : start + step]
+        found.append(_best_scale(some, grid, weights, candidates))
+    return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+
+def _best_scale(rows: Array, grid: Grid, importance: Array | None, candidates: int) -> Array:
+    """Return the scales of a few rows, which stay in the processor's cache meanwhile."""
     widest = max_scale(rows, grid)
     best, least = widest, rounding_error(rows, widest, grid, importance)
     for part in np.linspace(SMALLEST, 1, candidates, endpoint=False, dtype=np.float32):
@@ -61,9 +77,13 @@ def mse_scale(
 
 def rounding_error(rows: Array, scale: Array, grid: Grid, importance: Array | None = None) -> Array:
     """Return (R,) sums of importance * (row - scale * code)²."""
-    error = rows - grid.codes(rows / scale[:, None]) * scale[:, None]
-    squares = error * error
-    return np.asarray((squares if importance is None else squares * importance).sum(axis=1))
+    error = rows / scale[:, None]
+    np.rint(error, out=error)
+    np.clip(error, grid.low, grid.high, out=error)
+    error *= scale[:, None]
+    error -= rows
+    error *= error
+    return np.asarray((error if importance is None else error * importance).sum(axis=1))
 
 
 def refit_scale(rows: Array, codes: Array, scale: Array) -> Array:

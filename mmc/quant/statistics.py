@@ -12,14 +12,21 @@ BINS = 2048
 NARROWEST = 1e-3
 """Width of the first range, relative to the values: so many bins need as many distinct floats."""
 TINY = 1e-30
+PENDING = 1 << 20
+"""Numbers of a Hessian's inputs that are summed up at once: 4 MB."""
 
 
 @dataclass
 class Hessian:
-    """The sum of x xᵀ over rows x of K inputs, and how many there were."""
+    """The sum of x xᵀ over rows x of K inputs, and how many there were.
 
-    total: Array
+    Rows are gathered until they are PENDING numbers: one product of many is faster than many of
+    few, each of which would read and write the whole sum.
+    """
+
+    summed: Array
     count: int = 0
+    pending: list[Array] = field(default_factory=list)
 
     @classmethod
     def of_width(cls, width: int) -> Hessian:
@@ -28,9 +35,22 @@ class Hessian:
 
     def add(self, rows: Array) -> None:
         """Add (N, K) inputs."""
-        rows = rows.astype(np.float32, copy=False)
-        self.total += rows.T @ rows
+        self.pending.append(rows.astype(np.float32))
         self.count += len(rows)
+        if sum(some.size for some in self.pending) >= PENDING:
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        rows = np.concatenate(self.pending)
+        self.summed += rows.T @ rows
+        self.pending.clear()
+
+    @property
+    def total(self) -> Array:
+        """(K, K)."""
+        if self.pending:
+            self._sum_up()
+        return self.summed
 
 
 @dataclass

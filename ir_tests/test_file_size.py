@@ -1,0 +1,55 @@
+"""An artifact takes its codes and scales, and little more: counted from the ONNX model's own bytes.
+
+Allowed are the codes and scales, 12 bytes a quantized channel, 250 bytes a tensor, 64 KB, and what
+stays float as it is.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+import onnx
+import pytest
+
+import golden_models as golden
+import mmc
+
+MODELS = {
+    "efficientnet_lite0": {"image": (1, 3, 224, 224)},
+    "digits_vqa_text": {"input_ids": (1, 10), "attention_mask": (1, 10)},
+    "mtcnn_onet": {"x": (1, 3, 48, 48)},
+}
+WIDTHS = ("int8", "int4", "int2")
+
+
+def floats(path: Path) -> int:
+    """Return the bytes of a model's float constants, shared or not."""
+    model = onnx.load(path)
+    tensors = [*model.graph.initializer]
+    tensors += [a.t for n in model.graph.node if n.op_type == "Constant" for a in n.attribute]
+    return sum(4 * prod(t.dims) for t in tensors if t.data_type == onnx.TensorProto.FLOAT)
+
+
+@pytest.mark.parametrize("weights", WIDTHS)
+@pytest.mark.parametrize("target", ["cpu", "ane_ios18"])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_file_is_codes_scales_and_little_more(
+    name: str, target: str, weights: str, tmp_path: Path
+) -> None:
+    result = mmc.compile(
+        golden.path(name),
+        target=target,
+        output=tmp_path / ("m.tflite" if target == "cpu" else "m.mlpackage"),
+        input_shape=MODELS[name],
+        weights=weights,
+        verify=False,
+    )
+    count = [w.float_bytes // 4 for w in result.weights]
+    codes = sum(-(-n * w.bits // 8) for n, w in zip(count, result.weights, strict=True))
+    scales = sum(w.bytes for w in result.weights) - codes
+    left = floats(golden.path(name)) - 4 * sum(count)
+    tensors = 3 * sum(result.ops.values())  # an operator: weight, bias, result
+    allowed = codes + scales + 12 * (scales // 4) + 250 * tensors + (64 << 10) + left
+    assert result.bytes <= allowed
+    assert codes < 4 * sum(count) / 3
