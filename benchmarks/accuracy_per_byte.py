@@ -224,12 +224,14 @@ def text_of(one: Found) -> str:
 
 HEAD = """# Accuracy per byte
 
-Made by `python benchmarks/accuracy_per_byte.py --lines DIR --write`; rows are judged by the worse end of their 95 % interval
-(paired bootstrap over samples, original and artifact on the same draws). Figures: `minilm_l6` Spearman's correlation with
-people on WordSim-353 and 647 pairs of SimLex-999 (mean of both); `efficientnet_lite0` KL in nats against the original, on
-320 crops of pictures that calibration has not seen; `ppocr_rec` right characters on 300 rendered lines (without spaces);
-`digits_vqa` exact answers to 500 questions, three artifacts one after the other. The interval is of what is judged: points
-lost, part kept, or the figure. MB are codes and scales, file MB the artifact.
+Made by `python benchmarks/accuracy_per_byte.py --lines DIR --write`; rows are judged by the worse
+end of their 95 % interval (paired bootstrap over samples, original and artifact on the same
+draws). Figures: `minilm_l6` Spearman's correlation with people on WordSim-353 and 647 pairs of
+SimLex-999 (mean of both); `efficientnet_lite0` KL in nats against the original, on 320 crops of
+pictures that calibration has not seen; `ppocr_rec` right characters on 300 rendered lines
+(without spaces); `digits_vqa` exact answers to 500 questions, three artifacts one after the
+other. The interval is of what is judged: points lost, part kept, or the figure. MB are codes and
+scales, file MB the artifact.
 
 """
 COLUMNS = (

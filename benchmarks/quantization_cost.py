@@ -25,8 +25,9 @@ DOCS = Path(__file__).parent.parent / "docs" / "quantization_cost.md"
 SMALL_CNN, SAMPLES = "mtcnn_onet", 1000
 HEAD = """# What quantizing costs
 
-Made by `python benchmarks/quantization_cost.py --write`: CPU time of the command and its children, and the peak memory of
-the largest of them; no cache, one thread a kernel, nothing verified.
+Made by `python benchmarks/quantization_cost.py --write`: CPU time of the command and its
+children, and the peak memory of the largest of them; no cache, one thread a kernel, nothing
+verified.
 
 """
 

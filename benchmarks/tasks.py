@@ -14,7 +14,7 @@ import json
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import numpy_helper
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
+from text_lines import characters, edits, fitted, rendered
 from tokenizers import Tokenizer
 
 import golden_models as golden
@@ -231,7 +232,8 @@ def ppocr_rec(folder: Path, lines: Path) -> Task:
     names = characters(golden.path("ppocr_rec"))
     ids = [[names.index(c) for c in label if c != " "] for label in labels]
     filled = np.array([row + [0] * (64 - len(row)) for row in ids])
-    seen = np.stack([fitted(image) for image in rendered(256)])
+    words = [w.strip(".,\"'()") for s in sentences("lee.cor") for w in s.split()]
+    seen = np.stack([fitted(image) for image in rendered(words, 256)])
     judged = np.stack([fitted(image) for image in pictures])
     return task(
         "ppocr_rec",
@@ -242,51 +244,6 @@ def ppocr_rec(folder: Path, lines: Path) -> Task:
         lambda outputs, _, given: edits(outputs, given["text"], names.index(" ")),
         lambda rows: float(1 - rows[:, 0].sum() / rows[:, 1].sum()),
     )
-
-
-def characters(path: Path) -> list[str]:
-    """Return what the classes of the recognizer mean; 0 is the blank."""
-    found = {p.key: p.value for p in onnx.load(path).metadata_props}
-    return ["", *found["character"].split("\n"), " "]
-
-
-def rendered(count: int) -> Iterator[Image.Image]:
-    """Yield lines of one to three words in other words, sizes and colours than the labelled."""
-    words = [w.strip(".,\"'()") for s in sentences("lee.cor") for w in s.split()]
-    rng = np.random.default_rng(0)
-    for _ in range(count):
-        text = " ".join(rng.choice(words, rng.integers(1, 4)))
-        if rng.random() < 0.3:
-            text += f" {rng.integers(1000, 99999)}"
-        ink, paper = rng.integers(0, 110, 3), rng.integers(150, 256, 3)
-        font = ImageFont.load_default(int(rng.integers(24, 34)))
-        width = int(font.getlength(text)) + 20
-        image = Image.new("RGB", (max(width, 40), 50), tuple(map(int, paper)))
-        ImageDraw.Draw(image).text((10, 8), text, tuple(map(int, ink)), font)
-        noise = rng.normal(0, rng.uniform(0, 12), (50, image.width, 3))
-        yield Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
-
-
-def fitted(line: Image.Image) -> Array:
-    """Return (1, 3, 48, 320): at the height, at most the width, zeros to the right (PP-OCR)."""
-    width = min(320, -(-line.width * 48 // line.height))
-    x = np.zeros((1, 3, 48, 320), np.float32)
-    scaled = np.asarray(line.resize((width, 48), Image.Resampling.BILINEAR), np.float32)
-    x[..., :width] = (scaled / 127.5 - 1).transpose(2, 0, 1)
-    return x
-
-
-def edits(outputs: Feeds, labels: Array, space: int) -> Array:
-    """Return edits and length of every line, without spaces."""
-    from mmc.metrics import distance, greedy
-
-    (scores,) = outputs.values()
-    best = scores.argmax(axis=-1).reshape(len(labels), -1)
-    found = []
-    for row, label in zip(best, labels, strict=True):
-        wanted = [int(c) for c in label if c]
-        found.append([distance([c for c in greedy(row) if c != space], wanted), len(wanted)])
-    return np.array(found, np.float64)
 
 
 # ---------------------------------------------------------------------------------- all
