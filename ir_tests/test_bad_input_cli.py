@@ -98,6 +98,10 @@ COMMANDS = {
     "no output": ("MMC003", ("opt", str(PNET))),
     "no folder": ("MMC401", ("opt", str(PNET), *SHAPE, "-o", "no/such/o.onnx")),
     "is folder": ("MMC401", ("opt", str(PNET), *SHAPE, "-o", ".")),
+    "no suffix": ("MMC401", ("compile", str(PNET), "--target", "cpu", *SHAPE, "-o", "artifact")),
+    "other suffix": (
+        *("MMC401", ("compile", str(PNET), "--target", "ane_ios18", *SHAPE, "-o", "a.tflite")),
+    ),
     "show absent": ("MMC", ("show", "absent.tflite")),
 }
 

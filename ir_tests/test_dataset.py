@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ir_tests.test_quantize_weights import three_layers
+from mmc.api import compile as compile_file
 from mmc.cli import main
 from mmc.dataset import digests, read_samples
-from mmc.diagnostics import RecipeError
-from mmc.ir import Array, save
+from mmc.diagnostics import MmcError, RecipeError
+from mmc.ir import Array, save, shape_of
 
 
 def samples_of_a_function() -> list[tuple[dict[str, Array], dict[str, Array]]]:
@@ -30,6 +32,42 @@ def test_data_in_three_forms(tmp_path: Path) -> None:
     here = f"{__name__}:samples_of_a_function"
     assert len(list(read_samples(here, shapes, 100))) == 5
     assert len(set(digests(read_samples(str(tmp_path), shapes, 100)))) == 5
+
+
+def test_rows_of_every_order_and_type(tmp_path: Path) -> None:
+    x = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    names = np.array(["a", "bc", "", "d"])
+    arrays = {"x": x, "turned": np.asfortranarray(x), "name": names, "empty": np.zeros((4, 0))}
+    np.savez_compressed(tmp_path / "d.npz", **arrays)
+    rows = list(read_samples(str(tmp_path / "d.npz"), {"x": (1, 2, 3), "turned": (2, 3)}, 9))
+    assert [str(labels["name"]) for _, labels in rows] == names.tolist()
+    for (feeds, labels), expected in zip(rows, x, strict=True):
+        np.testing.assert_array_equal(feeds["x"][0], expected)
+        np.testing.assert_array_equal(feeds["turned"], expected)
+        assert labels["empty"].shape == (0,)
+
+
+def test_only_a_row_is_in_memory(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "d.npz", x=np.zeros((64, 1 << 20), np.float32))
+    tracemalloc.start()
+    next(read_samples(str(tmp_path / "d.npz"), {"x": (1 << 20,)}, 64))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 << 20  # of 256 MB
+
+
+def test_a_damaged_npz_is_told_wherever_the_damage_is(tmp_path: Path) -> None:
+    file = tmp_path / "d.npz"
+    np.savez_compressed(file, x=np.arange(15.0).reshape(5, 3), y=np.arange(5))
+    whole, told = file.read_bytes(), 0
+    for place in range(len(whole)):
+        for broken in (whole[:place], whole[:place] + b"\xff" + whole[place + 1 :]):
+            file.write_bytes(broken)
+            try:
+                list(read_samples(str(file), {"x": (3,)}, 9))
+            except MmcError:
+                told += 1
+    assert told > len(whole)  # every cut, and most flips
 
 
 BAD = {
@@ -63,3 +101,22 @@ def test_bad_calibration_data_is_told_by_the_command(
     assert not out.exists()
     captured = capsys.readouterr()
     assert "MMC301" in captured.out + captured.err
+
+
+def test_an_artifact_is_verified_on_real_data_where_there_are_some(tmp_path: Path) -> None:
+    model = three_layers()
+    save(model, tmp_path / "m.onnx")
+    (x,) = model.graph.inputs
+    seen = np.full((3, *shape_of(x)), 0.25, np.float32)
+    np.savez(tmp_path / "seen.npz", **{str(x.name): seen})
+    np.savez(tmp_path / "test.npz", **{str(x.name): seen + 1})
+    given = {
+        "weights": "int8",
+        "calibration": tmp_path / "seen.npz",
+        "output": tmp_path / "m.tflite",
+    }
+    for more, expected in ({}, "seen.npz"), ({"evaluation": tmp_path / "test.npz"}, "test.npz"):
+        found = compile_file(tmp_path / "m.onnx", target="cpu", **given, **more).verification
+        assert found is not None
+        assert found.inputs == f"the first sample of {tmp_path / expected}"
+        np.testing.assert_array_equal(found.feeds[str(x.name)], seen[0] + (expected == "test.npz"))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmc.backends.base import artifact_path, load_backend, makes_folder
+from mmc.backends.base import artifact_path, load_backend, makes_folder, suffix_of
 from mmc.budget import refuse_unchecked
 from mmc.diagnostics import Diagnostic, Severity, UsageError, refuse
 from mmc.files import check_output
@@ -49,7 +49,8 @@ def compile_model(
         refuse_unchecked(options.budget, where, bool(options.evaluation))
     backend = load_backend(where.backend)(where, options)
     artifact = Path(output) if output else artifact_path(source, where)
-    check_output(artifact, folder=makes_folder(where.backend))
+    suffix = suffix_of(where.backend)
+    check_output(artifact, folder=makes_folder(where.backend), suffix=suffix)
     result = CompileResult(source, artifact, where, progress=progress or Progress())
     instruments = (*instruments, result.progress)
     with result.kept():

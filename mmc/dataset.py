@@ -6,19 +6,23 @@ An .npz (key = input name, axis 0 = sample, other keys are labels), a folder of 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from hashlib import blake2b
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from mmc.diagnostics import RecipeError
-from mmc.files import read_npz
+from mmc.files import telling_of_npz
 from mmc.verification.casting import Array
 
 Sample = tuple[dict[str, Array], dict[str, Array]]
@@ -61,14 +65,48 @@ def _raw(data: str, shapes: Shapes) -> Iterator[Sample]:
 
 
 def _rows(path: str, shapes: Shapes) -> Iterator[Sample]:
-    """Yield the rows of an .npz; arrays that are no inputs are labels."""
-    arrays = read_npz(path)
-    sizes = {len(a) if a.ndim else 0 for a in arrays.values()}
-    if len(sizes) > 1:
-        raise RecipeError("MMC301", path, f"its arrays have {sorted(sizes)} samples, not one count")
-    for index in range(max(sizes, default=0)):
-        row = {name: array[index] for name, array in arrays.items()}
-        yield row, {name: value for name, value in row.items() if name not in shapes}
+    """Yield the rows of an .npz, one at a time in memory; arrays that are no inputs are labels."""
+    with telling_of_npz(path), ExitStack() as stack:
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        arrays = {
+            name.removesuffix(".npy"): Stored(stack.enter_context(archive.open(name)))
+            for name in archive.namelist()
+        }
+        counts = {a.count for a in arrays.values()}
+        if len(counts) > 1:
+            what = f"its arrays have {sorted(counts)} samples, not one count"
+            raise RecipeError("MMC301", path, what)
+        for index in range(max(counts, default=0)):
+            row = {name: array.entry(index) for name, array in arrays.items()}
+            yield row, {name: value for name, value in row.items() if name not in shapes}
+
+
+class Stored:
+    """An array in an .npy stream whose entries along axis 0 are read in order, one at a time.
+
+    What is stored in Fortran order is read as a whole.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        form = np.lib.format
+        old = form.read_magic(stream) == (1, 0)
+        shape, columns_first, dtype = (
+            form.read_array_header_1_0 if old else form.read_array_header_2_0
+        )(stream)
+        if dtype.hasobject:
+            raise ValueError("an array holds Python objects")
+        self.count, self.shape, self.dtype = shape[0] if shape else 0, shape[1:], dtype
+        self.stream, self.whole = stream, None
+        if columns_first:
+            self.whole = self._read(shape[::-1]).T
+
+    def entry(self, index: int) -> Array:
+        """Return the entry; `index` counts up."""
+        return self._read(self.shape) if self.whole is None else self.whole[index]
+
+    def _read(self, shape: tuple[int, ...]) -> Array:
+        size = math.prod(shape) * self.dtype.itemsize
+        return np.frombuffer(bytearray(self.stream.read(size)), self.dtype).reshape(shape)
 
 
 def _called(data: str) -> Iterator[Sample]:

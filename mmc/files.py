@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import struct
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,12 @@ from mmc.saving import replacing
 from mmc.staging import staged
 from mmc.verification.casting import Array
 
+NOT_READABLE = (
+    *(OSError, ValueError, EOFError, AttributeError, RuntimeError, LookupError, MemoryError),
+    *(SyntaxError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What numpy and zipfile raise over a damaged .npz."""
+
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """Return the arrays of an .npz by name; never unpickles.
@@ -23,10 +32,16 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     Raises:
         UsageError: MMC007 if it is not a readable .npz of plain arrays.
     """
+    with telling_of_npz(path), np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+@contextmanager
+def telling_of_npz(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what a damaged .npz raises while it is read into a UsageError, MMC007."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        yield
+    except NOT_READABLE as error:
         fix = "write it with numpy.savez(path, **{input name: array})"
         why = str(error)
         raise UsageError("MMC007", str(path), "is not a readable .npz", why=why, fix=fix) from error
@@ -100,12 +115,16 @@ def replace_with(path: Path, source: Path) -> None:
         (shutil.copytree if source.is_dir() else shutil.copyfile)(source, new)
 
 
-def check_output(path: Path, *, folder: bool = False) -> None:
+def check_output(path: Path, *, folder: bool = False, suffix: str = "") -> None:
     """Refuse an output path that cannot be written, before any work is done (MMC401).
 
     Args:
         folder: the output is a folder, which may replace one that holds an artifact.
+        suffix: what its name must end with: runtimes and mmc tell formats by it.
     """
+    if path.suffix != suffix and suffix:
+        what = f"does not end in {suffix}, by which its format is known"
+        raise EmitError("MMC401", str(path), what, fix=f"-o {path.name}{suffix}")
     if folder and path.exists() and not (path / "Manifest.json").is_file():
         raise unwritable(path, "it exists and is no .mlpackage")
     if not folder and path.is_dir():

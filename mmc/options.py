@@ -53,6 +53,7 @@ class CompileOptions:
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Array] | None = None
+    inputs_from: str = "given inputs"
     statistics: str = ""
     """Hessians by weight from an earlier run over the calibration data (an .npz)."""
     originals: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ from mmc.backends.base import makes_folder
 from mmc.budget import Budget, check_budget, figures, missed
 from mmc.cost import estimate
 from mmc.cost.device import has_device
-from mmc.diagnostics import BudgetError, VerifyError, refuse
+from mmc.dataset import Shapes, read_samples
+from mmc.diagnostics import BudgetError, MmcError, VerifyError, refuse
 from mmc.generalizing import Case
 from mmc.ir import Model, save, shape_of
 from mmc.options import CompileOptions
@@ -65,6 +67,23 @@ def fitting(case: Case) -> CompileOptions:
     return case.options
 
 
+def lifelike(options: CompileOptions, shapes: Shapes) -> CompileOptions:
+    """Return options with inputs to verify on if data that fits has some: they beat drawn ones."""
+    for data in filter(None, (options.evaluation, options.calibration)):
+        with suppress(MmcError):  # data that are no good are told where they are used
+            feeds, _ = next(iter(read_samples(data, shapes, 1)))
+            return replace(options, inputs=feeds, inputs_from=f"the first sample of {data}")
+    return options
+
+
+def shapes_of_data(model: Model, options: CompileOptions) -> Shapes:
+    """Return the shapes that inputs have in data: the original model's, as options have them."""
+    shapes = {str(v.name): shape_of(v) for v in model.graph.inputs}
+    if options.io_layout != "nhwc":
+        return shapes
+    return {n: (s[0], s[3], s[1], s[2]) if len(s) == 4 else s for n, s in shapes.items()}
+
+
 def verify(result: CompileResult, model: Model, options: CompileOptions) -> None:
     """Run the artifact, the final IR and the original; a mismatch raises VerifyError."""
     from mmc.verification.verify import examine
@@ -73,6 +92,8 @@ def verify(result: CompileResult, model: Model, options: CompileOptions) -> None
         final = folder / "final.onnx"
         save(model, final)
         subject = subject_of(result, final, options)
+        if options.inputs is None:
+            options = lifelike(options, shapes_of_data(model, options))
         found = examine(subject, model, options)
         if options.verify_on == "htp" and found.passed:
             from mmc.backends.tflite.htp import verify_on_htp
@@ -105,10 +126,7 @@ def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> N
     from mmc.evaluation import evaluate_artifact, proxy_warning, refuse_overlap
 
     subject = subject_of(result, result.source, options)
-    shapes = {str(v.name): shape_of(v) for v in model.graph.inputs}
-    if subject.channels_last:
-        shapes = {n: (s[0], s[3], s[1], s[2]) if len(s) == 4 else s for n, s in shapes.items()}
-    data = options.evaluation
+    shapes, data = shapes_of_data(model, options), options.evaluation
     if options.calibration and data != options.calibration:
         refuse_overlap(shapes, options.calibration, options.calibration_samples, data)
     result.evaluation = evaluate_artifact(subject, shapes, data, options.metric, options.originals)

@@ -103,7 +103,8 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
 
     where = load_target(target)
     folder = Path(output or ".")
-    artifact = folder.suffix == suffix_of(where.backend) or not folder.is_dir()
+    suffix = suffix_of(where.backend)
+    artifact = folder.suffix == suffix or not folder.is_dir()
     if output and len(models) == 1 and artifact and not output.endswith("/"):
         paths = [folder]
     else:
@@ -115,7 +116,7 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     for path in paths:
         if paths.count(path) > 1:
             raise UsageError("MMC003", str(path), "would be written twice", fix="rename a model")
-        check_output(path, folder=makes_folder(where.backend))
+        check_output(path, folder=makes_folder(where.backend), suffix=suffix)
     return paths
 
 

@@ -91,10 +91,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Verification:
-    """The run of the artifact; `seed` drew the inputs, None when they were given."""
+    """The run of the artifact; where its `inputs` are from, and the seed if they were drawn."""
 
     passed: bool
     reference: str
+    inputs: str
     seed: int | None
     seconds: float
     peak_bytes: int
@@ -270,6 +271,7 @@ def verification(found: VerifyResult) -> Verification:
     return Verification(
         found.passed,
         found.reference,
+        found.inputs,
         found.seed,
         found.seconds,
         found.peak_memory,

@@ -87,8 +87,7 @@ def memory_rows(found: Memory) -> Iterable[tuple[str, str]]:
 
 def verification_rows(found: Verification) -> Iterable[tuple[str, str]]:
     """Yield what was compared with what, and a line an output."""
-    drawn = "given inputs" if found.seed is None else f"random inputs, seed {found.seed}"
-    yield "verified", f"against {found.reference}, {drawn}"
+    yield "verified", f"against {found.reference}, {found.inputs}"
     for output in found.outputs[:OUTPUTS_SHOWN]:
         yield (
             f"  {output.name}",

@@ -22,7 +22,8 @@ def cast_exactly(name: str, value: Array, dtype: np.dtype[np.generic]) -> Array:
         return value
     real = dtype.kind in "fV"  # V: the 16-bit floats numpy does not know
     if (value.dtype.kind in "fV") != real:
-        raise EmitError("MMC403", f"input {name!r}", f"is {value.dtype}, expected {dtype}")
+        fix = f"prepare it as the model expects it, and give it as {dtype}"
+        raise EmitError("MMC403", f"input {name!r}", f"is {value.dtype}, expected {dtype}", fix=fix)
     with np.errstate(over="ignore", invalid="ignore"):
         cast = value.astype(dtype)
     same = np.isfinite(cast) == np.isfinite(value) if real else cast == value

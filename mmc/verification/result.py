@@ -48,13 +48,14 @@ class OutputResult:
 class VerifyResult:
     """What was compared and found.
 
-    `seed` drew the inputs (None: they were given); `reference` says what the artifact was compared
-    with; `seconds` and `peak_memory` are the artifact's run; `inner` counts compared inner tensors;
-    `feeds` are the inputs, by name.
+    `inputs` says where the inputs are from, `seed` drew them (None: it did not); `reference` says
+    what the artifact was compared with; `seconds` and `peak_memory` are the artifact's run; `inner`
+    counts compared inner tensors; `feeds` are the inputs, by name.
     """
 
     outputs: list[OutputResult] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    inputs: str = ""
     seed: int | None = None
     reference: str = ""
     seconds: float = 0.0
@@ -87,6 +88,7 @@ class VerifyResult:
             "passed": self.passed,
             "outputs": [o.to_json() for o in self.outputs],
             "diagnostics": [d.to_json() for d in self.diagnostics],
+            "inputs": self.inputs,
             "seed": self.seed,
             "reference": self.reference,
             "seconds": self.seconds,

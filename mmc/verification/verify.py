@@ -50,6 +50,8 @@ class Options(Protocol):
     @property
     def inputs(self) -> Mapping[str, Array] | None: ...
     @property
+    def inputs_from(self) -> str: ...
+    @property
     def constants(self) -> Mapping[str, Array]: ...
     @property
     def seed(self) -> int: ...
@@ -134,6 +136,7 @@ def stimulate(
 ) -> tuple[Mapping[str, Array], dict[str, Array]]:
     """Return feeds and the reference's outputs; redraw while those would not show an error."""
     if options.inputs is not None:
+        result.inputs = options.inputs_from
         feeds: Mapping[str, Array] = subject.as_seen(options.inputs)
         return feeds, subject.run_reference(feeds).outputs
     drawn: tuple[Mapping[str, Array], dict[str, Array]] | None = None
@@ -142,6 +145,7 @@ def stimulate(
         feeds = subject.to_reference(draw_inputs(model, seed), seed)
         try:
             drawn, result.seed = (feeds, subject.run_reference(feeds).outputs), seed
+            result.inputs = f"random inputs, seed {seed}"
         except EmitError as error:
             if error.diagnostics[0].code != "MMC409":  # else other inputs may do
                 raise

@@ -58,7 +58,7 @@ function overview() {
   const rest = [make("div", {class: "tiles"}, found)];
   const grave = (report.diagnostics || []).filter(d => d.severity !== "note");
   if (grave.length) rest.push(make("h2", {}, "To look at"), ...grouped(grave).slice(0, 5).map(finding));
-  if (checked && checked.outputs.length) rest.push(make("h2", {}, "Outputs"), make("p", {class: "soft"}, `Against ${checked.reference}, ${checked.seed === null ? "given inputs" : `random inputs, seed ${checked.seed}`}. No SQNR means equal.`), table(checked.outputs.map(flat), {label: "outputs", columns: OUTPUTS.filter(key => checked.outputs.some(o => flat(o)[key] !== undefined))}));
+  if (checked && checked.outputs.length) rest.push(make("h2", {}, "Outputs"), make("p", {class: "soft"}, `Against ${checked.reference}, ${checked.inputs}. No SQNR means equal.`), table(checked.outputs.map(flat), {label: "outputs", columns: OUTPUTS.filter(key => checked.outputs.some(o => flat(o)[key] !== undefined))}));
   rest.push(make("h2", {}, "Emitted operators"), table(Object.entries(ops.kinds).map(([kind, count]) => ({kind, count})), {label: "kinds"}));
   rest.push(make("h2", {}, "Options"), anything(report.options));
   return rest;
