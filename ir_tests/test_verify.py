@@ -28,6 +28,7 @@ class Options:
     """The compile options that verification reads."""
 
     inputs: Mapping[str, Array] | None = None
+    inputs_from: str = "given inputs"
     constants: Mapping[str, Array] = field(default_factory=dict)
     seed: int = 0
     io_layout: str = "keep"
