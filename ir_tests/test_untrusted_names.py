@@ -28,6 +28,10 @@ COMMANDS = {
     "show json": "show {m} --json",
     "show page": "show {m} --html {out}/s.html",
     "diff": "diff {m} {m}",
+    "diff numbers": "diff {m} {m} --inputs {x} --verbose",
+    "reduce": "reduce {m} -o {out}/r.onnx --seconds 30 -- test ! -s {{}}",
+    "sensitivity": "sensitivity {m} --calibration {x} --verbose --report {out}/s.svg",
+    "weights": "quantize {m} --weights int8 --calibration {x} --verbose -o {out}/w.onnx",
     "extract": "extract {m} --to nobody -o {out}/e.onnx",
     "bisect": "bisect {m} --target cpu",
     "unknown input": "compile {m} --target cpu --input-shape nobody:1 -o {out}/m.tflite",
@@ -70,15 +74,18 @@ def test_names_are_only_text(
     out.mkdir()
     monkeypatch.chdir(out)
     words = COMMANDS[name].split()
-    assert main([w.format(m=model, out=out) for w in words]) in (0, 1, 2)
+    samples = tmp_path / "x.npz"
+    feed = np.random.default_rng(0).standard_normal((1, 64)).astype(np.float32)
+    np.savez(samples, **{f"x{RUDE}": feed})
+    assert main([w.format(m=model, out=out, x=samples) for w in words]) in (0, 1, 2)
     printed = capsys.readouterr()
     for text in (printed.out, printed.err):
         assert not set("\x1b\x07\r\u202e") & set(text)
         assert "Traceback" not in text
         assert "MMC001" not in text
-    assert {p.name for p in tmp_path.iterdir()} == {"in", "out"}
+    assert {p.name for p in tmp_path.iterdir()} == {"in", "out", "x.npz"}
     assert [p.name for p in (tmp_path / "in").iterdir()] == ["m.onnx"]
-    for page in out.glob("*.html"):
+    for page in (*out.glob("*.html"), *out.glob("*.svg")):
         assert MARKUP not in page.read_text()
 
 

@@ -104,16 +104,13 @@ def bash(tree: Tree) -> Iterator[str]:
     yield '  if [ "$COMP_CWORD" = 1 ]; then'
     yield f'    words="{" ".join(tree)} --help --version"'
     yield '  else case "${COMP_WORDS[1]}:$last" in'
-    for name, (_, flags, _) in tree.items():
+    for name, (_, flags, places) in tree.items():
         for flag in flags:
             if flag.takes is not None:
                 patterns = "|".join(f"{name}:{spelling}" for spelling in flag.names)
                 yield f"    {patterns}) {offer(flag.takes)};;"
-    yield '    *) case "${COMP_WORDS[1]}" in'
-    for name, (_, flags, places) in tree.items():
         listed = " ".join(spelling for flag in flags for spelling in flag.names)
-        yield f'      {name}) {offer(places)}; [[ "$word" == -* ]] && words="{listed}";;'
-    yield "    esac;;"
+        yield f'    {name}:*) {offer(places)}; [[ "$word" == -* ]] && words="{listed}";;'
     yield "  esac; fi"
     yield '  COMPREPLY=($(compgen -W "$words" -- "$word"))'
     yield '  [ -z "$files" ] || [[ "$word" == -* ]] || COMPREPLY+=($(compgen -f -- "$word"))'
