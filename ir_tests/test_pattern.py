@@ -221,6 +221,23 @@ def test_one_pattern_object_used_twice_is_one_value() -> None:
     assert isinstance(same.graph[1], ir.Node)
 
 
+def test_two_parts_of_a_pattern_may_be_one_node() -> None:
+    """Found by drawn models: attention of a scaled value with itself has one scale, seen twice."""
+
+    @rewrite(op.MatMul(op.Mul("a", const("s")), op.Mul("b", const("t"))))
+    def scale_later(out: Builder, a: Value, b: Value, s: Array, t: Array) -> Value:
+        """(a s) (b t)  ->  (a b) (s t), for numbers s and t."""
+        return out.Mul(out.MatMul(a, b), s * t)
+
+    s = np.array(0.5, np.float32)
+    model = model_of("c = Mul(x, s) y = MatMul(c, c)", "float[3,3] x", "float[3,3] y", s=s)
+    x = np.arange(9, dtype=np.float32).reshape(3, 3)
+    before = run_model(model, {"x": x})["y"]
+    assert apply_rules(model, [scale_later]) == 1
+    assert [n.op_type for n in model.graph] == ["MatMul", "Mul"]
+    assert np.array_equal(run_model(model, {"x": x})["y"], before)
+
+
 def test_a_rule_that_asks_for_a_shape_that_is_not_known_does_not_match() -> None:
     @rewrite(op.Relu("x"))
     def flat(out: Builder, x: Value) -> Value:

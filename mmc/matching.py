@@ -101,7 +101,7 @@ def either(*alternatives: Pattern | str) -> Either:
 
 @dataclass
 class Match:
-    """The nodes a pattern matched, root first, and what its names are bound to."""
+    """The nodes a pattern matched, each once, root first; and what its names are bound to."""
 
     nodes: list[Node] = field(default_factory=list)
     bindings: dict[str, Any] = field(default_factory=dict)
@@ -120,6 +120,8 @@ def match(pattern: OpPattern, root: Node) -> Match:
     """Match `pattern` at `root`; raises NoMatch with the reason when it does not fit."""
     found = Match()
     _match_node(pattern, root, found)
+    # Two parts of a pattern may fit one node (x * x): it is listed behind all that read it.
+    found.nodes = [*dict.fromkeys(reversed(found.nodes))][::-1]
     inside = set(found.nodes)
     for node in found.nodes[1:]:
         for value in node.outputs:
