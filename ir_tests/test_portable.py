@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, parser
 
 from mmc.ir import parse
+from mmc.optimizer import optimize
 from mmc.portable import WIDELY_KNOWN, portable
 from mmc.saving import save_standard
 from mmc.shapes import infer
@@ -76,3 +77,11 @@ def test_functions_become_standard_operators(tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((1, 2, 5, 4)).astype(np.float32)
     (y,) = ort.InferenceSession(tmp_path / "m.onnx").run(None, {"x": x})
     np.testing.assert_allclose(y, x / (1 + np.exp(-x)), rtol=1e-5, atol=1e-6)
+
+
+def test_the_count_is_of_what_is_in_the_file(tmp_path: Path) -> None:
+    """The body of an mmc operator counts, not its call."""
+    source, target = tmp_path / "m.onnx", tmp_path / "o.onnx"
+    onnx.save(parser.parse_model(HEAD + "{ s = Sigmoid(x) m = Mul(x, s) y = Relu(m) }"), source)
+    done = optimize(source, target)
+    assert done.nodes == len(onnx.load(target).graph.node) == done.nodes_before == 3

@@ -32,7 +32,7 @@ from mmc.saving import save_standard
 
 @dataclass
 class Optimized:
-    """What was done; the model is in the file."""
+    """What was done; the model is in the file, and `nodes` are its operators without Constant."""
 
     nodes_before: int
     nodes: int
@@ -76,10 +76,9 @@ def optimize(
     every = (*told_of, *watchers, *always(source, options))
     records = PassManager(phases, every).run(model)
     found = unsettled(model)
-    if output:
-        save_standard(model, output)
+    nodes = save_standard(model, output) if output else model.graph.num_nodes()
     heard = told.lines() if told else []
-    return Optimized(before, model.graph.num_nodes(), records, heard, found)
+    return Optimized(before, nodes, records, heard, found)
 
 
 def is_lossy(p: Pass) -> bool:

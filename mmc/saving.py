@@ -54,15 +54,18 @@ def save(
     _save(model, Path(path), external, weights, None)
 
 
-def save_standard(model: ir.Model, path: str | os.PathLike[str]) -> None:
+def save_standard(model: ir.Model, path: str | os.PathLike[str]) -> int:
     """Write `model` without functions of its own, in the lowest opset that it fits (`portable`).
+
+    Returns the operators in the file, without Constant.
 
     Raises:
         EmitError: MMC401 when a file cannot be written.
     """
     from mmc.portable import portable
 
-    _save(model, Path(path), None, None, portable)
+    proto = _save(model, Path(path), None, None, portable)
+    return sum(node.op_type != "Constant" for node in proto.graph.node)
 
 
 def _save(
@@ -71,7 +74,7 @@ def _save(
     external: bool | None,
     weights: Path | None,
     finish: Callable[[onnx.ModelProto], onnx.ModelProto] | None,
-) -> None:
+) -> onnx.ModelProto:
     large = _large_weights(model)
     if external is None:
         external = sum(tensor.nbytes for tensor in large.values()) > INLINE_LIMIT
@@ -86,6 +89,7 @@ def _save(
         proto = finish(proto) if finish else proto
         with replacing(target) as file:
             file.write(proto.SerializeToString(deterministic=True))
+        return proto
     except OSError as error:
         reason = error.strerror or str(error)
         raise EmitError("MMC401", str(target), "cannot be written", why=reason) from error

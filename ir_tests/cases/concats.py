@@ -10,4 +10,9 @@ CASES = (
     Case(
         "concat-of-concats", "a = Concat<axis=2>(x, z) y = Concat<axis=1>(a, a)", "along its axis"
     ),
+    Case(
+        "concat-of-parts",
+        "a, b = Split<axis = 1, num_outputs = 2>(x) y = Concat<axis = 2>(a, b)",
+        "order",
+    ),
 )

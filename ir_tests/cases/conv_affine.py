@@ -53,4 +53,9 @@ CASES = (
         "a = Conv(x, w) y = BatchNormalization<epsilon = 0.0>(a, g6, b6, b6, zeros6)",
         "scale is not finite",
     ),
+    Case(
+        "affine-conv",
+        "a = Mul(x, millionth) b = Add(a, c4) y = Conv(b, w3)",
+        "far smaller than the shift",
+    ),
 )

@@ -33,4 +33,14 @@ CASES = (
         "a = Add(x, three) b = Mul(a, c4) y = Clip(b, zero, one)",
         "not one number each",
     ),
+    Case(
+        "hard-sigmoid-unit",
+        "a = Mul(x, tenth) b = Add(a, c4) y = Clip(b, zero, one)",
+        "not one number each",
+    ),
+    Case(
+        "hard-sigmoid-of-shifted",
+        "a = Add(x, c4) b = Mul(a, sixth) y = Clip(b, zero, one)",
+        "not one number each",
+    ),
 )

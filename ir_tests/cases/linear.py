@@ -58,4 +58,17 @@ CASES = (
         "constant, and folded",
         x="float[4,4,3]",
     ),
+    Case("gemm-to-linear", "y = Gemm<beta = 2.0>(x, m, b3)", "normal form", x="float[5,5]"),
+    Case("gemm-to-linear", "y = Gemm<transA = 1>(x, m)", "normal form", x="float[5,5]"),
+    Case(
+        "linear-bias",
+        "a = mmc.Linear(x, mt) y = Add(a, column3)",
+        "one number per column",
+        x="float[1,4,3,5]",
+    ),
+    Case(
+        "linear-between-reshapes",
+        "a = Reshape(x, rows) b = mmc.Linear(a, mt, b3) y = Reshape(b, sixty)",
+        "gather the leading axes",
+    ),
 )

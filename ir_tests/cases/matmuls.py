@@ -83,4 +83,20 @@ CASES = (
         "not one number",
         x="float[1,4,5]",
     ),
+    Case("matmul-add", "a = MatMul(x, cube) y = Add(a, half)", "rank 2", x="float[5,5]"),
+    Case(
+        "matmul-mul",
+        "a = MatMul(x, m256) b = Mul(a, half) y = MatMul(b, m256)",
+        "large and shared",
+        x="float[1,2,256]",
+    ),
+    Case(
+        "linear-mul",
+        "a = MatMul(x, m256) b = Add(a, two) c = Mul(b, half) y = MatMul(c, m256)",
+        "large and shared",
+        x="float[1,2,256]",
+    ),
+    Case("gemm-mul", "a = Gemm<beta = 2.0>(x, m, b3) y = Mul(a, half)", "form", x="float[5,5]"),
+    Case("gemm-mul", "a = Gemm<transA = 1>(x, m, b3) y = Mul(a, half)", "form", x="float[5,5]"),
+    Case("gemm-mul", "a = Gemm(x, m, b3) y = Mul(a, column5)", "per column", x="float[5,5]"),
 )

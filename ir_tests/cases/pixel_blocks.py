@@ -84,4 +84,29 @@ CASES = (
         "large and shared",
         x="float[1,200,1,1]",
     ),
+    Case(
+        "space-to-depth-of-slices",
+        f"{CUT} e = Relu(d) y = Concat<axis = 1>(a, b, c, e)",
+        "not all the pixels",
+        x=IMAGE,
+    ),
+    Case(
+        "space-to-depth-of-slices",
+        f"{CUT.replace('d = Slice(x', 'd = Slice(z')} y = Concat<axis = 1>(a, b, c, d)",
+        "slices of one image",
+        x=IMAGE,
+    ),
+    Case(
+        "space-to-depth-of-slices",
+        f"{CUT} y = Concat<axis = 1>(a, b, c, z)",
+        "slices of one image",
+        x=IMAGE,
+        z="float[1,8,3,3]",
+    ),
+    Case(
+        "space-to-depth-of-slices",
+        f"{CUT} y = Concat<axis = 2>(a, b, c, d)",
+        "along the channels",
+        x=IMAGE,
+    ),
 )

@@ -193,4 +193,24 @@ CASES = (
         "not constant",
         x=Q,
     ),
+    Case(
+        ROPE,
+        "low = Slice(x, i0, i1, i3, i1) high = Slice(x, i1, i2, i3, i1) n = Neg(high) "
+        "c = Concat<axis = 2>(n, low) a = Mul(x, half) b = Mul(c, half) y = Add(a, b)",
+        "not what is scaled",
+        x="float[1,1,1,2]",
+    ),
+    Case(
+        "rotary-embedding-of-rolled",
+        "low = Slice(x, i0, i1, i3, i1) high = Slice(x, i1, i2, i3, i1) "
+        "c = Concat<axis = 2>(high, low) a = Mul(x, half) b = Mul(c, half) y = Add(a, b)",
+        "not what is scaled",
+        x="float[1,1,1,2]",
+    ),
+    Case(
+        "rotary-embedding-of-rolled",
+        f"{LOW} c = Concat<axis = 3>(high, low) a = Mul(x, cosine) b = Mul(c, half) y = Add(a, b)",
+        "of another size",
+        x=Q,
+    ),
 )

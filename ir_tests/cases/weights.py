@@ -284,4 +284,8 @@ WEIGHTS: dict[str, Array] = {
     "rc3": np.cos(ANGLES[None]),
     "rs3": np.sin(ANGLES[None]),
     "rc7": np.cos(weight(1, 7, 3)),
+    "m256": weight(256, 256),
+    "column3": weight(3, 1),
+    "column5": weight(5, 1),
+    "millionth": np.array(1e-6, np.float32),
 }

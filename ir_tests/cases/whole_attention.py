@@ -17,4 +17,16 @@ CASES = (
         "y = Attention<is_causal = 1>(x, z, z, masks5)",
         "more than the places",
     ),
+    Case("whole-attention", "y = Attention<softmax_precision = 11>(x, z, z)", "in another type"),
+    Case(
+        "whole-attention",
+        "y = Attention<qk_matmul_output_mode = 1>(x, z, z)",
+        "caches, or more results",
+    ),
+    Case(
+        "whole-attention",
+        "y = Attention<is_causal = 1>(x, z, z)",
+        "more than the places",
+        z="float[1,4,3,5]",
+    ),
 )

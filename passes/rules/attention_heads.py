@@ -13,6 +13,8 @@ from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 from .parts import need_float, number, reshape
 from .scores import leaves_a_key
 
+Shape = tuple[int, ...]
+
 ATTENTION = op.Attention("q", "k", "v", maybe("mask")).named("n")
 HEADS_LAST = (0, 2, 1, 3)
 PLAIN = {"is_causal", "kv_num_heads", "q_num_heads", "scale", "softcap", "softmax_precision"}
@@ -51,7 +53,9 @@ def attention_of_heads(
     values are read as they are, not g times (Ainslie et al. 2023, "GQA").
     """
     need_float(q)
-    check(q, k, mask, n)
+    if len(shape_of(q)) != 4:
+        raise NoMatch("its heads are side by side on one axis")
+    check(shape_of(q), shape_of(k), mask, n)
     given, (batch, heads, queries, size) = attrs(n), shape_of(q)
     groups, keys = shape_of(k)[1:3]
     rows = (batch, groups, heads // groups * queries)
@@ -69,18 +73,19 @@ def attention_of_heads(
     return reshape(out, out.MatMul(weights, v), shape_of(n.outputs[0]))
 
 
-def check(q: Value, k: Value, mask: Value | None, n: Node) -> None:
-    """Raise NoMatch for what only the standard definition of Attention covers."""
-    given, (shape, keys) = attrs(n), (shape_of(q), shape_of(k))
-    if others := set(n.attributes) - PLAIN:
-        raise NoMatch(f"its standard definition serves: {sorted(others)}")
-    if len(shape) != 4 or len(n.outputs) > 1 or given.get("softcap"):
-        raise NoMatch("its standard definition serves: three axes, softcap or more results")
-    if given.get("softmax_precision", 1) != 1:
-        raise NoMatch("its softmax is computed in another precision")
-    if given["is_causal"] and (shape[2] != keys[2] or mask is not None):
+def check(query: Shape, key: Shape, mask: Value | None, n: Node) -> None:
+    """Raise NoMatch for what only the standard definition of Attention covers.
+
+    Shapes: query and key are those of (batch, heads, length, size).
+    """
+    given = attrs(n)
+    if set(n.attributes) - PLAIN or len(n.outputs) > 1 or len(n.inputs) > 4:
+        raise NoMatch("its standard definition serves: caches, or more results")
+    if given.get("softcap") or given.get("softmax_precision", 1) != 1:
+        raise NoMatch("its scores are capped, or computed in another type")
+    if given["is_causal"] and (query[2] != key[2] or mask is not None):
         raise NoMatch("which keys are later depends on more than the places")
     if mask is not None and (dtype_of(mask).kind == "b" or not leaves_a_key([mask])):
         raise NoMatch("a row of the mask may hide every key")
-    if mask is not None and shape_of(mask)[-1] != keys[2]:
+    if mask is not None and shape_of(mask)[-1] != key[2]:
         raise NoMatch("the mask is shorter than the keys")

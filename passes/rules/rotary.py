@@ -73,7 +73,7 @@ def rotary_embedding_of_rolled(
     if source is not x or attrs(turned)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("what is rolled is not what is scaled")
     known = constant(sin)
-    if known is None or known.shape[-1] != 2 * half:
+    if known is None or known.shape[-1:] != (2 * half,):
         raise NoMatch(f"{sin.name!r} is not constant, or of another size")
     if not np.array_equal(known[..., :half], -known[..., half:]):
         raise NoMatch(f"the halves of {sin.name!r} are not opposite")

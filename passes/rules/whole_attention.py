@@ -9,9 +9,8 @@ import numpy as np
 from mmc.ir import Node, Value, attrs, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
-from .attention_heads import HEADS_LAST, PLAIN
+from .attention_heads import HEADS_LAST, check
 from .parts import need_float, number
-from .scores import leaves_a_key
 
 Shape = tuple[int, ...]
 
@@ -28,12 +27,15 @@ def whole_attention(
     need_float(q)
     given, packed = attrs(n), len(shape_of(q)) == 3
     shapes = [shape_with_heads(n, position) for position in range(3)]
-    refuse_others(shapes, mask, n)
+    query, key, value = shapes
+    if query[:2] != key[:2] or key[:3] != value[:3]:
+        raise NoMatch("heads share a key")
+    check(query, key, mask, n)
     operands: list[object] = [
         out.Transpose(out.Reshape(x, [s[0], s[2], s[1], s[3]]), perm=HEADS_LAST) if packed else x
         for x, s in zip((q, k, v), shapes, strict=True)
     ]
-    keys, size = shapes[1][2:]
+    keys, size = key[2:]
     factor = (given.get("scale") or 1 / math.sqrt(size)) * math.sqrt(size)
     if not math.isclose(factor, 1, rel_tol=1e-6):
         operands[0] = out.Mul(operands[0], number(q, factor))
@@ -54,20 +56,3 @@ def shape_with_heads(n: Node, position: int) -> Shape:
         return shape
     heads = attrs(n)["kv_num_heads" if position else "q_num_heads"]
     return shape[0], heads, shape[1], shape[2] // heads
-
-
-def refuse_others(shapes: list[Shape], mask: Value | None, n: Node) -> None:
-    """Refuse what the operator does not do; raises NoMatch."""
-    given, (query, key, value) = attrs(n), shapes
-    if set(n.attributes) - PLAIN or len(n.outputs) > 1 or len(n.inputs) > 4:
-        raise NoMatch("caches, or more results")
-    if given.get("softcap") or given.get("softmax_precision", 1) != 1:
-        raise NoMatch("its scores are capped, or computed in another type")
-    if query[:2] != key[:2] or key[:3] != value[:3]:
-        raise NoMatch("heads share a key")
-    if given["is_causal"] and (query[2] != key[2] or mask is not None):
-        raise NoMatch("which keys are later depends on more than the places")
-    if mask is not None and (dtype_of(mask).kind == "b" or not leaves_a_key([mask])):
-        raise NoMatch("a row of the mask may hide every key")
-    if mask is not None and shape_of(mask)[-1] != key[2]:
-        raise NoMatch("the mask is shorter than the keys")
