@@ -171,14 +171,14 @@ def job(
     counted: bool,
 ) -> dict[str, Array]:
     """Be the child of `calibrate`."""
-    from mmc.verification.reference import open_session
+    from mmc.verification.reference import open_quick
 
     readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in hessians]
     sums = [Hessian.of_width(r.width) for r in readers]
     seen = {name: Histogram() for name in ranges}
     given = {name for name, *_ in inputs}
     inner = sorted({*(r.value for r in readers), *ranges} - given)
-    session = open_session(path, 1, inner, 2, True)  # optimized: twice as fast
+    session = open_quick(path, inner)
     outputs = {o.name for o in session.get_outputs()}
     count = 0
     for fed in prepared_samples(data, samples, inputs):

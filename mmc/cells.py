@@ -65,17 +65,17 @@ def job(
     done: str,
 ) -> dict[str, Array]:
     """Be the child of `measured`: a line in `done` for every cell."""
-    from mmc.verification.reference import open_session
+    from mmc.verification.reference import open_quick
 
     fed = list(prepared_samples(data, samples, inputs))
-    session = open_session(path, 1, [], 2, packed=True)
+    session = open_quick(path)
     expected = [session.run(None, one) for one in fed]
     model = onnx.load(path, load_external_data=False)
     with open(done, "a") as file:
         for name, axis, bits in cells:
             weight, hessian = feeds[f"weight {name}"], feeds.get(f"hessian {name}")
             changed = replaced(model, Path(path), name, rounded(weight, axis, bits, hessian))
-            session = open_session(changed, 1, [], 2, packed=True)
+            session = open_quick(changed)
             errors = [
                 error_of(right, session.run(None, one))
                 for one, right in zip(fed, expected, strict=True)

@@ -153,14 +153,24 @@ def round_values(path: Path, groups: Sequence[Sequence[str]]) -> None:
 
 
 def rounding(value: str, group: int) -> Iterator[onnx.NodeProto]:
-    """Yield the nodes that make `value`.rounded."""
+    """Yield the node that makes `value`.rounded: it computes only where it is switched on."""
     low, high, step, on = (name_of(group, what) for what in ("low", "high", "step", "on"))
     steps = (
         ("Clip", [value, low, high], "clipped"),
         ("Div", [f"{value}.clipped", step], "steps"),
         ("Round", [f"{value}.steps"], "whole"),
         ("Mul", [f"{value}.whole", step], "codes"),
-        ("Where", [on, f"{value}.codes", value], "rounded"),
     )
-    for op, given, made in steps:
-        yield onnx.helper.make_node(op, given, [f"{value}.{made}"])
+    rounds = [onnx.helper.make_node(op, given, [f"{value}.{made}"]) for op, given, made in steps]
+    passes = [onnx.helper.make_node("Identity", [value], [f"{value}.as it was"])]
+    branches = {
+        "then_branch": branch(rounds, f"{value}.codes"),
+        "else_branch": branch(passes, f"{value}.as it was"),
+    }
+    yield onnx.helper.make_node("If", [on], [f"{value}.rounded"], **branches)
+
+
+def branch(nodes: Sequence[onnx.NodeProto], result: str) -> onnx.GraphProto:
+    """Return nodes on floats as what an If computes."""
+    made = onnx.helper.make_tensor_value_info(result, onnx.TensorProto.FLOAT, None)
+    return onnx.helper.make_graph(nodes, result, [], [made])

@@ -12,6 +12,7 @@ from mmc.activation_scales import Range, Scales, activations
 from mmc.calibration import Data, calibrate
 from mmc.clipping import by_output_error
 from mmc.delicate import delicate
+from mmc.float_islands import islands
 from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
 from mmc.integer_ranges import lowest
 from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
@@ -48,6 +49,8 @@ class QuantizeActivations(Pass):
     samples: int = 1000
     outliers: str = "none"
     """`clip`: leave out the 0.01 % of values farthest out; `auto`: where the outputs gain by it."""
+    islands: bool = False
+    """Let the few values that make most of the error stay float: not for NPUs."""
 
     @classmethod
     def chosen_by(cls, options: CompileOptions) -> QuantizeActivations:
@@ -63,13 +66,17 @@ class QuantizeActivations(Pass):
             return 0
         stay = delicate(model.graph)
         nodes = settle([n for n in model.graph if n not in stay and takes_integers(n, self.bits)])
-        scales = Scales(self.bits)
-        for node in nodes:
-            scales.tie(node)
+        scales = tied(nodes, self.bits)
         wanted = sorted({v.name or "" for v in scales.values if scales.fixed(v) is None})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
         seen = calibrate(model, data, ranges=wanted, counted=counted).histograms
-        scales.choose(self.ranges(model, scales, seen))
+        ranges = self.ranges(model, scales, seen)
+        if self.islands and (apart := islands(model, data, scales, ranges, nodes)):
+            nodes, before = settle([n for n in nodes if n not in apart]), scales
+            scales = tied(nodes, self.bits)
+            exact = scales.merged(seen, min_max)
+            ranges = {r: within(exact[r], ranges.get(before.root(r), exact[r])) for r in exact}
+        scales.choose(ranges)
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:
             if base_of(node)[1] in WEIGHTED:
@@ -124,6 +131,19 @@ def coded_weight(node: Node, allowed: tuple[int, ...]) -> bool:
     bias = node.inputs[2] if len(node.inputs) > 2 else None
     bits = {"int8": 8, "int4": 4, "int2": 2}.get("" if codes is None else str(codes.dtype))
     return bits in allowed and (bias is None or constant(bias) is not None)
+
+
+def tied(nodes: list[Node], bits: int) -> Scales:
+    """Return the scales that nodes have, tied as their kernels demand."""
+    scales = Scales(bits)
+    for node in nodes:
+        scales.tie(node)
+    return scales
+
+
+def within(exact: Range, clipped: Range) -> Range:
+    """Return the part of a range that an earlier choice left."""
+    return max(exact[0], clipped[0]), min(exact[1], clipped[1])
 
 
 def settle(nodes: list[Node]) -> list[Node]:

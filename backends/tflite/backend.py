@@ -102,10 +102,11 @@ class TfliteBackend:
                 fix="use --weights float16, or compile for --target cpu",
             )
         npu = self.target.runs_on == "npu"
+        codes = QuantizeActivations.chosen_by(options)
         passes = (
             replace(QuantizeWeights.chosen_by(options), dense_only=npu),
             *([PointwiseToLinear()] if npu else []),
-            *([QuantizeActivations.chosen_by(options)] if activations else []),
+            *([replace(codes, islands=not npu and activations == 8)] if activations else []),
             EliminateDeadCode(),
         )
         return [Phase("quantize", passes)]

@@ -82,6 +82,14 @@ def opened(
     return call
 
 
+def open_quick(path: str | os.PathLike[str], values: Sequence[str] = ()) -> Any:
+    """Return an optimized session; one as the model is, where ONNX Runtime's optimizer fails."""
+    try:
+        return open_session(path, 1, values, 2, packed=True)
+    except Exception:  # it fails on right models, such as a Resize of a function, in many types
+        return open_session(path, 0, values, 2, packed=True)
+
+
 def open_session(
     path: str | os.PathLike[str],
     perturbed: int,
