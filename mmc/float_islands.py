@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def measured(
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         path = Path(folder) / "model.onnx"
         save(model, path, external=True)
-        asked = {
+        asked: dict[str, Any] = {
             "samples": min(SAMPLES, data.samples),
             "inputs": signature(model),
             "groups": [[names, limits] for names, limits in groups],
