@@ -1,18 +1,21 @@
 """What Qualcomm's compiler says of the golden models: `python benchmarks/hexagon.py [--write]`.
 
-Every model is compiled in each form, and the vendor asked for each architecture. Needs the extra
-`hexagon`. `--write` puts the table into docs/hexagon.md. Quantized forms are calibrated on the one
-real sample of the golden model: that decides ranges, not what the NPU takes.
+Every model is compiled in each form, the vendor asked for each architecture, and its answer held
+against our own table, operator by operator. Needs the extra `hexagon`. `--write` puts the tables
+into docs/hexagon.md; `--rows FILE` keeps each answer as it comes, and what is in it is not asked
+again. Quantized forms are calibrated on the one real sample of the golden model: that decides
+ranges, not what the NPU takes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,11 @@ import golden_models
 import mmc
 from golden_models.manifest import FOLDER, find, models
 from mmc.backends.targets import vendor
-from mmc.diagnostics import MmcError
+from mmc.backends.tflite.check import legality
+from mmc.backends.tflite.program import Program
+from mmc.backends.tflite.reader import read
+from mmc.diagnostics import OFF_NPU, MmcError
+from mmc.target import load_target
 
 PAGE = Path(__file__).parent.parent / "docs" / "hexagon.md"
 MARK = "<!-- made by benchmarks/hexagon.py -->"
@@ -37,27 +44,69 @@ ARCHITECTURES = ("v69", "v73", "v75", "v79", "v81")
 
 
 @dataclass(frozen=True)
+class Cell:
+    """What one architecture's compiler says of one artifact, and how our table judged it.
+
+    Attributes:
+        refused: operators that our table takes and the vendor refuses.
+        careful: operators that only our table refuses.
+    """
+
+    selected: int
+    total: int
+    partitions: int
+    ended: str
+    refused: tuple[str, ...] = ()
+    careful: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is one compiled partition with every operator in it."""
+        return (self.selected, self.partitions, self.ended) == (self.total, 1, "compiled")
+
+    def text(self) -> str:
+        """Return selected/total, the partitions if several, and how it ended if not compiled."""
+        if not self.total:
+            return self.ended
+        more = f" in {self.partitions}" if self.partitions != 1 else ""
+        failed = "" if self.ended == "compiled" else f", {self.ended}"
+        return f"{self.selected}/{self.total}{more}{failed}"
+
+
+@dataclass(frozen=True)
 class Row:
     """One model in one form: the answers by architecture, or why there is no artifact."""
 
     name: str
     form: str
-    answers: tuple[vendor.Answer, ...] = ()
+    cells: tuple[Cell, ...] = ()
     failure: str = ""
 
     def text(self) -> str:
         """Return a line of the table."""
-        cells = [cell(a) for a in self.answers] or [self.failure, *[""] * (len(ARCHITECTURES) - 1)]
-        return f"| {self.name} | {self.form} | {' | '.join(cells)} |"
+        said = [c.text() for c in self.cells] or [self.failure, *[""] * (len(ARCHITECTURES) - 1)]
+        return f"| {self.name} | {self.form} | {' | '.join(said)} |"
 
 
-def cell(given: vendor.Answer) -> str:
-    """Return selected/total, the partitions if several, and how it ended if not compiled."""
-    if not given.total:
-        return given.ended
-    more = f" in {given.partitions}" if given.partitions != 1 else ""
-    failed = "" if given.compiled else f", {given.ended}"
-    return f"{given.selected}/{given.total}{more}{failed}"
+def compare(program: Program, given: vendor.Answer) -> Cell:
+    """Return an answer with the operators about which our table says something else."""
+    target = load_target(f"hexagon_{given.architecture}")
+    host = load_target(target.fallback)
+    theirs = {r.index: f"{r.op}: {r.reason}" for r in given.refusals}
+    ours = {
+        i: f"{op.code}: {found.why}"
+        for i, op in enumerate(program.operators)
+        for found in legality(program, op, target, host)
+        if found.code in OFF_NPU
+    }
+    return Cell(
+        given.selected,
+        given.total,
+        given.partitions,
+        given.ended,
+        tuple(why for i, why in theirs.items() if i not in ours),
+        tuple(why for i, why in ours.items() if i not in theirs),
+    )
 
 
 def measure(name: str, form: str, folder: Path) -> Row:
@@ -81,10 +130,11 @@ def measure(name: str, form: str, folder: Path) -> Row:
         found = error.diagnostics[0]
         what = found.why.splitlines()[0] if found.why else found.what
         return Row(name, form, failure=f"{found.code}: {what}")
-    answers = tuple(vendor.ask(artifact, a) for a in ARCHITECTURES)
+    answers = [vendor.ask(artifact, a) for a in ARCHITECTURES]
     for refusal in answers[0].refusals:
         print(f"  {name} {form} #{refusal.index} {refusal.op}: {refusal.reason}", file=sys.stderr)
-    return Row(name, form, answers)
+    program = read(artifact)
+    return Row(name, form, tuple(compare(program, a) for a in answers))
 
 
 def page(rows: Sequence[Row]) -> Iterator[str]:
@@ -94,10 +144,42 @@ def page(rows: Sequence[Row]) -> Iterator[str]:
     yield f"| model | form | {' | '.join(ARCHITECTURES)} |"
     yield "|---|---|" + "---|" * len(ARCHITECTURES)
     yield from (row.text() for row in rows)
-    whole = [r for r in rows if r.answers and all(str(a) == "yes" for a in r.answers)]
-    one = sum(all(a.partitions == 1 for a in r.answers) for r in whole)
     yield ""
-    yield f"{one} of {len(rows)} are one partition, 100 % on the NPU and compiled, everywhere."
+    yield "| form | artifacts | one partition, 100 % on the NPU and compiled |"
+    yield "|---|---|---|"
+    yield from (line for form in FORMS for line in whole(form, rows))
+    yield ""
+    yield agreement([c for r in rows for c in r.cells if c.total])
+
+
+def whole(form: str, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield how many artifacts of a form each architecture takes whole."""
+    asked = [r for r in rows if r.form == form]
+    made = [r for r in asked if r.cells]
+    if asked:
+        by = (sum(r.cells[i].whole for r in made) for i in range(len(ARCHITECTURES)))
+        said = ", ".join(f"{a} {n}" for a, n in zip(ARCHITECTURES, by, strict=True))
+        yield f"| {form} | {len(made)} of {len(asked)} | {said} |"
+
+
+def agreement(cells: Sequence[Cell]) -> str:
+    """Return how often our table says what the vendor says."""
+    total = sum(c.total for c in cells)
+    refused, careful = sum(len(c.refused) for c in cells), sum(len(c.careful) for c in cells)
+    share = 100 * (1 - (refused + careful) / max(total, 1))
+    failed = sum(c.ended != "compiled" for c in cells)
+    return (
+        f"Table and vendor agree on {share:.2f} % of {total} operators: {refused} that the table "
+        f"takes are refused, {careful} that it refuses are taken. {failed} of {len(cells)} answers "
+        "are selected and not compiled."
+    )
+
+
+def kept(path: Path | None) -> Iterator[Row]:
+    """Yield the rows of a file of earlier ones."""
+    for line in path.read_text().splitlines() if path and path.is_file() else ():
+        row = json.loads(line)
+        yield Row(row["name"], row["form"], tuple(Cell(**c) for c in row["cells"]), row["failure"])
 
 
 def main() -> None:
@@ -105,19 +187,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="golden models (default: all)")
     parser.add_argument("--forms", default=",".join(FORMS))
+    parser.add_argument("--rows", type=Path, metavar="FILE")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     names = args.names or [m.name for m in models()]
+    known = {(r.name, r.form): r for r in kept(args.rows)}
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in names:
-            for form in args.forms.split(","):
-                rows.append(measure(name, form, Path(folder)))
-                print(rows[-1].text(), flush=True)
+        for name, form in ((n, f) for n in names for f in args.forms.split(",")):
+            row = known.get((name, form)) or measure(name, form, Path(folder))
+            rows.append(row)
+            print(row.text(), flush=True)
+            if args.rows and (name, form) not in known:
+                with args.rows.open("a") as file:
+                    print(json.dumps(asdict(row)), file=file)
     if args.write:
         head = PAGE.read_text().split(MARK)[0]
         PAGE.write_text(head + "\n".join(page(rows)) + "\n")
+    print(*list(page(rows))[-9:], sep="\n")
 
 
 if __name__ == "__main__":
