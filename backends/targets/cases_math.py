@@ -249,8 +249,9 @@ def quantizers() -> Iterator[Case]:
     ):
         m = Maker()
         yield m.case("QUANTIZE", [m.x(IMAGE, source)], [m.x(IMAGE, target)])
-    m = Maker("INT8")
-    yield m.case("QUANTIZE", [m.x(IMAGE)], [m.x(IMAGE, scale=1 / 20)])
+    for dtype, scale in (("INT8", 1 / 20), ("INT16", 1 / 5000)):
+        m = Maker(dtype)
+        yield m.case("QUANTIZE", [m.x(IMAGE)], [m.x(IMAGE, scale=scale)])
     m = Maker()
     yield m.case("DEQUANTIZE", [m.x(IMAGE, "FLOAT16")], [m.x(IMAGE)])
     yield unpacked("FLOAT16", None)
