@@ -3,8 +3,8 @@
 Every model is compiled in each form, the vendor asked for each architecture, and its answer held
 against our own table, operator by operator. Needs the extra `hexagon`. `--write` puts the tables
 into docs/hexagon.md; `--rows FILE` keeps each answer as it comes, and what is in it is not asked
-again. Quantized forms are calibrated on the one real sample of the golden model: that decides
-ranges, not what the NPU takes.
+again; `--known` writes the page of what is in it alone. Quantized forms are calibrated on the one
+real sample of the golden model: that decides ranges, not what the NPU takes.
 """
 
 from __future__ import annotations
@@ -150,6 +150,11 @@ def page(rows: Sequence[Row]) -> Iterator[str]:
     yield from (line for form in FORMS for line in whole(form, rows))
     yield ""
     yield agreement([c for r in rows for c in r.cells if c.total])
+    for form in FORMS:
+        asked = {r.name for r in rows if r.form == form}
+        if left := [m.name for m in models() if m.name not in asked]:
+            yield ""
+            yield f"Not asked in {form}: {', '.join(left)}."
 
 
 def whole(form: str, rows: Sequence[Row]) -> Iterator[str]:
@@ -188,6 +193,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="golden models (default: all)")
     parser.add_argument("--forms", default=",".join(FORMS))
     parser.add_argument("--rows", type=Path, metavar="FILE")
+    parser.add_argument("--known", action="store_true", help="ask nothing that is not in --rows")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -196,6 +202,8 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, form in ((n, f) for n in names for f in args.forms.split(",")):
+            if args.known and (name, form) not in known:
+                continue
             row = known.get((name, form)) or measure(name, form, Path(folder))
             rows.append(row)
             print(row.text(), flush=True)
@@ -205,7 +213,7 @@ def main() -> None:
     if args.write:
         head = PAGE.read_text().split(MARK)[0]
         PAGE.write_text(head + "\n".join(page(rows)) + "\n")
-    print(*list(page(rows))[-9:], sep="\n")
+    print(*list(page(rows))[-20:], sep="\n")
 
 
 if __name__ == "__main__":
