@@ -201,9 +201,8 @@ def memory(found: dict[str, Workload]) -> tuple[float, float, float]:
     amounts, (peak, arena) = np.array(table), np.array(peaks).T
     weight = 1 / peak
     for _ in range(50):  # least absolute relative error, by reweighting
-        solution = np.linalg.lstsq(amounts * weight[:, None], (peak - arena) * weight, rcond=None)[
-            0
-        ]
+        wanted = (peak - arena) * weight
+        solution, *_ = np.linalg.lstsq(amounts * weight[:, None], wanted, rcond=None)
         error = np.abs(amounts @ solution + arena - peak) / peak
         weight = 1 / peak / np.sqrt(np.maximum(error, 0.02))
     return float(solution[0]), float(solution[1]), float(np.median(error))
