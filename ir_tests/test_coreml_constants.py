@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from mmc.backends.coreml.half import BLOCK, to_half
 from mmc.backends.coreml.identifiers import Names
 from mmc.backends.coreml.lower import name_all
 from mmc.backends.coreml.program import NUMPY_TYPES, Feature, Var
-from mmc.backends.coreml.weights import BITS, TYPE_CODES, WeightFile
+from mmc.backends.coreml.weights import BITS, PIECE, TYPE_CODES, WeightFile
 from mmc.backends.coreml.writer import write
 from mmc.backends.lowering import Unsupported
 from mmc.ir import Array
@@ -42,7 +43,7 @@ def test_the_weight_file_is_what_core_ml_reads(kind: str, tmp_path: Path) -> Non
     from coremltools.libmilstoragepython import _BlobStorageReader
 
     arrays = [codes(kind, size) for size in (1, 7, 64, 1001)]
-    with open(tmp_path / "weight.bin", "wb") as file:
+    with open(tmp_path / "weight.bin", "w+b") as file:
         weights = WeightFile(file)
         offsets = [weights.add(kind, a) for a in arrays]
         assert weights.add(kind, arrays[2].copy()) == offsets[2], "equal constants are stored once"
@@ -62,6 +63,19 @@ def test_constants_that_only_begin_alike_are_stored_twice() -> None:
     offsets = [weights.add("fp32", a) for a in (first, last, first.copy(), last.copy())]
     assert offsets[0] != offsets[1]
     assert offsets[2:] == offsets[:2]
+
+
+def test_a_constant_is_not_kept_once_it_is_written() -> None:
+    weights = WeightFile(io.BytesIO())
+    long = np.zeros(3 * PIECE + 5, np.uint8)
+    held = weakref.ref(long)
+    offset = weights.add("uint8", long)
+    del long
+    assert held() is None
+    again, other = (np.zeros(3 * PIECE + 5, np.uint8) for _ in range(2))
+    other[-1] = 1
+    assert weights.add("uint8", again) == offset
+    assert weights.add("uint8", other) > offset
 
 
 def as_bits(array: Array) -> Array:

@@ -24,8 +24,10 @@ def to_half(array: Array) -> Array:
     """Return finite float32 numbers of magnitude up to 65504 as float16, in C order."""
     if array.size < BLOCK:
         return array.astype(np.float16, order="C")
+    if array.ndim == 2 and array.T.flags.c_contiguous and not array.flags.c_contiguous:
+        return transposed(to_half(array.T))
     made = np.empty(array.shape, np.float16)
-    source, target = in_order(array).reshape(-1), made.reshape(-1)
+    source, target = np.ascontiguousarray(array).reshape(-1), made.reshape(-1)
     for start in range(0, source.size, BLOCK):
         round_block(source[start : start + BLOCK], target[start : start + BLOCK])
     return made
@@ -48,13 +50,12 @@ def round_block(source: Array, target: Array) -> None:
         target[small] = source[small].astype(np.float16)
 
 
-def in_order(array: Array) -> Array:
-    """Return the array in C order; a transposed matrix is copied tile by tile."""
-    if array.flags.c_contiguous or array.ndim != 2 or not array.T.flags.c_contiguous:
-        return np.ascontiguousarray(array)
-    made = np.empty(array.shape, array.dtype)
-    for row in range(0, array.shape[0], TILE):
-        for column in range(0, array.shape[1], TILE):
-            place = np.s_[row : row + TILE, column : column + TILE]
-            made[place] = array[place]
+def transposed(array: Array) -> Array:
+    """Return a matrix's transpose in C order, copied tile by tile."""
+    made = np.empty(array.T.shape, array.dtype)
+    for row in range(0, made.shape[0], TILE):
+        for column in range(0, made.shape[1], TILE):
+            made[row : row + TILE, column : column + TILE] = array[
+                column : column + TILE, row : row + TILE
+            ].T
     return made

@@ -16,6 +16,8 @@ from .program import Array
 ALIGNMENT = 64
 SAMPLE = 256
 """Bytes in which most constants of one size differ already."""
+PIECE = 1 << 20
+"""Bytes of a stored constant that are read back at a time."""
 SENTINEL = 0xDEADBEEF
 VERSION = 2
 TYPE_CODES = {
@@ -38,11 +40,14 @@ BITS = {"int4": 4, "uint1": 1, "uint2": 2, "uint3": 3, "uint4": 4, "uint6": 6}
 
 
 class WeightFile:
-    """Appends constants to an open file; `close` writes the header."""
+    """Appends constants to a file open for writing and reading; `close` writes the header.
+
+    No constant is kept: one that begins like a stored one is compared with what the file holds.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self._stored: dict[tuple[str, int, bytes], list[tuple[Array, int]]] = {}
+        self._stored: dict[tuple[str, int, bytes], list[int]] = {}
         self._count = 0
         self._end = file.write(struct.pack("<II", 0, VERSION).ljust(ALIGNMENT, b"\0"))
 
@@ -52,12 +57,19 @@ class WeightFile:
         view = np.ascontiguousarray(raw).reshape(-1).view(np.uint8)
         key = dtype, view.nbytes, view[:SAMPLE].tobytes()
         alike = self._stored.setdefault(key, [])
-        for other, offset in alike:
-            if np.array_equal(other, view):
+        for offset in alike:
+            if self._holds(offset + ALIGNMENT, view):
                 return offset
-        offset = self._append(dtype, view, spare)
-        alike.append((view, offset))
-        return offset
+        alike.append(self._append(dtype, view, spare))
+        return alike[-1]
+
+    def _holds(self, start: int, view: Array) -> bool:
+        """Say whether the bytes from `start` are those of `view`."""
+        self.file.seek(start)
+        pieces = (view[at : at + PIECE] for at in range(0, view.nbytes, PIECE))
+        same = all(self.file.read(piece.nbytes) == piece.tobytes() for piece in pieces)
+        self.file.seek(self._end)
+        return same
 
     def _append(self, dtype: str, view: Array, spare: int) -> int:
         offset = self._align()

@@ -41,7 +41,7 @@ def fill(program: Program, folder: Path) -> None:
     """Write the files of a package."""
     data = folder / "Data"
     (data / WEIGHTS).mkdir(parents=True)
-    with open(data / WEIGHTS / "weight.bin", "wb") as file:
+    with open(data / WEIGHTS / "weight.bin", "w+b") as file:
         weights = WeightFile(file)
         spec = to_spec(program, weights)
         add_classifier(program, spec)
