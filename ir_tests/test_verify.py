@@ -258,6 +258,27 @@ def test_a_low_floor_hides_nothing_upstream(tmp_path: Path) -> None:
     assert "'h'" in result.errors[0].where
 
 
+class VeryNoisyOptimizer(NoisyOptimizer):
+    """As if ONNX Runtime's optimizer moved y to 10 dB."""
+
+    def run_perturbed(
+        self, feeds: Mapping[str, Array], draw: int, values: Sequence[str] = ()
+    ) -> Run:
+        run = self.run_reference(feeds, values)
+        y = run.outputs["y"]
+        return replace(run, outputs={**run.outputs, "y": y * np.float32(1 + 10**-0.5)})
+
+
+def test_a_low_floor_of_float32_is_said_of_float16_too(tmp_path: Path) -> None:
+    model = save_onnx(tmp_path / "a.onnx", CHAIN, w=W, b=B)
+    far = chain_tflite(tmp_path / "m.tflite", W * np.float32(1 + 10**-0.6))
+    half = Options(precision="float16")
+    result = examine(VeryNoisyOptimizer(far, model, model), load(model), half)
+    assert codes(result) == ["MMC416"]
+    assert result.outputs[0].emission.sqnr_db < 20
+    assert codes(examine(NoisyOptimizer(far, model, model), load(model), half)) == ["MMC410"]
+
+
 class RareAmplifier(Subject):
     """As if rounding moved y to 50 dB, but not in the first draw."""
 

@@ -52,7 +52,7 @@ def round_block(source: Array, target: Array) -> None:
 
 def transposed(array: Array) -> Array:
     """Return a matrix's transpose in C order, copied tile by tile."""
-    made = np.empty(array.T.shape, array.dtype)
+    made: Array = np.empty(array.shape[::-1], array.dtype)
     for row in range(0, made.shape[0], TILE):
         for column in range(0, made.shape[1], TILE):
             made[row : row + TILE, column : column + TILE] = array[

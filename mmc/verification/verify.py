@@ -190,12 +190,15 @@ def judge(trial: Trial, model: Any, options: Options, result: VerifyResult) -> N
     if found.errors:
         trial = trial.perturbed_more()
         found = judge_outputs(trial, target, options)
+    amplified = found.floor_db < target
     if options.precision == "float16":
         excuse_half(trial, target, found)
     result.outputs += found.outputs
     result.diagnostics += found.diagnostics
-    if gated and result.floor_db < target:
+    if gated and amplified:
         judge_inner(trial, stored_names(model), target, result)
+    elif options.precision == "float16" and amplified:
+        note_amplified(trial, result, "--precision float32 compares inner tensors too")
 
 
 def has_integers(options: Options) -> bool:
@@ -268,13 +271,7 @@ def judge_inner(trial: Trial, stored: StoredNames, target: float, result: Verify
     ]
     result.inner = len(compared)
     wrong = [i for i in compared if not i.found.passes(min(target, i.floor_db - FLOOR_SLACK_DB))]
-    result.add(
-        "MMC416",
-        Severity.NOTE,
-        str(trial.subject.artifact),
-        f"rounding is amplified: it alone moves an output of the original to "
-        f"{result.floor_db:.1f} dB; {len(compared)} inner tensors were compared before that",
-    )
+    note_amplified(trial, result, f"{len(compared)} inner tensors were compared before that")
     if wrong:
         first = wrong[0]
         least = min(target, first.floor_db - FLOOR_SLACK_DB)
@@ -282,3 +279,10 @@ def judge_inner(trial: Trial, stored: StoredNames, target: float, result: Verify
         where = f"inner tensor {first.found.name!r}"
         why = f"{len(wrong)} of {len(compared)} inner tensors differ, this is the first"
         result.add("MMC411", Severity.ERROR, where, what, why=why)
+
+
+def note_amplified(trial: Trial, result: VerifyResult, more: str) -> None:
+    """Say that rounding of float32 alone moves an output of the original, and how far."""
+    what = "rounding is amplified: it alone moves an output of the original to"
+    what = f"{what} {result.floor_db:.1f} dB; {more}"
+    result.add("MMC416", Severity.NOTE, str(trial.subject.artifact), what)
