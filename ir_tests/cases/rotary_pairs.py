@@ -94,4 +94,10 @@ CASES = (
         "not constant",
         x=Q,
     ),
+    Case(
+        "rotary-embedding-of-pairs",
+        f"{ALTERNATE} {STACKED} a = Mul(x, pairwise) b = Mul(t, half) y = Add(a, b)",
+        "is not one a pair",
+        x=Q,
+    ),
 )

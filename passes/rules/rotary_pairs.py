@@ -109,6 +109,8 @@ def one_a_pair(value: Value) -> Angles:
     known = constant(value)
     if known is None:
         raise NoMatch(f"{value.name!r} is not constant")
-    if known.shape[-1] % 2 or not np.array_equal(known[..., 0::2], known[..., 1::2]):
+    if not known.ndim or known.shape[-1] % 2:
+        raise NoMatch(f"{value.name!r} is not one a pair: {known.shape}")
+    if not np.array_equal(known[..., 0::2], known[..., 1::2]):
         raise NoMatch(f"{value.name!r} differs within pairs")
     return Angles(known[..., 0::2], (*known.shape[:-1], known.shape[-1] // 2))
