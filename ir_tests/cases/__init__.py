@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import onnx.printer
 
@@ -47,6 +48,7 @@ class Case:
         return model
 
 
+@cache
 def find(name: str) -> Rule:
     """Return a rule by "stage/name", or by its name where only one stage has it."""
     found = [RULES[k] for k in RULES if name in (k, k.partition("/")[2])]
