@@ -124,8 +124,9 @@ def test_where_it_cannot_be(
     target: str, options: list[str], code: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["compile", str(folder / "m.onnx"), "--target", target, "--io-dtype", "int8"]
+    out = folder / ("no.tflite" if target == "cpu" else "no.mlpackage")
     data = ["--weights", "int8", "--calibration", str(folder / "d.npz")] if options else []
-    assert main([*command, *options, *data, "-o", str(folder / "no")]) == 2
+    assert main([*command, *options, *data, "-o", str(out)]) == 2
     assert code in capsys.readouterr().err
     with pytest.raises(UsageError):
-        mmc.compile(folder / "m.onnx", target=target, io_dtype="int8", output=folder / "no")
+        mmc.compile(folder / "m.onnx", target=target, io_dtype="int8", output=out)
