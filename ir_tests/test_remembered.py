@@ -16,6 +16,8 @@ g (float[1,4] x) => (float[1,4] y) {
     y = Mul(x, w)
 }"""
 
+WIDE = 1 << 16
+
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -50,6 +52,17 @@ def test_a_second_look_runs_nothing(data: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MMC_NO_CACHE", "1")
     with pytest.raises(AssertionError, match="ran again"):
         seen(data)
+
+
+def test_weights_beside_the_model_count(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large weights are in a file of their own, of which the model holds the place only."""
+    monkeypatch.setattr("mmc.saving.INLINE_LIMIT", 0)
+    text = TEXT.replace("4]", f"{WIDE}]")
+    np.savez(data, x=np.ones((1, WIDE), np.float32))
+    for factor in (2, 3):
+        model = parse(text, w=np.full(WIDE, factor, np.float32))
+        found = calibrate(model, Data(str(data), 8), ranges=["y"]).histograms["y"]
+        assert (found.least, found.most) == (factor, factor)
 
 
 def test_a_damaged_file_is_made_anew(data: Path) -> None:

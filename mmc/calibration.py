@@ -133,7 +133,7 @@ def calibrate(
             "counted": counted,
         }
         found = remembered(
-            key_of_run(path, data.source, asked),
+            key_of_run(folder, data.source, asked),
             lambda: execute(JOB, path, {}, data=data.source, **asked).outputs,
         )
     return Statistics(

@@ -8,7 +8,6 @@ else float, and the error at the model's outputs says what it costs.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from mmc.clipping import round_values, setting
 from mmc.ir import Array, Model, Node, Value, save
 from mmc.quant.ranges import Affine
 from mmc.remembered import key_of_run, remembered
+from mmc.staging import working_folder
 
 JOB = "mmc.float_islands:job"
 SAMPLES = 2
@@ -62,8 +62,8 @@ def measured(
     """Return the places of the costly groups; what was measured before is remembered."""
     from mmc.verification.execute import execute
 
-    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
-        path = Path(folder) / "model.onnx"
+    with working_folder() as folder:
+        path = folder / "model.onnx"
         save(model, path, external=True)
         asked: dict[str, Any] = {
             "samples": min(SAMPLES, data.samples),
@@ -71,8 +71,7 @@ def measured(
             "groups": [[names, limits] for names, limits in groups],
             "bits": bits,
         }
-        files = sorted(Path(folder).iterdir())
-        key = key_of_run(path, data.source, asked) if len(files) == 1 else None
+        key = key_of_run(folder, data.source, asked)
         found = remembered(key, lambda: execute(JOB, path, {}, data=data.source, **asked).outputs)
     return [int(i) for i in found["costly"]]
 

@@ -27,18 +27,18 @@ def home() -> Path:
     return cache.home().parent / "statistics"
 
 
-def key_of_run(model: Path, data: str, asked: Any) -> str | None:
+def key_of_run(folder: Path, data: str, asked: Any) -> str | None:
     """Return the name of what a model gives on DATA; None where content cannot be known.
 
     Args:
-        model: a file that holds its weights.
+        folder: holds the model and nothing else: large weights are in a file beside it.
         asked: what is computed, ready for JSON.
     """
     if os.environ.get("MMC_NO_CACHE"):
         return None
     found = hashlib.sha256(cache.own_digest() + json.dumps(asked).encode())
     try:
-        for file in (model, *cache.files_of(data)):
+        for file in (*sorted(folder.iterdir()), *cache.files_of(data)):
             found.update(cache.content(file))
     except (OSError, cache.UnknownContentError):
         return None
