@@ -16,11 +16,10 @@ import numpy as np
 
 from mmc.activation_scales import Range, Scales, activations
 from mmc.calibration import Data, prepared_samples, signature
-from mmc.cells import error_of
-from mmc.clipping import round_values, setting
 from mmc.ir import Array, Model, Node, Value, save
 from mmc.quant.ranges import Affine
 from mmc.remembered import key_of_run, remembered
+from mmc.rounded_runs import RoundedRuns, round_values
 from mmc.staging import working_folder
 
 JOB = "mmc.float_islands:job"
@@ -90,14 +89,10 @@ def job(
     from mmc.verification.reference import open_quick
 
     round_values(Path(path), [names for names, _ in groups])
-    session = open_quick(path)
-    fed = list(prepared_samples(data, samples, inputs))
-    expected = [session.run(None, one) for one in fed]
+    runs = RoundedRuns(open_quick(path), list(prepared_samples(data, samples, inputs)), bits)
 
     def error(chosen: Sequence[int]) -> float:
-        settings = {n: a for i in chosen for n, a in setting(i, groups[i][1], bits).items()}
-        runs = (session.run(None, {**one, **settings}) for one in fed)
-        return float(np.mean([error_of(e, a) for e, a in zip(expected, runs, strict=True)]))
+        return runs.error({i: groups[i][1] for i in chosen})
 
     return {"costly": np.array(heavy(len(groups), error), np.int64)}
 
