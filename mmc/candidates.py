@@ -18,7 +18,6 @@ from mmc import cache
 from mmc.backends.base import artifact_path
 from mmc.compiler import compile_model
 from mmc.diagnostics import BudgetError, Diagnostic, MmcError
-from mmc.evaluation import source_of
 from mmc.metrics import LABELLED, PROXIES
 from mmc.options import CompileOptions
 from mmc.progress import Progress
@@ -26,6 +25,7 @@ from mmc.recipe import Recipe, write_recipe
 from mmc.result import CompileResult
 from mmc.target import load_target
 from mmc.trials import Search, Trial, search_of
+from mmc.user_code import source_of
 
 PROXY = "sqnr"
 """The metric where there is no evaluation data: it has no ceiling that hides differences."""

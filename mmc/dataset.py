@@ -7,14 +7,10 @@ An .npz (key = input name, axis 0 = sample, other keys are labels), a folder of 
 from __future__ import annotations
 
 import math
-import os
-import re
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from hashlib import blake2b
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -23,6 +19,7 @@ import numpy as np
 
 from mmc.diagnostics import RecipeError
 from mmc.files import telling_of_npz
+from mmc.user_code import is_function_name, load_function, working_directory_first
 from mmc.verification.casting import Array
 
 Sample = tuple[dict[str, Array], dict[str, Array]]
@@ -57,7 +54,7 @@ def _raw(data: str, shapes: Shapes) -> Iterator[Sample]:
             yield from _rows(str(file), shapes)
     elif path.suffix == ".npz" or path.exists():
         yield from _rows(data, shapes)
-    elif re.fullmatch(r"[\w.]+:\w+", data):
+    elif is_function_name(data):
         yield from _called(data)
     else:
         fix = "give an .npz, a folder of them, or module:function"
@@ -111,17 +108,14 @@ class Stored:
 
 def _called(data: str) -> Iterator[Sample]:
     """Yield what `module:function` yields; modules of the working directory are found."""
-    module, function = data.split(":")
-    sys.path.insert(0, os.getcwd())
     try:
-        made: Iterable[Sample] = getattr(import_module(module), function)()
-        yield from made
+        with working_directory_first():
+            made: Iterable[Sample] = load_function(data)()
+            yield from made
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"
         fix = "the function takes nothing and yields (feeds, labels), two dicts"
         raise RecipeError("MMC300", data, "does not yield samples", why=why, fix=fix) from error
-    finally:
-        sys.path.remove(os.getcwd())
 
 
 def _fit(data: str, name: str, value: Array, shape: tuple[int, ...]) -> Array:

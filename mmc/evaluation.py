@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
-import re
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +15,7 @@ from mmc.dataset import Sample, Shapes, digests, read_samples
 from mmc.diagnostics import Diagnostic, RecipeError, Severity
 from mmc.files import read_npz, write_npz
 from mmc.metrics import DEFAULT, LABELLED, PROXIES, bootstrap
+from mmc.user_code import is_function_name, load_function
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.execute import execute
@@ -194,34 +188,12 @@ def load_metric(text: str) -> Metric:
         f"name one of {', '.join(named)}, or module:function of metric(outputs, labels) -> float, "
         "higher is better"
     )
-    if not re.fullmatch(r"[\w.]+:\w+", text):
+    if not is_function_name(text):
         raise RecipeError("MMC306", f"--metric {text}", "there is no such metric", fix=fix)
-    module, function = text.split(":")
     try:
-        with working_directory_first():
-            found: Any = getattr(import_module(module), function)
+        return load_function(text)  # type: ignore[no-any-return]
     except (ImportError, AttributeError) as error:
         raise RecipeError("MMC306", text, "cannot be loaded", why=str(error), fix=fix) from error
-    return found  # type: ignore[no-any-return]
-
-
-def source_of(metric: str) -> Path | None:
-    """Return the file of the module of module:function; None where there is none."""
-    with suppress(ImportError, ValueError), working_directory_first():
-        spec = find_spec(metric.split(":")[0])
-        return Path(spec.origin) if spec is not None and spec.origin else None
-    return None
-
-
-@contextmanager
-def working_directory_first() -> Iterator[None]:
-    """Import from the working directory too."""
-    here = os.getcwd()
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
 
 
 def call(
