@@ -11,15 +11,14 @@ max_size: the artifact that loses least below it. max_drop (also the goal where 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from mmc.backends.base import activations_of, artifact_path, widths_of
+from mmc.backends.base import activations_of, widths_of
 from mmc.budget import with_limits
-from mmc.candidates import Candidates
+from mmc.candidates import Candidates, candidates
 from mmc.compiler import compile_model
-from mmc.diagnostics import BudgetError, Diagnostic, RecipeError, Severity
+from mmc.diagnostics import BudgetError, Diagnostic, Severity
 from mmc.layers import Layer
 from mmc.menu import Menu
 from mmc.options import CompileOptions
@@ -29,8 +28,7 @@ from mmc.progress import Progress
 from mmc.progressive import FineTune, compile_progressively, read_stages
 from mmc.recipe import PRESETS
 from mmc.result import CompileResult
-from mmc.sensitivities import LayerCells, kept, measure_into, statistics_of
-from mmc.staging import working_folder
+from mmc.sensitivities import LayerCells, measure_into, statistics_of
 from mmc.target import load_target
 from mmc.trials import Search, Trial
 
@@ -71,15 +69,9 @@ def compile_best(
         return compile_progressively(*given, fine_tune)
     if AUTO not in (options.weights, options.activations):
         return compile_model(path, target, output, options, instruments, progress)
-    if not options.calibration:
-        fix = "add --calibration DATA: real inputs, some 100 of them"
-        raise RecipeError("MMC308", str(path), "auto needs data to measure on", fix=fix)
-    told = progress or Progress()
-    out = output or artifact_path(Path(path), load_target(target))
-    with working_folder() as folder, kept(path, options, target) as memory:
-        tried = Candidates(Path(path), target, options, folder, memory, told)
+    with candidates(path, target, options, progress, AUTO) as tried:
         finder = Finder(tried)
-        return finder.compile(finder.find(), out, instruments)
+        return finder.compile(finder.find(), output, instruments)
 
 
 class Finder:
@@ -100,9 +92,8 @@ class Finder:
         layers: Sequence[LayerCells] = ()
         tried = self.tried
         if self.options.weights == AUTO:
-            given = replace(self.options, evaluation="", metric="", budget=None)
             memory, where, told = tried.memory, tried.target, tried.progress
-            layers = measure_into(memory, tried.path, given, where, told, self.widths).layers
+            layers = measure_into(memory, tried.path, tried.plain, where, told, self.widths).layers
             tried.statistics = str(statistics_of(memory))
             sizes = FILLS - 2 if self.size is not None else 0
             tried.expected = len(UNIFORM) + sizes + (STEPS if self.drop is not None else 0)
@@ -123,7 +114,7 @@ class Finder:
         return tuple(sorted(found, reverse=True))
 
     def compile(
-        self, best: Sequence[Trial], out: str | Path, instruments: Sequence[Instrument]
+        self, best: Sequence[Trial], out: str | Path | None, instruments: Sequence[Instrument]
     ) -> CompileResult:
         """Make the best one's artifact with all data; the next one where it breaks a limit then.
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from mmc import cache
 from mmc.backends.base import artifact_path
 from mmc.compiler import compile_model
-from mmc.diagnostics import BudgetError, Diagnostic, MmcError
+from mmc.diagnostics import BudgetError, Diagnostic, MmcError, RecipeError
 from mmc.metrics import LABELLED, PROXIES
 from mmc.options import CompileOptions
 from mmc.progress import Progress
 from mmc.recipe import Recipe, write_recipe
 from mmc.result import CompileResult
+from mmc.sensitivities import kept
+from mmc.staging import working_folder
 from mmc.target import load_target
 from mmc.trials import Search, Trial, search_of
 from mmc.user_code import source_of
@@ -56,6 +58,11 @@ class Candidates:
     trials: dict[str, Trial] = field(default_factory=dict)
     resumed: int = 0
     seconds: list[float] = field(default_factory=list)
+
+    @property
+    def plain(self) -> CompileOptions:
+        """The options without what is measured at the end."""
+        return replace(self.options, evaluation="", metric="", budget=None, recipe="")
 
     def attempt(self, label: str, recipe: Recipe, activations: str) -> Trial:
         """Compile and measure, once a label."""
@@ -156,6 +163,28 @@ class Candidates:
             return None
         found = hashlib.sha256(key.encode() + code + rules).hexdigest()
         return self.memory / "trials" / f"{found}.json"
+
+
+@contextmanager
+def candidates(
+    path: str | Path,
+    target: str,
+    options: CompileOptions,
+    progress: Progress | None,
+    search: str,
+) -> Iterator[Candidates]:
+    """Yield the candidates of a search, none yet.
+
+    Args:
+        search: what asks for it, for the error.
+    Raises:
+        RecipeError: MMC308 without calibration data.
+    """
+    if not options.calibration:
+        fix = "add --calibration DATA: real inputs, some 100 of them"
+        raise RecipeError("MMC308", str(path), f"{search} needs data to measure on", fix=fix)
+    with working_folder() as folder, kept(path, options, target) as memory:
+        yield Candidates(Path(path), target, options, folder, memory, progress or Progress())
 
 
 def own_code(metric: str) -> bytes | None:

@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from mmc.backends.base import artifact_path
 from mmc.budget import with_limits
-from mmc.candidates import Candidates
+from mmc.candidates import Candidates, candidates
 from mmc.compiler import compile_model
-from mmc.diagnostics import Diagnostic, RecipeError, Severity
+from mmc.diagnostics import Diagnostic, Severity
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.progress import Progress
 from mmc.recipe import PRESETS, PROGRESSIVE, malformed
 from mmc.result import CompileResult
-from mmc.sensitivities import kept, statistics_into
-from mmc.staging import working_folder
+from mmc.sensitivities import statistics_into
 from mmc.target import load_target
 from mmc.trials import Trial
 
@@ -86,22 +85,12 @@ def compile_progressively(
         BudgetError: MMC512 if the first stage is above the threshold already.
         RecipeError: MMC308 without calibration data.
     """
-    options = options or CompileOptions()
-    if not options.calibration:
-        fix = "add --calibration DATA: real inputs, some 100 of them"
-        raise RecipeError("MMC308", str(path), "progressive needs data to measure on", fix=fix)
-    told = progress or Progress()
-    out = output or artifact_path(Path(path), load_target(target))
-    with working_folder() as folder, kept(path, options, target) as memory:
-        tried = Candidates(Path(path), target, options, folder, memory, told)
+    with candidates(path, target, options or CompileOptions(), progress, PROGRESSIVE) as tried:
         tried.expected = len(stages.names)
-        tried.statistics = str(statistics_into(memory, path, plain(options), target, told))
+        given = tried.memory, path, tried.plain, target, tried.progress
+        tried.statistics = str(statistics_into(*given))
+        out = output or artifact_path(Path(path), load_target(target))
         return Staged(tried, stages, fine_tune).compile(out, instruments)
-
-
-def plain(options: CompileOptions) -> CompileOptions:
-    """Return the options without what is measured at the end."""
-    return replace(options, evaluation="", metric="", budget=None, recipe="")
 
 
 class Staged:
