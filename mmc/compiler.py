@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmc.backends.base import artifact_path, load_backend, makes_folder, suffix_of
+from mmc.backends.base import artifact_path, load_backend
 from mmc.budget import refuse_unchecked
 from mmc.diagnostics import Diagnostic, Severity, UsageError, refuse
-from mmc.files import check_output
+from mmc.files import check_artifact
 from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.ir import Model, load
@@ -49,8 +49,7 @@ def compile_model(
         refuse_unchecked(options.budget, where, bool(options.evaluation))
     backend = load_backend(where.backend)(where, options)
     artifact = Path(output) if output else artifact_path(source, where)
-    suffix = suffix_of(where.backend)
-    check_output(artifact, folder=makes_folder(where.backend), suffix=suffix)
+    check_artifact(artifact, where.backend)
     result = CompileResult(source, artifact, where, progress=progress or Progress())
     instruments = (*instruments, result.progress)
     with result.kept():

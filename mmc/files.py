@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmc.backends.base import makes_folder, suffix_of
 from mmc.diagnostics import EmitError, UsageError
 from mmc.saving import replacing
 from mmc.staging import staged
@@ -134,6 +135,11 @@ def check_output(path: Path, *, folder: bool = False, suffix: str = "") -> None:
         raise unwritable(path, f"there is no folder {str(parent)!r}")
     if not os.access(parent, os.W_OK):
         raise unwritable(path, f"the folder {str(parent)!r} is not writable")
+
+
+def check_artifact(path: Path, backend: str) -> None:
+    """Refuse an output path that is none for the artifacts of a backend (MMC401)."""
+    check_output(path, folder=makes_folder(backend), suffix=suffix_of(backend))
 
 
 def unwritable(path: Path, why: str) -> EmitError:

@@ -97,14 +97,13 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     Raises:
         UsageError: MMC003 if two models would have the same artifact; MMC200, MMC401.
     """
-    from mmc.backends.base import artifact_path, makes_folder, suffix_of
-    from mmc.files import check_output, unwritable
+    from mmc.backends.base import artifact_path, suffix_of
+    from mmc.files import check_artifact, unwritable
     from mmc.target import load_target
 
     where = load_target(target)
     folder = Path(output or ".")
-    suffix = suffix_of(where.backend)
-    artifact = folder.suffix == suffix or not folder.is_dir()
+    artifact = folder.suffix == suffix_of(where.backend) or not folder.is_dir()
     if output and len(models) == 1 and artifact and not output.endswith("/"):
         paths = [folder]
     else:
@@ -116,7 +115,7 @@ def artifact_paths(models: list[str], target: str, output: str | None) -> list[P
     for path in paths:
         if paths.count(path) > 1:
             raise UsageError("MMC003", str(path), "would be written twice", fix="rename a model")
-        check_output(path, folder=makes_folder(where.backend), suffix=suffix)
+        check_artifact(path, where.backend)
     return paths
 
 
