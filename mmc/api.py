@@ -22,7 +22,7 @@ from mmc.result import CompileResult
 from mmc.verification.casting import Array
 
 if TYPE_CHECKING:
-    from mmc.sensitivities import Sensitivity
+    from mmc.layer_cells import Sensitivity
 
 PathName = str | PathLike[str]
 

@@ -19,6 +19,7 @@ from mmc.budget import with_limits
 from mmc.candidates import Candidates, candidates
 from mmc.compiler import compile_model
 from mmc.diagnostics import BudgetError, Diagnostic, Severity
+from mmc.layer_cells import LayerCells
 from mmc.layers import Layer
 from mmc.menu import Menu
 from mmc.options import CompileOptions
@@ -28,7 +29,7 @@ from mmc.progress import Progress
 from mmc.progressive import FineTune, compile_progressively, read_stages
 from mmc.recipe import PRESETS
 from mmc.result import CompileResult
-from mmc.sensitivities import LayerCells, measure_into, statistics_of
+from mmc.sensitivities import measure_into, statistics_of
 from mmc.target import load_target
 from mmc.trials import Search, Trial
 

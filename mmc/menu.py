@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from glob import escape
 
 from mmc.backends.base import widths_of
+from mmc.layer_cells import LayerCells
 from mmc.quant.allocation import Choice, allocate
 from mmc.recipe import Recipe, Rule
-from mmc.sensitivities import LayerCells
 from mmc.target import Target
 
 

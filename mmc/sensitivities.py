@@ -12,8 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from math import log10
+from dataclasses import replace
 from pathlib import Path
 
 from mmc import cache
@@ -24,6 +23,7 @@ from mmc.compiler import load_fixed, settled
 from mmc.diagnostics import RecipeError
 from mmc.files import read_npz, write_npz
 from mmc.ir import Array, Model, constant, save, shape_of
+from mmc.layer_cells import Cell, LayerCells, Sensitivity
 from mmc.layers import Layer, layers_of, shared
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
@@ -39,65 +39,6 @@ Widths = Callable[[Layer], Sequence[int]]
 """The bits that are asked for, by layer. Where it is one, nothing depends on its error: it is 0."""
 SAMPLES = 32
 """Samples that an error is the mean of; more change no order of layers that matters."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A layer's weight at a width.
-
-    `error` is the squared error at the model's outputs by their squares (of integer outputs: the
-    part that differs), the mean over outputs and samples. `gain` is the bytes saved against the
-    next wider cell for each percent of error more; None where the error does not grow.
-    """
-
-    bits: int
-    bytes: int
-    error: float
-    gain: float | None = None
-
-    @property
-    def decibels(self) -> float:
-        """Signal to noise at the outputs."""
-        return -10 * log10(self.error) if self.error > 0 else float("inf")
-
-
-@dataclass(frozen=True)
-class LayerCells:
-    """A weight, named as recipes name it; the cells, widest first; its bytes as floats.
-
-    `dense` layers are products of two matrices, also those that are spelled as convolutions.
-    """
-
-    name: str
-    node: str
-    op: str
-    kind: str
-    shape: tuple[int, ...]
-    float_bytes: int
-    cells: tuple[Cell, ...]
-    dense: bool = False
-
-    def cell(self, bits: int) -> Cell | None:
-        """Return the cell of a width, if it was measured."""
-        return next((c for c in self.cells if c.bits == bits), None)
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """The layers in the order of the model, and on how many samples they were measured."""
-
-    model: str
-    target: str
-    samples: int
-    layers: tuple[LayerCells, ...]
-    from_cache: int = field(default=0, compare=False)
-
-    def uniform_bytes(self, bits: int) -> int:
-        """Return the bytes of all weights at one width, or the next wider one that a layer has."""
-        return sum(
-            min((c.bytes for c in layer.cells if c.bits >= bits), default=layer.float_bytes)
-            for layer in self.layers
-        )
 
 
 def measure(
@@ -132,11 +73,7 @@ def measure_into(
     widths: Widths,
 ) -> Sensitivity:
     """Return the same; what is measured is in `folder`, or goes there."""
-    told.stage("passes")
-    model = float_form(source, options, target)
-    groups = [g for g in shared(layers_of(model.graph)) if pays(g[0], 8)]
-    told.stage("activations")
-    hessians = hessians_of(model, groups, options, folder)
+    model, groups, hessians = seen_by(folder, source, options, target, told)
     told.stage("layers")
     return measured(model, groups, hessians, options, widths, folder, told, str(source), target)
 
@@ -150,11 +87,19 @@ def statistics_into(
     folder: Path, source: str | Path, options: CompileOptions, target: str, told: Progress
 ) -> Path:
     """Return where the Hessians of a model are, which are in `folder`, or go there."""
-    told.stage("activations")
+    seen_by(folder, source, options, target, told)
+    return statistics_of(folder)
+
+
+def seen_by(
+    folder: Path, source: str | Path, options: CompileOptions, target: str, told: Progress
+) -> tuple[Model, list[list[Layer]], dict[str, Array]]:
+    """Return the float model, its layers that integers make smaller, and Hessians by weight."""
+    told.stage("passes")
     model = float_form(source, options, target)
     groups = [g for g in shared(layers_of(model.graph)) if pays(g[0], 8)]
-    hessians_of(model, groups, options, folder)
-    return statistics_of(folder)
+    told.stage("activations")
+    return model, groups, hessians_of(model, groups, options, folder)
 
 
 def float_form(source: str | Path, options: CompileOptions, target: str) -> Model:
