@@ -11,9 +11,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, parser
 
+from mmc.backends.base import artifact_path
 from mmc.compiler import compile_model
 from mmc.diagnostics import MmcError
 from mmc.options import CompileOptions
+from mmc.target import load_target
 
 ROOT = Path(__file__).parent.parent
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> '
@@ -21,7 +23,8 @@ HEAD = '<ir_version: 8, opset_import: ["" : 17]> '
 
 def refused(model: onnx.ModelProto, tmp_path: Path, target: str) -> str:
     """Compile what must be refused; return the code."""
-    path, out = tmp_path / "m.onnx", tmp_path / "out"
+    path = tmp_path / "m.onnx"
+    out = tmp_path / artifact_path(path, load_target(target))
     path.write_bytes(model.SerializeToString())
     with pytest.raises(MmcError) as caught:
         compile_model(path, target, out, CompileOptions(verify=False))
