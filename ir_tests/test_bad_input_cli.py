@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import golden_models
@@ -102,6 +103,9 @@ COMMANDS = {
     "other suffix": (
         *("MMC401", ("compile", str(PNET), "--target", "ane_ios18", *SHAPE, "-o", "a.tflite")),
     ),
+    "no real folder": (
+        *("MMC401", ("compile", str(PNET), "--target", "cpu", *SHAPE, "-o", "/proc/m.tflite")),
+    ),
     "show absent": ("MMC", ("show", "absent.tflite")),
 }
 
@@ -118,6 +122,29 @@ def test_commands(
     assert main(arguments) == 2
     assert_coded(capsys, code + r"\d*")
     assert list(tmp_path.iterdir()) == []
+
+
+INPUTS = {
+    "type": ({"x": np.zeros((1, 3, 60, 80), np.int64)}, "is int64, expected float32"),
+    "shape": ({"x": np.zeros((1, 3, 20, 80), np.float32)}, "expected (1, 3, 60, 80)"),
+    "name": ({"y": np.zeros((1, 3, 60, 80), np.float32)}, "missing: x; unknown: y"),
+}
+
+
+@pytest.mark.parametrize("wrong", INPUTS)
+@pytest.mark.parametrize("target", ["cpu", "ane_ios18"])
+def test_inputs_that_do_not_fit(
+    wrong: str, target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arrays, said = INPUTS[wrong]
+    np.savez(tmp_path / "x.npz", **arrays)
+    out = tmp_path / ("m.tflite" if target == "cpu" else "m.mlpackage")
+    given = ["--inputs", str(tmp_path / "x.npz"), "-o", str(out)]
+    assert main(["compile", str(PNET), "--target", target, *SHAPE, *given]) == 2
+    told = capsys.readouterr()
+    assert "error[MMC403]" in told.err
+    assert said in told.err
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

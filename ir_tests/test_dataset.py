@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import golden_models
 from ir_tests.test_quantize_weights import three_layers
 from mmc.api import compile as compile_file
 from mmc.cli import main
@@ -120,3 +121,13 @@ def test_an_artifact_is_verified_on_real_data_where_there_are_some(tmp_path: Pat
         assert found is not None
         assert found.inputs == f"the first sample of {tmp_path / expected}"
         np.testing.assert_array_equal(found.feeds[str(x.name)], seen[0] + (expected == "test.npz"))
+
+
+def test_given_inputs_count_in_the_layout_of_the_original(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((1, 3, 24, 36)).astype(np.float32)
+    given = {"input_shape": {"x": x.shape}, "inputs": {"x": x}, "output": tmp_path / "m.tflite"}
+    pnet = golden_models.path("mtcnn_pnet")
+    found = compile_file(pnet, target="cpu", io_layout="nhwc", **given).verification
+    assert found is not None
+    assert found.inputs == "given inputs"
+    np.testing.assert_array_equal(found.feeds["x"], x)

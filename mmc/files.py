@@ -17,7 +17,7 @@ import numpy as np
 from mmc.backends.base import makes_folder, suffix_of
 from mmc.diagnostics import EmitError, UsageError
 from mmc.saving import replacing
-from mmc.staging import staged
+from mmc.staging import staged, working_folder
 from mmc.verification.casting import Array
 
 NOT_READABLE = (
@@ -133,8 +133,12 @@ def check_output(path: Path, *, folder: bool = False, suffix: str = "") -> None:
     parent = path.parent
     if not parent.is_dir():
         raise unwritable(path, f"there is no folder {str(parent)!r}")
-    if not os.access(parent, os.W_OK):
-        raise unwritable(path, f"the folder {str(parent)!r} is not writable")
+    try:
+        with working_folder(parent):  # permissions alone do not tell, of /proc for example
+            pass
+    except OSError as error:
+        why = f"the folder {str(parent)!r} is not writable: {error.strerror}"
+        raise unwritable(path, why) from error
 
 
 def check_artifact(path: Path, backend: str) -> None:

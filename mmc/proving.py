@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +10,13 @@ from mmc.backends.base import makes_folder
 from mmc.budget import Budget, check_budget, figures, missed
 from mmc.cost import estimate
 from mmc.cost.device import has_device
-from mmc.dataset import Shapes, read_samples
-from mmc.diagnostics import BudgetError, MmcError, VerifyError, refuse
+from mmc.diagnostics import BudgetError, VerifyError, refuse
 from mmc.generalizing import Case
-from mmc.ir import Model, save, shape_of
+from mmc.ir import Model, save
 from mmc.options import CompileOptions
 from mmc.result import CompileResult
 from mmc.staging import working_folder
+from mmc.verification.given import refuse_unfit, shapes_of_data, with_inputs
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
@@ -50,38 +48,14 @@ def prove(
         result.cost = estimate(work, result.target) if has_device(result.target) else None
     if options.verify:
         with result.stage("verify"):
+            refuse_unfit(cases, options)
             for case in reversed(cases):
-                verify(result, case.model, fitting(case))
+                verify(result, case.model, with_inputs(case))
     if options.evaluation:
         with result.stage("evaluate"):
             _evaluate(result, cases[0].model, options)
     if options.budget:
         _check_budget(result, options.budget)
-
-
-def fitting(case: Case) -> CompileOptions:
-    """Return a case's options, without inputs to verify on if they are of another size."""
-    given, shapes = case.options.inputs, {v.name: shape_of(v) for v in case.model.graph.inputs}
-    if given and any(a.shape != shapes.get(n, a.shape) for n, a in given.items()):
-        return replace(case.options, inputs=None)
-    return case.options
-
-
-def lifelike(options: CompileOptions, shapes: Shapes) -> CompileOptions:
-    """Return options with inputs to verify on if data that fits has some: they beat drawn ones."""
-    for data in filter(None, (options.evaluation, options.calibration)):
-        with suppress(MmcError):  # data that are no good are told where they are used
-            feeds, _ = next(iter(read_samples(data, shapes, 1)))
-            return replace(options, inputs=feeds, inputs_from=f"the first sample of {data}")
-    return options
-
-
-def shapes_of_data(model: Model, options: CompileOptions) -> Shapes:
-    """Return the shapes that inputs have in data: the original model's, as options have them."""
-    shapes = {str(v.name): shape_of(v) for v in model.graph.inputs}
-    if options.io_layout != "nhwc":
-        return shapes
-    return {n: (s[0], s[3], s[1], s[2]) if len(s) == 4 else s for n, s in shapes.items()}
 
 
 def verify(result: CompileResult, model: Model, options: CompileOptions) -> None:
@@ -92,8 +66,6 @@ def verify(result: CompileResult, model: Model, options: CompileOptions) -> None
         final = folder / "final.onnx"
         save(model, final)
         subject = subject_of(result, final, options)
-        if options.inputs is None:
-            options = lifelike(options, shapes_of_data(model, options))
         found = examine(subject, model, options)
         if options.verify_on == "htp" and found.passed:
             from mmc.backends.tflite.htp import verify_on_htp

@@ -102,7 +102,7 @@ def signature(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:
 
 def fit(name: str, value: Array, detail: Mapping[str, Any]) -> Array:
     """Return `value` in the tensor's type, checked: values and shapes are not changed."""
-    shape = tuple(detail["shape"])
+    shape = tuple(detail["shape"].tolist())
     if value.shape != shape:
         raise EmitError("MMC403", f"input {name!r}", f"has shape {value.shape}, expected {shape}")
     return cast_exactly(name, value, np.dtype(detail["dtype"]))
