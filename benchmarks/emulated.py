@@ -21,7 +21,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models as golden
 import mmc
-from golden_models.manifest import FOLDER
 from mmc.backends.tflite.emulator import emulate
 from mmc.values import Array
 
@@ -49,26 +48,12 @@ class Data:
 
 def digits_vqa_fusion_decoder(count: int, _: Path | None) -> Data:
     """Questions on digits; the words that come before are given, as in training."""
-    seen, _ = questions("calibration", CALIBRATION)
-    judged, answers = questions("eval", count)
-    return Data(seen, judged, np.where(answers > 0, answers, -1))
+    from benchmarks.questions import originals, questions, taught
 
-
-def questions(part: str, count: int) -> tuple[Feeds, Array]:
-    """Return the decoder's inputs, a question a sample, and the right words (N, 3); 0 is none."""
-    with np.load(FOLDER / "data" / f"digits_vqa_{part}.npz") as data:
-        rows = {name: data[name][:count] for name in data.files}
-    answers = rows["answer_ids"].astype(np.int64)
-    text = {"input_ids": rows["question_ids"]}
-    text["attention_mask"] = (text["input_ids"] != 0).astype(np.int64)
-    image = {"image": rows["image"].astype(np.float32) / np.float32(255)}
-    feeds = {
-        "answer_ids": np.concatenate([np.ones((count, 1), np.int64), answers[:, :-1]], axis=1),
-        **mmc.run(golden.path("digits_vqa_vision"), image),
-        **mmc.run(golden.path("digits_vqa_text"), text),
-        "attention_mask": text["attention_mask"],
-    }
-    return {name: value[:, None] for name, value in feeds.items()}, answers
+    given = (questions("calibration", CALIBRATION), questions("eval", count))
+    seen, judged = (taught(originals(), asked, answers) for asked, answers in given)
+    right = given[1][1].astype(np.int64)
+    return Data(seen, judged, np.where(right > 0, right, -1))
 
 
 def efficientnet_lite0(count: int, _: Path | None) -> Data:

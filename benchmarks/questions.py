@@ -66,6 +66,12 @@ def seen(files: Mapping[str, Path], asked: Feeds, rounding: str) -> Feeds:
     }
 
 
+def taught(files: Mapping[str, Path], asked: Feeds, answers: Array) -> Feeds:
+    """Return all that the decoder is fed, with the right words before each, as in training."""
+    before = np.concatenate([np.full((len(answers), 1), BEGIN), answers[:, :-1]], axis=1)
+    return {"answer_ids": before[:, None].astype(np.int64), **seen(files, asked, "")}
+
+
 def exact_answers(files: Mapping[str, Path], rounding: str = "") -> Array:
     """Return whether each answer, decoded greedily, is right."""
     asked, right = questions("eval", ASKED)
@@ -87,13 +93,17 @@ def ended(answer: Array) -> list[int]:
     return words[: words.index(END)] if END in words else words
 
 
+def originals() -> dict[str, Path]:
+    """Return the ONNX files of the parts."""
+    return {part: golden.path(f"digits_vqa_{part}") for part in PARTS}
+
+
 @cache
 def parts_of(folder: Path) -> tuple[Mapping[str, Part], Array]:
     """Return the parts with calibration data, and which answers the original has right."""
-    files = {part: golden.path(f"digits_vqa_{part}") for part in PARTS}
+    files = originals()
     given, answers = questions("calibration", CALIBRATED)
-    before = np.concatenate([np.full((CALIBRATED, 1), BEGIN), answers[:, :-1]], axis=1)
-    decoder = {"answer_ids": before[:, None].astype(np.int64), **seen(files, given, "")}
+    decoder = taught(files, given, answers)
     words = {n: given[n] for n in ("input_ids", "attention_mask")}
     parts = {}
     for part, feeds in zip(PARTS, ({"image": given["image"]}, words, decoder), strict=True):
