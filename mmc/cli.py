@@ -158,9 +158,10 @@ def build_parser() -> Parser:
 def overview() -> str:
     """Return the commands, grouped by task."""
     lines = ["mmc compiles ONNX models to verified artifacts for mobile NPUs."]
+    width = max(len(c.name) for c in COMMANDS)
     for group in dict.fromkeys(c.group for c in COMMANDS if c.group):
         lines += ["", f"{group}:"]
-        lines += [f"  {c.name:10} {c.help}" for c in COMMANDS if c.group == group]
+        lines += [f"  {c.name:{width}}  {c.help}" for c in COMMANDS if c.group == group]
     lines += ["", "`mmc COMMAND --help` lists a command's options."]
     lines += [f"Not available yet: {', '.join(later.NAMES)}."]
     return "\n".join(lines)
