@@ -91,17 +91,17 @@ def spend(command: Sequence[str], log: Path, environment: dict[str, str]) -> Cos
 
 def ours(name: str, folder: Path) -> tuple[list[str], Path]:
     """Return mmc's command and the artifact it makes."""
-    model, out = golden_models.find(name), folder / "mmc.tflite"
+    model, path, out = golden_models.find(name), golden_models.path(name), folder / "mmc.tflite"
     shapes = [f"--input-shape={k}:{joined(v)}" for k, v in model.shapes.items()]
     flags = ["--target=cpu", "--io-layout=nhwc", "--no-verify", "--no-cache", "--quiet"]
     flags += ["-o", str(out)]
-    path = str(golden_models.path(name))
-    return [sys.executable, "-m", "mmc", "compile", path, *shapes, *flags], out
+    return [sys.executable, "-m", "mmc", "compile", str(path), *shapes, *flags], out
 
 
 def theirs(name: str, folder: Path, peer: str) -> tuple[list[str], Path]:
-    """Return onnx2tf's command and the artifact it makes."""
-    model, path = golden_models.find(name), golden_models.path(name)
+    """Return onnx2tf's command and the artifact it makes; it rewrites its input: a fresh copy."""
+    model, path = golden_models.find(name), folder / golden_models.path(name).name
+    shutil.copyfile(golden_models.path(name), path)
     shapes = [f"{k}:{joined(v)}" for k, v in model.shapes.items()]
     command = [peer, "-i", str(path), "-o", str(folder / "peer"), "-n", "-ois", *shapes]
     return command, folder / "peer" / f"{path.stem}_float32.tflite"
@@ -121,10 +121,10 @@ def environment(peer: str, folder: Path) -> dict[str, str]:
 
 def compare(name: str, peer: str, repeat: int, folder: Path) -> str:
     """Compile one model by both, in turns, and return its line of the table."""
-    commands = (ours(name, folder), theirs(name, folder, peer))
     sides = (Side(), Side())
     variables = environment(peer, folder.parent)
     for _ in range(repeat):
+        commands = (ours(name, folder), theirs(name, folder, peer))
         for side, (command, artifact) in zip(sides, commands, strict=True):
             artifact.unlink(missing_ok=True)
             cost = spend(command, folder / "log", variables)
