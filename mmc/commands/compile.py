@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmc.arguments import Parser, one_of, positive
+from mmc.arguments import Parser, positive
 from mmc.commands import Command
 from mmc.commands.options import (
     add_calibration,
+    add_choice,
     add_evaluation,
     add_form,
     add_limits,
@@ -48,13 +49,8 @@ def add_checking(parser: Parser) -> None:
     group = parser.add_argument_group("checking and looking")
     group.add_argument("--inputs", metavar="X.npz", help="verify on these inputs")
     group.add_argument("--no-verify", action="store_true", help="do not run the artifact")
-    group.add_argument(
-        "--verify-on",
-        type=one_of(("host", "htp"), (), "--verify-on"),
-        default="host",
-        metavar="host|htp",
-        help="htp: also compare what Qualcomm's emulator of the NPU computes (extra: hexagon)",
-    )
+    text = "htp: also compare what Qualcomm's emulator of the NPU computes (extra: hexagon)"
+    add_choice(group, "--verify-on", ("host", "htp"), text)
     group.add_argument("--check", action="store_true", help="compare the model after every pass")
     group.add_argument(
         "--check-layers", action="store_true", help="the same for every tensor that keeps its name"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mmc.arguments import (
     Parser,
@@ -19,8 +20,28 @@ from mmc.arguments import (
 from mmc.diagnostics import UsageError
 
 if TYPE_CHECKING:
+    from mmc.budget import Budget
     from mmc.options import CompileOptions
 
+AS_SAID = (
+    "io_layout",
+    "io_dtype",
+    "keep_int64",
+    "precision",
+    "weights",
+    "recipe",
+    "activations",
+    "calibration",
+    "calibration_samples",
+    "outliers",
+    "evaluation",
+    "metric",
+    "optimize",
+    "require_npu",
+    "verify_on",
+    "aot",
+)
+"""Options that are fields of CompileOptions under the same name, taken as they are."""
 WEIGHTS = ("float32", "float16", "int8", "int4", "int2")
 
 
@@ -54,38 +75,43 @@ def add_shapes(parser: Parser, *, flexible: bool = False) -> None:
     )
 
 
+def add_choice(
+    group: argparse._ActionsContainer,
+    flag: str,
+    values: Sequence[str],
+    help: str,
+    *,
+    default: str | None = None,
+) -> None:
+    """Add an option that takes one of `values`."""
+    kind, metavar = one_of(values, (), flag), "|".join(values)
+    group.add_argument(flag, type=kind, default=default, metavar=metavar, help=help)
+
+
 def add_form(parser: Parser) -> None:
     """Add what decides the form and the numbers of the artifact."""
     group = parser.add_argument_group("form and numbers")
-    group.add_argument(
-        "--io-layout",
-        type=one_of(("keep", "nhwc"), (), "--io-layout"),
-        default="keep",
-        metavar="keep|nhwc",
-        help="layout of image inputs and outputs (default: the model's)",
-    )
-    group.add_argument(
-        "--io-dtype",
-        type=one_of(("float", "int8"), (), "--io-dtype"),
-        default="float",
-        metavar="float|int8",
-        help="type of inputs and outputs that integer kernels read and write (default: float)",
-    )
+    text = "layout of image inputs and outputs (default: the model's)"
+    add_choice(group, "--io-layout", ("keep", "nhwc"), text)
+    text = "type of inputs and outputs that integer kernels read and write (default: float)"
+    add_choice(group, "--io-dtype", ("float", "int8"), text)
     group.add_argument("--keep-int64", action="store_true", help="keep 64-bit inputs and outputs")
-    group.add_argument(
-        "--precision",
-        type=one_of(("float32", "float16"), (), "--precision"),
-        metavar="float32|float16",
-        help="type of float tensors (default: float16 for ane_*, else float32)",
-    )
-    group.add_argument(
-        "--weights",
-        type=one_of((*WEIGHTS, "auto"), (), "--weights"),
-        default="float32",
-        metavar="float32|float16|int8|int4|int2|auto",
-        help="type of the stored weights (default: float32); auto: layer by layer, within limits",
-    )
+    text = "type of float tensors (default: float16 for ane_*, else float32)"
+    add_choice(group, "--precision", ("float32", "float16"), text)
+    text = "type of the stored weights (default: float32); auto: layer by layer, within limits"
+    add_choice(group, "--weights", (*WEIGHTS, "auto"), text)
     add_recipe(group)
+    add_choice(group, "--activations", ("float", "int8", "int16", "auto"), "type of activations")
+    add_pictures(group)
+    goals = parser.add_argument_group("goals")
+    text = "which of equivalent forms to prefer (default: latency)"
+    add_choice(goals, "--optimize", ("latency", "size", "accuracy"), text)
+    text = "fail if any operator would not run on the NPU"
+    goals.add_argument("--require-npu", action="store_true", help=text)
+
+
+def add_pictures(group: argparse._ActionsContainer) -> None:
+    """Add what a Core ML package tells an app: inputs that are pictures, and about itself."""
     group.add_argument(
         "--image-input",
         type=image_input,
@@ -101,24 +127,6 @@ def add_form(parser: Parser) -> None:
         default=[],
         metavar="KEY=TEXT",
         help="Core ML: author, license, version, description, or labels=FILE (a line a class)",
-    )
-    group.add_argument(
-        "--activations",
-        type=one_of(("float", "int8", "int16", "auto"), (), "--activations"),
-        default="float",
-        metavar="float|int8|int16|auto",
-        help="type of activations",
-    )
-    goals = parser.add_argument_group("goals")
-    goals.add_argument(
-        "--optimize",
-        type=one_of(("latency", "size", "accuracy"), (), "--optimize"),
-        default="latency",
-        metavar="latency|size|accuracy",
-        help="which of equivalent forms to prefer (default: latency)",
-    )
-    goals.add_argument(
-        "--require-npu", action="store_true", help="fail if any operator would not run on the NPU"
     )
 
 
@@ -154,14 +162,11 @@ def add_calibration(parser: Parser) -> None:
 
 def add_outliers(parser: Parser) -> None:
     """Add what integer activations do with values far out."""
-    parser.add_argument(
-        "--outliers",
-        type=one_of(("none", "clip", "auto"), (), "--outliers"),
-        default="none",
-        metavar="none|clip|auto",
-        help="of integer activations: clip the 0.01 %% farthest out, or only where the outputs are"
-        " nearer to the original's by it (default: none)",
+    text = (
+        "of integer activations: clip the 0.01 %% farthest out, or only where the outputs are"
+        " nearer to the original's by it (default: none)"
     )
+    add_choice(parser, "--outliers", ("none", "clip", "auto"), text)
 
 
 def add_evaluation(parser: Parser) -> None:
@@ -189,7 +194,7 @@ def add_limits(parser: Parser) -> None:
     group = parser.add_argument_group("limits, of `auto` and of every compile; exit 1 if missed")
     group.add_argument("--max-size", metavar="35MB", help="of the artifact")
     group.add_argument(
-        "--max-drop", metavar="1%%", help="of the metric on --evaluation: the worse end of 95 %%"
+        "--max-drop", metavar="1%", help="of the metric on --evaluation: the worse end of 95 %%"
     )
 
 
@@ -213,51 +218,47 @@ def add_output(parser: Parser) -> None:
 
 
 def compile_options(args: argparse.Namespace) -> CompileOptions:
-    """Return what the shared options say; files they name are read here."""
-    from mmc.budget import read_budget, with_limits
+    """Return what the shared options say; files they name are read here.
+
+    A command that lacks an option, or a user who leaves it out, gets CompileOptions' default.
+    """
     from mmc.files import read_constant, read_npz
     from mmc.options import CompileOptions, Picture
 
-    inputs, budget = getattr(args, "inputs", None), getattr(args, "budget", None)
-    evaluation, metric = getattr(args, "evaluation", ""), getattr(args, "metric", "")
-    if metric and not evaluation:
-        raise UsageError("MMC003", "--metric", "has no data", fix="add --evaluation DATA")
-    weights, recipe = getattr(args, "weights", None) or "float32", getattr(args, "recipe", "")
-    if recipe and weights != "float32":
-        fix = 'say the width of the other layers in the recipe: weights = "int4"'
-        raise UsageError("MMC003", f"--recipe, --weights {weights}", "exclude each other", fix=fix)
+    said = {name: value for name, value in vars(args).items() if value is not None}
+    refuse_contradictions(said)
+    inputs = said.get("inputs")
     return CompileOptions(
+        **{name: said[name] for name in AS_SAID if name in said},
         input_shapes=dict(args.input_shape),
         dims={name: size for name, size in args.dim if isinstance(size, int)},
         sizes={name: size for name, size in args.dim if not isinstance(size, int)},
         constants={name: read_constant(name, text) for name, text in args.const},
-        io_layout=getattr(args, "io_layout", "keep"),
-        io_dtype=getattr(args, "io_dtype", "float"),
-        keep_int64=getattr(args, "keep_int64", False),
-        precision=getattr(args, "precision", None) or "",
-        weights=weights,
-        recipe=recipe,
-        activations=getattr(args, "activations", "float"),
-        calibration=getattr(args, "calibration", ""),
-        calibration_samples=getattr(args, "calibration_samples", 1000),
-        outliers=getattr(args, "outliers", "none"),
-        evaluation=evaluation,
-        metric=metric,
-        budget=with_limits(
-            read_budget(budget) if budget else None,
-            max_size=getattr(args, "max_size", None),
-            max_drop=getattr(args, "max_drop", None),
-        ),
-        optimize=getattr(args, "optimize", "latency"),
-        require_npu=getattr(args, "require_npu", False),
-        pictures={name: Picture(*form) for name, form in getattr(args, "image_input", ())},
-        about=dict(getattr(args, "about", ())),
+        budget=limits(said),
+        pictures={name: Picture(*form) for name, form in said.get("image_input", ())},
+        about=dict(said.get("about", ())),
         inputs=read_npz(inputs) if inputs else None,
-        verify=not getattr(args, "no_verify", False),
-        verify_on=getattr(args, "verify_on", "host"),
+        verify=not said.get("no_verify", False),
         vendor=vendor_of(args),
-        aot=getattr(args, "aot", False),
     )
+
+
+def refuse_contradictions(said: Mapping[str, Any]) -> None:
+    """Refuse options that need another one, or exclude it."""
+    if said.get("metric") and not said.get("evaluation"):
+        raise UsageError("MMC003", "--metric", "has no data", fix="add --evaluation DATA")
+    weights = said.get("weights", "float32")
+    if said.get("recipe") and weights != "float32":
+        fix = 'say the width of the other layers in the recipe: weights = "int4"'
+        raise UsageError("MMC003", f"--recipe, --weights {weights}", "exclude each other", fix=fix)
+
+
+def limits(said: Mapping[str, Any]) -> Budget | None:
+    """Return the limits of --budget, --max-size and --max-drop; None if there are none."""
+    from mmc.budget import read_budget, with_limits
+
+    budget = read_budget(said["budget"]) if said.get("budget") else None
+    return with_limits(budget, max_size=said.get("max_size"), max_drop=said.get("max_drop"))
 
 
 def vendor_of(args: argparse.Namespace) -> str | None:

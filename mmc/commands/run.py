@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmc.arguments import Parser, one_of
 from mmc.commands import Command
+from mmc.commands.options import add_choice
 from mmc.findings import printable
 
 
@@ -22,13 +23,8 @@ def configure(parser: Parser) -> None:
         metavar="host|hexagon_v73",
         help="where it runs; hexagon_*: Qualcomm's emulator of the NPU (extra: hexagon)",
     )
-    parser.add_argument(
-        "--precision",
-        type=one_of(("float32", "float16"), (), "--precision"),
-        default="float32",
-        metavar="float32|float16",
-        help="float16: round every result as the engine of a .mlpackage does",
-    )
+    text = "float16: round every result as the engine of a .mlpackage does"
+    add_choice(parser, "--precision", ("float32", "float16"), text, default="float32")
     parser.add_argument("--quiet", action="store_true", help="print errors only")
 
 
