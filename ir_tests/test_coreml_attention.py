@@ -57,6 +57,16 @@ def test_attention_is_one_operator_where_it_can_be(
     assert (counts["softmax"] == 0) == whole
 
 
+def test_the_layout_of_attention_is_settled_at_once(tmp_path: Path) -> None:
+    body = f"{KEYS} y = Attention<{FORMS['plain']}>(x, k, v)"
+    weights = {"wk": weight(16, 16), "wv": weight(16, 16)}
+    save(model_of(body, "float[2,5,16]", "float[2,5,16]", **weights), tmp_path / "m.onnx")
+    result = compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage")
+    runs = [r.changes for r in result.passes if r.name == "assign-layout"]
+    assert runs[-1] == 0
+    assert len(runs) <= 2
+
+
 @pytest.mark.parametrize("target", ["ane_ios16", "ane_ios17"])
 def test_older_systems_get_products_and_softmax(target: str, tmp_path: Path) -> None:
     counts = package("mask", target, tmp_path, "float32")

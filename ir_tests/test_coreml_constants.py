@@ -91,8 +91,21 @@ def test_halves_are_those_of_numpy() -> None:
         wide = wide[np.abs(wide) <= 65504]
     values = np.concatenate([every, *between, wide])
     values = np.concatenate([values, -values])
+    values = values[np.abs(values) <= 65504]
     assert values.size > BLOCK
-    assert np.array_equal(as_bits(to_half(values)), as_bits(values.astype(np.float16)))
+    made = to_half(values)
+    assert made is not None
+    assert np.array_equal(as_bits(made), as_bits(values.astype(np.float16)))
+
+
+@pytest.mark.parametrize("size", [8, 2 * BLOCK + 8])
+@pytest.mark.parametrize("beyond", [65504.01, -1e30, np.inf, -np.inf, np.nan])
+def test_what_halves_cannot_hold_is_said(size: int, beyond: float) -> None:
+    for place in (0, size - 1):
+        values = np.ones(size, np.float32)
+        values[place] = np.nextafter(np.float32(beyond), np.float32(2 * beyond))
+        assert to_half(values) is None
+        assert to_half(values.reshape(-1, 8).T) is None
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (0, 2, 1)])
@@ -101,6 +114,7 @@ def test_transposed_halves_come_in_order(axes: tuple[int, ...]) -> None:
     matrix = array[0].T
     for view in (array.transpose(axes), matrix):
         made = to_half(view)
+        assert made is not None
         assert made.flags.c_contiguous
         assert np.array_equal(as_bits(made), as_bits(view.astype(np.float16)))
 

@@ -7,6 +7,8 @@ import pytest
 
 from mmc import ir
 from mmc.diagnostics import ModelError
+from mmc.frontend.weights import has_nan
+from mmc.values import every_node
 
 QKV = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[4,8] x) => (float[4,8] q, float[4,2] k, float[4,2] v) {
@@ -120,3 +122,25 @@ def test_digest_depends_on_type_shape_and_content() -> None:
     assert len({ir.digest(a) for a in [base, *others]}) == 4
     assert ir.digest(base) == ir.digest(np.zeros((3, 2), np.float32).T.copy().reshape(2, 3))
     assert ir.digest(np.array(["a", "b"], dtype=object)) != ir.digest(np.array(["a"], dtype=object))
+
+
+def test_every_node_is_found_in_order_also_inside_branches() -> None:
+    model = ir.parse("""<ir_version: 8, opset_import: ["" : 17]>
+        g (float[3] x, bool c) => (float[3] y) {
+            a = Relu(x)
+            b = If (c) <then_branch = t () => (float[3] o) { i = Neg(a) o = Abs(i) },
+                        else_branch = e () => (float[3] p) { p = Exp(a) }>
+            y = Neg(b)
+        }""")
+    found = list(every_node(model.graph))
+    assert found == list(model.graph.all_nodes())
+    assert [n.op_type for n in found] == ["Relu", "If", "Neg", "Abs", "Exp", "Neg"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_nan_is_told_from_numbers_that_overflow(dtype: str) -> None:
+    numbers = np.array([0, np.inf, -np.inf, np.finfo(dtype).max, 1], dtype)
+    assert not has_nan(numbers)
+    for place in range(5):
+        assert has_nan(np.where(np.arange(5) == place, np.nan, numbers).astype(dtype))
+    assert not has_nan(numbers[:0])

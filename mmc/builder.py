@@ -54,7 +54,7 @@ class Builder:
         """Record one node; attributes that are None are left out."""
         dtype = float_type(inputs)
         lifted = [self.lift(x, dtype) for x in inputs]
-        kept = {k: v for k, v in attributes.items() if v is not None}
+        kept = {k: attribute(k, v) for k, v in attributes.items() if v is not None}
         values = self.tape.op_multi_out(
             op_type, lifted, kept, num_outputs=outputs, domain=self.domain
         )
@@ -66,6 +66,18 @@ class Builder:
             return value
         array = np.asarray(value, dtype if isinstance(value, float) else None)
         return self.tape.initializer(ir.Tensor(array), name=f"new_{len(self.tape.initializers)}")
+
+
+def attribute(name: str, value: Any) -> Any:
+    """Return the attribute for integers, what most nodes have; onnx_ir finds out what others are.
+
+    It would ask of each number whether it is a tensor or a graph, at the cost of a whole rule.
+    """
+    if type(value) is int:
+        return ir.AttrInt64(name, value)
+    if isinstance(value, (tuple, list)) and value and all(type(v) is int for v in value):
+        return ir.AttrInt64s(name, value)
+    return value
 
 
 def initializer(graph: Graph, like: Value, array: Array) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -58,11 +59,16 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
+COLLECTING = (50_000, 20, 50)
+"""New objects between two searches for garbage: those of a compile live to its end."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 fine, 1 findings, 2 usage or failure."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if argv is None:  # a process of its own: also `kill` lets it clean up
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+        gc.set_threshold(*COLLECTING)
     try:
         own, check = split_check(arguments)
         args = build_parser().parse_args(own, argparse.Namespace(check=check))

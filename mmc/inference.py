@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx import checker, inliner, shape_inference
 
 from mmc.diagnostics import ModelError
-from mmc.values import OPSET, is_static, schema_of
+from mmc.values import GRAPHS, OPSET, every_node, is_static, schema_of
 
 SMALL = 256
 """Constants with at most this many elements take part in inference: shapes, axes, pads, scales."""
@@ -53,7 +53,7 @@ def infer_node(node: ir.Node) -> None:
     """
     if any(v is not None and v.type is None and v.const_value is None for v in node.inputs):
         return
-    graphs = [a for a in node.attributes.values() if a.type in _GRAPHS]
+    graphs = [a for a in node.attributes.values() if a.type in GRAPHS]
     if graphs:
         answer = _ask(node)
     else:
@@ -67,9 +67,6 @@ def infer_node(node: ir.Node) -> None:
     for value, proto in zip(node.outputs, answer, strict=True):
         if proto is not None:
             set_type(value, proto)
-
-
-_GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
 
 
 def set_type(value: ir.Value, proto: onnx.TypeProto) -> None:
@@ -161,8 +158,8 @@ def _read(node: ir.Node) -> Iterator[ir.Value]:
     for attribute in node.attributes.values():
         if attribute.type == ir.AttributeType.GRAPH:
             graph = attribute.as_graph()
-            inner = {v for n in graph.all_nodes() for v in n.outputs} | set(graph.inputs)
-            read = [v for n in graph.all_nodes() for v in n.inputs] + list(graph.outputs)
+            inner = {v for n in every_node(graph) for v in n.outputs} | set(graph.inputs)
+            read = [v for n in every_node(graph) for v in n.inputs] + list(graph.outputs)
             seen |= dict.fromkeys(
                 v for v in read if v is not None and v not in inner and v.type is not None
             )

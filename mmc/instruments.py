@@ -87,15 +87,21 @@ class Time(Instrument):
     """Measure seconds and peak memory of every pass."""
 
     started: float = 0.0
+    peak: int = 0
 
     def before(self, p: Pass, model: Model) -> None:
         """Start the clock."""
         self.started = time.perf_counter()
 
     def after(self, p: Pass, model: Model, record: PassRecord) -> None:
-        """Store what the pass took."""
+        """Store what the pass took; the kernel is not asked for the peak of one that did nothing.
+
+        What such a pass held for a moment counts in the next one's.
+        """
         record.seconds = time.perf_counter() - self.started
-        record.peak_bytes = peak_memory()
+        if record.changes or not self.peak:
+            self.peak = peak_memory()
+        record.peak_bytes = self.peak
 
 
 @dataclass

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from mmc.ir import Node, Value, attrs, constant
 
+CONSTANT = "Constant"
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Xor", "Equal", "Sum", "Mean"})
 
 
@@ -64,6 +66,12 @@ class OpPattern(Pattern):
     def named(self, name: str) -> OpPattern:
         """Bind the matched node under `name`."""
         return replace(self, name=name)
+
+    @cached_property
+    def demands(self) -> tuple[tuple[int, frozenset[str]], ...]:
+        """The inputs that only some operators may make, and which."""
+        found = ((i, _makers(part)) for i, part in enumerate(self.inputs))
+        return tuple((i, makers) for i, makers in found if makers is not None)
 
 
 class _OpFactory:
@@ -135,28 +143,31 @@ def may_match(pattern: OpPattern, node: Node) -> bool:
 
     Only what the operands are made by is looked at, one level deep.
     """
-    pairs = list(zip(pattern.inputs, node.inputs, strict=False))
-    if all(_may_be(part, value) for part, value in pairs):
+    demands, inputs = pattern.demands, node.inputs
+    if all(i >= len(inputs) or _may_be(wanted, inputs[i]) for i, wanted in demands):
         return True
-    if node.op_type not in COMMUTATIVE or len(node.inputs) != 2 or len(pairs) != 2:
+    if node.op_type not in COMMUTATIVE or len(inputs) != 2 or len(pattern.inputs) != 2:
         return False
-    (first, a), (second, b) = pairs
-    return _may_be(first, b) and _may_be(second, a)
+    return all(_may_be(wanted, inputs[1 - i]) for i, wanted in demands)
 
 
-def _may_be(pattern: Any, value: Value | None) -> bool:
-    if isinstance(pattern, (str, Maybe)) or pattern is ...:
-        return True
-    if isinstance(pattern, Either):
-        return any(_may_be(part, value) for part in pattern.alternatives)
+def _may_be(wanted: frozenset[str], value: Value | None) -> bool:
     if value is None:
         return False
     producer = value.producer()
-    if isinstance(pattern, OpPattern):
-        return producer is not None and producer.op_type in pattern.op_types
-    return value.const_value is not None or (
-        producer is not None and producer.op_type == "Constant"
-    )
+    if producer is None:
+        return value.const_value is not None and CONSTANT in wanted
+    return producer.op_type in wanted
+
+
+def _makers(pattern: Any) -> frozenset[str] | None:
+    """Return the operators that may make a part of a pattern; None: it may be anything."""
+    if isinstance(pattern, (str, Maybe)) or pattern is ...:
+        return None
+    if isinstance(pattern, Either):
+        found = [_makers(part) for part in pattern.alternatives]
+        return None if None in found else frozenset().union(*filter(None, found))
+    return frozenset(pattern.op_types if isinstance(pattern, OpPattern) else (CONSTANT,))
 
 
 def _match_value(pattern: Any, value: Value | None, found: Match) -> None:

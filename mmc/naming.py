@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from onnx_ir import Graph
 
+from mmc.values import every_node
+
 FRESH = "/mmc."
 _COUNTER = "mmc.fresh_names"
 _NUMBER = re.compile(re.escape(FRESH) + r"(\d+)")
@@ -29,6 +31,6 @@ def _first_free(graph: Graph) -> int:
 
 def _names(graph: Graph) -> Iterator[str]:
     yield from (v.name or "" for v in (*graph.inputs, *graph.initializers.values()))
-    for node in graph.all_nodes():
+    for node in every_node(graph):
         yield node.name or ""
         yield from (v.name or "" for v in node.outputs)

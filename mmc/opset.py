@@ -133,6 +133,13 @@ OPS: dict[str, Op] = {
 }
 
 
+IMAGES = frozenset(
+    "Conv2d DepthwiseConv2d Conv3d ConvTranspose2d MaxPool2d AveragePool2d"
+    " DepthToSpace SpaceToDepth Resize2d".split()
+)
+"""Operators of images, channels last; the others take axes in any order."""
+
+
 def split_activation(op_type: str) -> tuple[str, str]:
     """Split "Conv2dRelu6" into ("Conv2d", "Relu6"); the activation is "" when there is none."""
     for activation in ACTIVATIONS:

@@ -55,6 +55,10 @@ class Registry(Generic[T]):
         self._load()
         return iter(sorted(self._entries))
 
+    def __len__(self) -> int:
+        self._load()
+        return len(self._entries)
+
     def close_to(self, name: str) -> list[str]:
         """Return registered names that resemble `name`, best first."""
         return get_close_matches(name, list(self), n=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import blake2b
 from typing import Any
@@ -29,6 +29,23 @@ SOURCES = "mmc.sources"
 """Metadata key of a node: the names of the user's nodes it came from, one per line."""
 
 Array = npt.NDArray[Any]
+
+
+GRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+
+
+def every_node(graph: ir.Graph | ir.Function) -> Iterator[ir.Node]:
+    """Yield the nodes of a graph, each before those of the graphs inside it.
+
+    It is what `all_nodes` of onnx_ir does, several times as fast where few nodes have graphs.
+    """
+    for node in graph:
+        yield node
+        for attribute in node.attributes.values():
+            if attribute.type in GRAPHS and not attribute.is_ref():
+                inner = attribute.value
+                for body in inner if attribute.type is ir.AttributeType.GRAPHS else (inner,):
+                    yield from every_node(body)
 
 
 def constant(value: ir.Value | None) -> Array | None:

@@ -12,7 +12,7 @@ from mmc.layout.cut import choose
 from mmc.layout.field import grow
 from mmc.layout.permutation import Perm, inverse
 from mmc.layout.stored_names import StoredNames, remember, stored_names, write_names
-from mmc.opset import DOMAIN
+from mmc.opset import DOMAIN, IMAGES, split_activation
 from mmc.pass_manager import Contract, Pass
 
 Seed = tuple[Value, Perm]
@@ -79,10 +79,14 @@ def _channels_last_seeds(graph: Graph) -> Iterator[Seed]:
     """What feeds a channels-last operator, and what it makes, would best be channels last."""
     for _, x, y, q in _transposes(graph):
         producer = x.producer()
-        if any(use.node.domain == DOMAIN for use in y.uses()):
+        if any(_is_channels_last(use.node) for use in y.uses()):
             yield x, q
-        if producer is not None and producer.domain == DOMAIN:
+        if producer is not None and _is_channels_last(producer):
             yield y, inverse(q)
+
+
+def _is_channels_last(node: Node) -> bool:
+    return node.domain == DOMAIN and split_activation(node.op_type)[0] in IMAGES
 
 
 def _single_seeds(node: Node) -> Iterator[Seed]:

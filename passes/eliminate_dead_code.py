@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mmc.ir import Model, discard
 from mmc.pass_manager import Pass
+from mmc.values import every_node
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class EliminateDeadCode(Pass):
             if not value.uses() and not value.is_graph_output():
                 del graph.initializers[name]
                 removed += 1
-        called = {(node.domain, node.op_type, node.overload) for node in graph.all_nodes()}
-        for key in [key for key in model.functions if key not in called]:
-            del model.functions[key]
+        if model.functions:
+            called = {(node.domain, node.op_type, node.overload) for node in every_node(graph)}
+            for key in [key for key in model.functions if key not in called]:
+                del model.functions[key]
         return removed

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from mmc.ir import Model, Node
 from mmc.pass_manager import Pass
-from mmc.values import schema_of
+from mmc.values import every_node, schema_of
 
 ON_INPUT = frozenset(
     {"ArgMax", "ArgMin", "Compress", "Concat", "Flatten", "Gather", "GatherElements", "Hardmax"}
@@ -27,7 +27,7 @@ class NormalizeAttributes(Pass):
 
     def run(self, model: Model) -> int:
         """Return the number of attributes that changed."""
-        return sum(_axis(node) + _defaults(node) for node in model.graph.all_nodes())
+        return sum(_axis(node) + _defaults(node) for node in every_node(model.graph))
 
 
 def _axis(node: Node) -> int:

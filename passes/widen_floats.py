@@ -11,7 +11,7 @@ import onnx_ir as ir
 from mmc.ir import SOURCES, Graph, Model, Node, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.pass_manager import Contract, Pass
-from mmc.values import WIDENED
+from mmc.values import WIDENED, every_node
 
 SINGLE = ir.DataType.FLOAT
 HALVES = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
@@ -31,11 +31,11 @@ class WidenFloats(Pass):
 
     def run(self, model: Model) -> int:
         """Return the number of values that became float32."""
-        if not any(computes(node) for node in model.graph.all_nodes()):
+        if not any(computes(node) for node in every_node(model.graph)):
             return 0
         model.metadata_props[WIDENED] = "true"
         kept = frame(model.graph)
-        for node in model.graph.all_nodes():
+        for node in every_node(model.graph):
             if node not in kept:
                 widen_attributes(node)
         outer = {*model.graph.inputs, *model.graph.outputs}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.backends.coreml.half import to_half
+from mmc.backends.coreml.half import LARGEST_HALF, to_half
 from mmc.backends.coreml.program import NUMPY_TYPES, Array, Operation, Program, Var
 from mmc.backends.lowering import FollowsRefused, Lowerings, Unsupported
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
@@ -17,7 +17,6 @@ LOWERINGS: Lowerings[Lowering] = Lowerings("mmc.backends.coreml.lowerings")
 lowers = LOWERINGS.lowers
 MAX_RANK = 5
 FLOATS = frozenset({"fp16", "fp32"})
-LARGEST_HALF = 65504.0
 LEAST_HALF = 2.0**-24
 SHARED_BYTES = 1024
 """Constants up to this many bytes are compared by content, larger ones by identity."""
@@ -126,10 +125,11 @@ class Emitter:
         A single number that is not 0 stays so: it may be all that keeps a divisor from being 0.
         """
         if kind == "fp16" and array.dtype != np.float16:
+            plain = array.size > 1 and array.dtype == np.float32
+            if plain and (half := to_half(array)) is not None:
+                return half
             limit = np.asarray(LARGEST_HALF, array.dtype)
             fits = not array.size or (-limit <= array.min() and array.max() <= limit)
-            if fits and array.size > 1 and array.dtype == np.float32:
-                return to_half(array)
             if not fits:
                 inside = np.isinf(array) | (np.abs(array) <= limit)
                 array = np.where(inside, array, np.clip(array, -limit, limit))

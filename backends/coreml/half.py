@@ -11,30 +11,37 @@ import numpy as np
 
 from .program import Array
 
+LARGEST_HALF = 65504.0
 BLOCK = 1 << 16
 """Numbers converted at a time."""
 TILE = 256
 """Rows and columns that are transposed at a time."""
 LEAST_NORMAL = 0x38800000
 """The bits of 2**-14."""
+LARGEST = 0x477FE000
+"""The bits of 65504."""
 MAGNITUDE = 0x7FFFFFFF
 
 
-def to_half(array: Array) -> Array:
-    """Return finite float32 numbers of magnitude up to 65504 as float16, in C order."""
+def to_half(array: Array) -> Array | None:
+    """Return float32 numbers as float16, in C order; None if one is not finite or beyond 65504."""
     if array.size < BLOCK:
-        return array.astype(np.float16, order="C")
+        fits = not array.size or (np.abs(array).max() <= LARGEST_HALF)
+        return array.astype(np.float16, order="C") if fits else None
     if array.ndim == 2 and array.T.flags.c_contiguous and not array.flags.c_contiguous:
-        return transposed(to_half(array.T))
+        rows = to_half(array.T)
+        return None if rows is None else transposed(rows)
     made = np.empty(array.shape, np.float16)
     source, target = np.ascontiguousarray(array).reshape(-1), made.reshape(-1)
-    for start in range(0, source.size, BLOCK):
+    fits = all(
         round_block(source[start : start + BLOCK], target[start : start + BLOCK])
-    return made
+        for start in range(0, source.size, BLOCK)
+    )
+    return made if fits else None
 
 
-def round_block(source: Array, target: Array) -> None:
-    """Round contiguous numbers into a place for them."""
+def round_block(source: Array, target: Array) -> bool:
+    """Round contiguous numbers into a place for them; say whether float16 can hold them."""
     bits = source.view(np.uint32)
     wide = bits >> 13
     wide &= 1
@@ -45,9 +52,11 @@ def round_block(source: Array, target: Array) -> None:
     half[:] = wide
     half -= 0xC000
     half |= (bits >> 16).astype(np.uint16) & 0x8000
-    small = np.flatnonzero((bits & MAGNITUDE) < LEAST_NORMAL)
+    magnitude = np.bitwise_and(bits, MAGNITUDE, out=wide)
+    small = np.flatnonzero(magnitude < LEAST_NORMAL)
     if small.size:
         target[small] = source[small].astype(np.float16)
+    return bool(magnitude.max() <= LARGEST)
 
 
 def transposed(array: Array) -> Array:

@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 
 from mmc.diagnostics import ModelError
-from mmc.values import SOURCES
+from mmc.values import SOURCES, every_node
 
 
 def densify(graph: onnx.GraphProto) -> None:
@@ -53,7 +53,7 @@ def prepare(model: ir.Model) -> None:
         for name in list(inner.initializers) if inner is not graph else ():
             _produce(inner, inner.initializers[name])
             graph.register_initializer(inner.initializers.pop(name))
-    for node in list(graph.all_nodes()):
+    for node in list(every_node(graph)):
         if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
             _lift(graph, node)
     _unique_nodes(model)
@@ -119,7 +119,7 @@ def _unique_values(model: ir.Model, reserved: set[str]) -> None:
 def _unique_nodes(model: ir.Model) -> None:
     """Give every node a name of its own; a nameless one is called as its first result."""
     taken: set[str] = set()
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         wanted = node.name or next((v.name for v in node.outputs if v.name), node.op_type)
         node.name = _free(wanted, taken) if wanted in taken else wanted
         taken.add(node.name)

@@ -19,7 +19,7 @@ from mmc.frontend.contrib import registry as contrib
 from mmc.frontend.protos import all_nodes
 from mmc.frontend.weights import FLOATS
 from mmc.inference import infer
-from mmc.values import OPSET, SOURCES, attrs, constant, schema_of
+from mmc.values import OPSET, SOURCES, attrs, constant, every_node, schema_of
 
 OLDEST, NEWEST = 7, 28
 
@@ -50,11 +50,11 @@ def to_working_opset(model: ir.Model) -> ir.Model:
         return model
     origins = {
         v.name: Origin(n.name or "", n.op_type, n.metadata_props.get(SOURCES, ""))
-        for n in model.graph.all_nodes()
+        for n in every_node(model.graph)
         for v in n.outputs
     }
     converted = _convert(model, opset)
-    for node in list(converted.graph.all_nodes()):
+    for node in list(every_node(converted.graph)):
         _repair(node, origins.get(node.outputs[0].name), opset)
     _restore_names(converted, origins)
     return converted
@@ -67,7 +67,7 @@ def _downgrade(model: ir.Model, opset: int) -> None:
     fmod. An attribute that has its default value can go.
     """
     model.graph.opset_imports[""] = OPSET
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         if node.domain != "":
             continue
         old = schema_of("", node.op_type)
@@ -80,7 +80,7 @@ def _downgrade(model: ir.Model, opset: int) -> None:
                 raise _too_new(node, opset, f"attribute {name!r} is new in opset {opset}")
             node.attributes.pop(name)
     infer(model)
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         _check_element_types(node, opset)
 
 
@@ -110,7 +110,7 @@ def _too_new(node: ir.Node, opset: int, what: str) -> ModelError:
 def _convert(model: ir.Model, opset: int) -> ir.Model:
     """Run ONNX's converter with the large weights as inputs, then give them their data back."""
     graph = model.graph
-    if opset == 8 and (scans := [n for n in graph.all_nodes() if n.op_type == "Scan"]):
+    if opset == 8 and (scans := [n for n in every_node(graph) if n.op_type == "Scan"]):
         raise _refusal(model, opset, f"{scans[0].op_type} of opset 8 has a batch dimension")
     weights = {
         name: value.const_value
@@ -142,7 +142,7 @@ def _convert(model: ir.Model, opset: int) -> ir.Model:
 def _refusal(model: ir.Model, opset: int, message: str) -> ModelError:
     """Return the error for a failed conversion, with the nodes whose operator it mentions."""
     reason = message.strip().splitlines()[-1] if message.strip() else "no reason given"
-    names = [f"{n.op_type} {n.name!r}" for n in model.graph.all_nodes() if n.op_type in reason]
+    names = [f"{n.op_type} {n.name!r}" for n in every_node(model.graph) if n.op_type in reason]
     where = ", ".join(names[:5]) or "model"
     what = f"cannot be brought from opset {opset} to {OPSET}"
     return ModelError("MMC113", where, what, why=reason, fix="export the model with opset 17")
@@ -150,7 +150,7 @@ def _refusal(model: ir.Model, opset: int, message: str) -> ModelError:
 
 def _restore_names(model: ir.Model, origins: dict[str | None, Origin]) -> None:
     """Name nodes as before; what the converter put in belongs to the node it serves."""
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         origin = next((o for o in _origins(node, origins)), None)
         if origin is not None:
             node.metadata_props[SOURCES] = origin.sources

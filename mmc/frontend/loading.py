@@ -21,7 +21,7 @@ from mmc.frontend.protobuf import LIMIT, WireError, strip
 from mmc.frontend.protos import all_nodes
 from mmc.frontend.weights import check_data, check_finite, mapped
 from mmc.inference import infer
-from mmc.values import ARRIVED_QUANTIZED, SOURCES, Array, is_static
+from mmc.values import ARRIVED_QUANTIZED, SOURCES, Array, every_node, is_static
 
 IR_VERSION = 13
 logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # what it warns of is checked here
@@ -157,7 +157,7 @@ def _working_form(proto: onnx.ModelProto) -> ir.Model:
     proto.ir_version = max(proto.ir_version, 4)  # older: initializers must be listed as inputs
     model = ir.from_proto(proto)
     prepare(model)
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         node.metadata_props.setdefault(SOURCES, node.name or "")
     model = to_working_opset(model)
     prepare(model)
@@ -187,7 +187,7 @@ def _inline(proto: onnx.ModelProto) -> onnx.ModelProto:
 def _forget_value_info(model: ir.Model) -> None:
     """Drop recorded types of inner values: exporters' are often stale, the converter's wrong."""
     declared = set(model.graph.outputs)
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         for value in node.outputs:
             if value not in declared:
                 value.type = value.shape = None
@@ -198,7 +198,7 @@ def _map_weights(model: ir.Model, folder: Path) -> None:
     for value in model.graph.initializers.values():
         if isinstance(value.const_value, ir.ExternalTensor):
             value.const_value = mapped(value.const_value, folder)
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         for name, attribute in node.attributes.items():
             if attribute.type == ir.AttributeType.TENSOR and isinstance(
                 attribute.value, ir.ExternalTensor

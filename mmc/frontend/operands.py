@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmc.diagnostics import ModelError
-from mmc.values import schema_of
+from mmc.values import every_node, schema_of
 
 
 def check_operands(model: ir.Model) -> None:
@@ -18,7 +18,7 @@ def check_operands(model: ir.Model) -> None:
         ModelError: MMC114, naming the node and its operands.
     """
     checked: set[tuple[object, ...]] = set()
-    for node in model.graph.all_nodes():
+    for node in every_node(model.graph):
         key = (node.domain, node.op_type, *(_type(v) for v in node.inputs))
         if key not in checked:
             checked.add(key)

@@ -157,8 +157,11 @@ def peak_memory() -> int:
 
     On Linux ru_maxrss also remembers the parent's size from before exec; VmHWM does not.
     """
-    scale = 1 if sys.platform == "darwin" else 1024
-    return status("self").get("VmHWM", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale)
+    found = status("self").get("VmHWM")
+    if found is None:
+        scale = 1 if sys.platform == "darwin" else 1024
+        found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+    return found
 
 
 def end_with_parent() -> None:
