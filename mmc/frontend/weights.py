@@ -171,12 +171,9 @@ def _check_length(where: str, tensor: onnx.TensorProto, length: int) -> None:
         raise ModelError("MMC105", where, "its data does not fit its shape", why=why)
 
 
-BESIDE = "keep the data file next to the model, as it was exported"
-
-
 def _check_location(where: str, location: str, path: Path) -> None:
     """Refuse a file of external data that is missing or leaves the model's folder (MMC107)."""
-    folder, fix = path.parent, BESIDE
+    folder, fix = path.parent, "keep the data file next to the model, as it was exported"
     if not location or "\0" in location:
         raise ModelError("MMC107", where, "its external data has no file name", fix=fix)
     if Path(location).is_absolute() or not _inside(folder / location, path):
@@ -188,7 +185,8 @@ def _check_location(where: str, location: str, path: Path) -> None:
 
 def _check_external(where: str, tensor: onnx.TensorProto, file: Path) -> None:
     """Refuse external data that its file is too short for, or that does not fit its shape."""
-    entries, fix = {e.key: e.value for e in tensor.external_data}, BESIDE
+    entries = {e.key: e.value for e in tensor.external_data}
+    fix = "keep the data file next to the model, as it was exported"
     try:
         offset, length = (int(entries.get(key, "0") or "0") for key in ("offset", "length"))
     except ValueError:
