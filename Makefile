@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
+LOWEST ?= build/lowest
 DEMO := golden_models/onnx/digits_vqa_vision.onnx
 
-.PHONY: demo test lint mutate docs
+.PHONY: demo test lint mutate docs lowest audit coverage
 
 demo: $(VENV)/installed
 	$(BIN)/mmc compile $(DEMO) --target hexagon_v73 --input-shape image:1,1,28,56
@@ -24,6 +25,23 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p mmc
+
+lowest:  # the quick tests with the lowest versions that pyproject.toml allows, in an environment of their own
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) ir_tests/lowest.py dev > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable ".[dev]"
+	$(LOWEST)/bin/python -m pytest -n $(JOBS) -m "not slow"
+
+audit: $(VENV)/installed  # known vulnerabilities of what is installed; asks an advisory service
+	$(BIN)/python -m pip install --quiet "pip-audit>=2.7"
+	$(BIN)/pip-audit --strict --skip-editable
+
+coverage: $(VENV)/installed  # lines that the tests run, child processes included
+	$(BIN)/python -m pip install --quiet "coverage>=7.10"
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --sort=cover
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -16,6 +16,7 @@ imported again), for TFLite and Core ML in turns, every 64th with verification. 
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import os
 import re
@@ -56,8 +57,6 @@ class End:
 
 def imports() -> None:
     """Import what every compile needs, so that the forks have it."""
-    import coremltools  # noqa: F401
-
     import mmc.backends.coreml.backend
     import mmc.backends.tflite.backend
     import mmc.batch
@@ -65,6 +64,8 @@ def imports() -> None:
     from mmc.frontend import loading  # noqa: F401
 
     warm(Path(tempfile.mkdtemp()))
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy every page it looks at
 
 
 def warm(folder: Path) -> None:

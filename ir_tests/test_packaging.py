@@ -7,9 +7,12 @@ import sys
 import tarfile
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from lowest import lowest
+from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 WANTED = (
@@ -89,3 +92,14 @@ def test_bare_names_are_refused() -> None:
         )
         assert done.returncode == 1
         assert f"import this package as mmc.{name}" in done.stderr
+
+
+def test_every_requirement_has_a_lowest_version() -> None:
+    """`make lowest` installs these; what is installed here is no lower."""
+    for constraint in lowest(["dev", "docs"]):
+        name, _, version = constraint.partition("==")
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # of an extra
+        assert Version(installed) >= Version(version)
