@@ -133,7 +133,7 @@ def test_a_killed_search_goes_on(model: Path) -> None:
     assert result.search is not None
     assert len(made) <= result.search.resumed < len(result.search.trials)
     assert {file: file.stat().st_mtime_ns for file in made} == before  # not measured again
-    assert len(list(cache.rglob("hessians.npz"))) == 1
+    assert len(list(cache.rglob("moments.npz"))) == 1
 
 
 def test_auto_needs_data(model: Path) -> None:

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmc.quant.allocation import Choice, allocate
+from mmc.quant.encoding import encode
 from mmc.quant.grids import GRIDS, grid_of, stored_bytes
 from mmc.quant.metrics import agreement, cosine, kl_divergence, output_error, sqnr_db
 from mmc.quant.ranges import affine, min_max, narrowed, percentile
 from mmc.quant.rounding import gptq, inverse_root, nearest, to_grid, to_tables
 from mmc.quant.scales import max_scale, mse_scale, refit_scale, rounding_error, to_blocks
-from mmc.quant.statistics import Hessian, Histogram
+from mmc.quant.statistics import Histogram, Moments, deviations, mean, squares
 from mmc.quant.tables import k_means
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -88,17 +89,77 @@ def test_gptq_without_correlation_is_rounding(bits: int) -> None:
 @pytest.mark.parametrize("act_order", [True, False])
 def test_gptq_halves_the_error_of_rounding(bits: int, block: int, act_order: bool) -> None:
     w, x, grid = weights(2, 16, 160), inputs(3, 400, 160), grid_of(bits)
-    seen = Hessian.of_width(160)
-    for part in np.split(x, 4):
-        seen.add(part)
-    np.testing.assert_allclose(seen.total, x.T @ x, rtol=1e-3, atol=1e-2)
+    seen = squares(moments_of(x))
+    np.testing.assert_allclose(seen, x.T @ x, rtol=1e-3, atol=1e-2)
     rows = to_blocks(w, block) if block else w
     scale = mse_scale(rows, grid).reshape((16, -1) if block else (16,))
     spread = np.repeat(scale.reshape(16, -1), block or 160, axis=1)
     snap = to_grid(scale, grid, 160)
-    made = gptq(w, seen.total, snap, act_order=act_order) * spread
+    made = gptq(w, seen, snap, act_order=act_order) * spread
     plain = nearest(w, scale, grid) * spread
-    assert output_error(w, made, seen.total) < 0.5 * output_error(w, plain, seen.total)
+    assert output_error(w, made, seen) < 0.5 * output_error(w, plain, seen)
+
+
+def moments_of(x: np.ndarray) -> np.ndarray:
+    """Return the moments of inputs that arrive in four parts."""
+    x = x[:, 0] if x.ndim == 3 and x.shape[1] == 1 else x
+    seen = Moments.of_width(x.shape[-1], 1 if x.ndim == 2 else x.shape[1])
+    for part in np.array_split(x, 4):
+        seen.add(part)
+    return seen.total
+
+
+@given(SEEDS, st.integers(1, 4))
+@settings(max_examples=25, deadline=None)
+def test_moments_are_those_of_all_rows(seed: int, groups: int) -> None:
+    x = inputs(seed, 40, 6 * groups).reshape(40, groups, 6) + np.float32(3)
+    found = moments_of(x).reshape(groups, 7, 7)
+    for g in range(groups):
+        rows = x[:, g].astype(np.float64)
+        np.testing.assert_allclose(mean(found)[g], rows.mean(axis=0), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(squares(found)[g], rows.T @ rows, rtol=1e-4)
+        away = rows - rows.mean(axis=0)
+        # a difference of sums of 40 squares near 9: their float32 roundings are left
+        np.testing.assert_allclose(deviations(found)[g], away.T @ away, atol=40 * 20 * 1e-6 * 4)
+
+
+@given(SEEDS, st.integers(1, 4), st.sampled_from([8, 4, 2]))
+@settings(max_examples=25, deadline=None)
+def test_groups_are_rounded_as_if_alone(seed: int, groups: int, bits: int) -> None:
+    """Rows of a group see its inputs only: the same codes as a weight of these rows has."""
+    w, grid = weights(seed, 3 * groups, 9), grid_of(bits)
+    x = inputs(seed + 1, 60, 9 * groups).reshape(60, groups, 9)
+    seen = moments_of(x).reshape(groups, 10, 10)
+    together = encode(w, grid, 0, seen, shifts=True)
+    for g, rows in enumerate(np.split(w, groups)):
+        alone = encode(rows, grid, 0, seen[g], shifts=True)
+        mine = slice(3 * g, 3 * g + 3)
+        # other kernels for other shapes: a weight in the middle between two codes may get either
+        assert (together.codes[mine] != alone.codes).mean() <= 0.1
+        assert np.abs(together.codes[mine] - alone.codes).max() <= 1
+        np.testing.assert_allclose(together.scale[mine], alone.scale, rtol=0.05)
+
+
+@given(SEEDS, st.sampled_from([8, 4, 2]), st.sampled_from([0, 8]))
+@settings(max_examples=25, deadline=None)
+def test_a_bias_takes_up_the_error_of_the_mean(seed: int, bits: int, block: int) -> None:
+    """After the shift the mean output is right, and the gain is that of least squares."""
+    w, grid = weights(seed, 6, 16), grid_of(bits)
+    x = inputs(seed + 1, 300, 16) + np.float32(4)
+    seen = moments_of(x)
+    made = encode(w, grid, block, seen, shifts=True)
+    outputs = x.astype(np.float64) @ made.values.T + made.shift(w, seen)
+    wanted = x.astype(np.float64) @ w.T
+    # float32 sums of squares up to 16 * 6², and of the values themselves
+    np.testing.assert_allclose(outputs.mean(axis=0), wanted.mean(axis=0), rtol=1e-4, atol=1e-3)
+    error = ((outputs - wanted) ** 2).sum(axis=0)
+    away = outputs - outputs.mean(axis=0)
+    for gain in (0.99, 1.01):
+        other = (outputs.mean(axis=0) + gain * away - wanted) ** 2
+        assert (other.sum(axis=0) >= error * (1 - 1e-3)).all()
+    plain = encode(w, grid, block, seen)
+    before = ((x @ plain.values.T - wanted) ** 2).sum()
+    assert error.sum() <= before * 1.2
 
 
 def test_gptq_is_the_optimal_brain_update() -> None:
@@ -107,7 +168,7 @@ def test_gptq_is_the_optimal_brain_update() -> None:
     h = np.array([[2.0, 1.9], [1.9, 2.0]], np.float32)
     seen: list[float] = []
 
-    def snap(column: np.ndarray, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def snap(column: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         seen.append(float(column[0]))
         return np.rint(column), np.rint(column)
 

@@ -11,7 +11,7 @@ import pytest
 import golden_models as golden
 import mmc
 from ir_tests.lowering import check_lowering, feeds_for, single
-from mmc.calibration import Data, Inputs, calibrate
+from mmc.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.ir import Array, Model, attrs, constant, load, parse, save, shape_of
@@ -19,6 +19,7 @@ from mmc.layers import LayerClass, layers_of
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.quant.grids import GRIDS
+from mmc.quant.statistics import mean, squares
 from mmc.shapes import infer
 from mmc.verification.evaluate import compare, run_model
 
@@ -151,7 +152,8 @@ def test_hessians_are_those_of_the_data(tmp_path: Path) -> None:
     reader = Inputs("x0", 30, True, (3, 2), (2, 1), (1, 1), (1, 0, 0, 1))
     seen = calibrate(model, Data(str(tmp_path / "d.npz"), 4), [reader], ["y0"])
     rows = np.concatenate([patches(x[i : i + 1], w.shape) for i in range(4)])
-    np.testing.assert_allclose(seen.hessians[reader], rows.T @ rows, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(squares(seen.moments[reader]), rows.T @ rows, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(mean(seen.moments[reader]), rows.mean(axis=0), rtol=1e-4, atol=1e-5)
     assert seen.samples == 4
     outputs = np.stack([run_model(model, {"x0": x[i : i + 1]})["y0"] for i in range(4)])
     histogram = seen.histograms["y0"]
@@ -160,6 +162,56 @@ def test_hessians_are_those_of_the_data(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         rows @ w.reshape(4, -1).T, outputs.reshape(-1, 4), rtol=1e-3, atol=1e-4
     )
+
+
+GROUPED = {
+    "channels last": ("DepthwiseConv2d", DOMAIN, (1, 3, 2, 6), (1, 9, 7, 6), 6),
+    "channels last, groups": ("Conv2d", DOMAIN, (8, 3, 2, 3), (1, 9, 7, 6), 2),
+    "channels first": ("Conv", "", (12, 1, 3, 2), (1, 6, 9, 7), 6),
+    "channels first, groups": ("Conv", "", (8, 3, 3, 2), (1, 6, 9, 7), 2),
+}
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_groups_have_inputs_of_their_own(case: str) -> None:
+    """Rows times the group's weights are what the layer computes."""
+    op, domain, weight, shape, groups = GROUPED[case]
+    given = {"strides": [2, 1], "pads": [1, 0, 0, 1], "dilations": [1, 1], "group": groups}
+    w, x = normal(*weight), normal(*shape, seed=3)
+    model = single(op, shape, w, domain=domain, **given)
+    (layer,) = layers_of(model.graph)
+    reader = inputs_of(layer.node)
+    assert reader is not None
+    read = reader.rows(x)
+    assert read.shape == (28, groups, reader.width)
+    rows = layer.rows(w).reshape(groups, -1, reader.width)
+    made = np.einsum("ngk,gok->ngo", read, rows).reshape(28, -1)
+    (y,) = run_model(model, {"x0": x}).values()
+    wanted = y if domain else y.transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(made, wanted.reshape(28, -1), rtol=1e-3, atol=1e-4)
+
+
+BIASED = ("conv", "pointwise", "depthwise", "linear")
+
+
+@pytest.mark.parametrize("bits", GRIDS)
+@pytest.mark.parametrize("cell", BIASED)
+def test_the_mean_of_outputs_is_kept(cell: str, bits: int, tmp_path: Path) -> None:
+    """What rounding moves all outputs of a channel by, its bias takes back."""
+    model = CELLS[cell]()
+    shape = shape_of(model.graph.inputs[0])
+    data = np.abs(normal(8, *shape, seed=1)) + np.float32(1)
+    np.savez(tmp_path / "d.npz", x0=data)
+    before = np.stack([run_model(model, {"x0": x})["y0"] for x in data])
+    same = {"sensitive_bits": bits, "embedding_bits": bits}
+    QuantizeWeights(bits=bits, calibration=str(tmp_path / "d.npz"), **same).run(model)
+    after = np.stack([run_model(model, {"x0": x})["y0"] for x in data])
+    axes = tuple(range(before.ndim - 1))
+    away = np.abs((after - before).mean(axis=axes))
+    noise = (after - before).std(axis=axes)
+    # float32 sums of some hundred products of 4 σ
+    assert (away <= 1e-5 * np.abs(before).max() + 1e-3 * noise).all()
+    assert noise.max() > 0
 
 
 def questions(which: str, count: int) -> dict[str, Array]:

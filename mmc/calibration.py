@@ -13,7 +13,7 @@ import numpy as np
 from mmc.dataset import read_samples
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
 from mmc.layers import base_of
-from mmc.quant.statistics import Hessian, Histogram
+from mmc.quant.statistics import Histogram, Moments
 from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly
@@ -23,6 +23,8 @@ WIDEST = 6144
 """Layers with more inputs get no Hessian: it would be larger than 150 MB."""
 ROWS = 2048
 """Most rows that one sample adds to a Hessian; images have many more, and they are alike."""
+NUMBERS = 1 << 18
+"""Most numbers that one sample adds to the Hessians of a layer's groups."""
 HESSIAN_SAMPLES = 256
 """Samples after which Hessians do not grow: more change nothing (measured)."""
 
@@ -40,6 +42,7 @@ class Inputs:
     """How the rows that a layer multiplies are taken from its input value.
 
     kernel is empty for matrices; else rows are the windows of an image, channels last or first.
+    Where outputs see `groups` parts of the channels, a row of `width` entries is of one part.
     """
 
     value: str
@@ -49,12 +52,21 @@ class Inputs:
     strides: tuple[int, ...] = (1, 1)
     dilations: tuple[int, ...] = (1, 1)
     pads: tuple[int, ...] = (0, 0, 0, 0)
+    groups: int = 1
+
+    @property
+    def most(self) -> int:
+        """Rows that a sample adds, at most."""
+        return (
+            ROWS if self.groups == 1 else min(ROWS, max(1, NUMBERS // (self.width * self.groups)))
+        )
 
     def rows(self, x: Array) -> Array:
-        """Return at most ROWS rows of `width` entries, in the order of the weight's own."""
-        found = self._windows(x) if self.kernel else x.reshape(-1, self.width)
-        step = -(-len(found) // ROWS)
-        return found[::step]
+        """Return some rows (N, width), or (N, groups, width), in the order of the weight's own."""
+        if self.kernel:
+            return self._windows(x)
+        found = x.reshape(-1, self.width)
+        return found[:: -(-len(found) // self.most)]
 
     def _windows(self, x: Array) -> Array:
         x = x if self.last else x.transpose(0, 2, 3, 1)
@@ -64,10 +76,16 @@ class Inputs:
         seen = np.lib.stride_tricks.sliding_window_view(x, reach, (1, 2))
         rows, columns = self.strides
         seen = seen[:, ::rows, ::columns, :, :: self.dilations[0], :: self.dilations[1]]
-        step = -(-seen.shape[0] * seen.shape[1] * seen.shape[2] // ROWS)
-        order = (0, 1, 2, 4, 5, 3) if self.last else range(6)
-        seen = seen.transpose(tuple(order)).reshape(-1, *(seen.shape[i] for i in tuple(order)[3:]))
-        return np.ascontiguousarray(seen[::step]).reshape(-1, self.width)
+        count = int(np.prod(seen.shape[:3]))
+        places = np.unravel_index(np.arange(0, count, -(-count // self.most)), seen.shape[:3])
+        some = seen[places]  # (N, channels, *kernel)
+        if self.groups > 1:
+            some = some.reshape(len(some), self.groups, -1, *self.kernel)
+        order = (*range(some.ndim - 3), -2, -1, -3) if self.last else range(some.ndim)
+        shape = (
+            (len(some), self.width) if self.groups == 1 else (len(some), self.groups, self.width)
+        )
+        return np.ascontiguousarray(some.transpose(tuple(order))).reshape(shape)
 
 
 def inputs_of(node: Node) -> Inputs | None:
@@ -79,25 +97,28 @@ def inputs_of(node: Node) -> Inputs | None:
         return Inputs(name, weight[1] if op == "Linear" else weight[0])
     if op == "Gemm" and not given["transA"]:
         return Inputs(name, weight[1] if given["transB"] else weight[0])
-    plain = given.get("auto_pad", "NOTSET") in ("NOTSET", "VALID") and given.get("group", 1) == 1
-    if op not in ("Conv", "Conv2d") or len(weight) != 4 or not plain:
+    plain = given.get("auto_pad", "NOTSET") in ("NOTSET", "VALID")
+    if op not in ("Conv", "Conv2d", "DepthwiseConv2d") or len(weight) != 4 or not plain:
         return None
+    kernel = weight[2:] if op == "Conv" else weight[1:3]
+    channels = {"Conv": weight[1], "Conv2d": weight[3], "DepthwiseConv2d": 1}[op]
     return Inputs(
         name,
-        int(np.prod(weight[1:])),
-        op == "Conv2d",
-        weight[1:3] if op == "Conv2d" else weight[2:],
+        int(np.prod(kernel)) * channels,
+        op != "Conv",
+        kernel,
         tuple(given.get("strides") or (1, 1)),
         tuple(given.get("dilations") or (1, 1)),
         tuple(given.get("pads") or (0, 0, 0, 0)),
+        given.get("group", 1),
     )
 
 
 @dataclass
 class Statistics:
-    """What was seen: Hessians by how they are read, histograms by value."""
+    """What was seen: moments by how inputs are read (`Moments`), histograms by value."""
 
-    hessians: dict[Inputs, Array] = field(default_factory=dict)
+    moments: dict[Inputs, Array] = field(default_factory=dict)
     histograms: dict[str, Histogram] = field(default_factory=dict)
     samples: int = 0
 
@@ -105,7 +126,7 @@ class Statistics:
 def calibrate(
     model: Model,
     data: Data,
-    hessians: Sequence[Inputs] = (),
+    inputs: Sequence[Inputs] = (),
     ranges: Sequence[str] = (),
     *,
     counted: bool = True,
@@ -121,14 +142,14 @@ def calibrate(
     """
     from mmc.verification.execute import execute
 
-    wanted = list(dict.fromkeys(h for h in hessians if h.width <= WIDEST))
+    wanted = list(dict.fromkeys(h for h in inputs if h.width <= WIDEST))
     with working_folder() as folder:
         path = folder / "model.onnx"
         save(model, path)
         asked: dict[str, Any] = {
             "samples": data.samples,
             "inputs": signature(model),
-            "hessians": [asdict(h) for h in wanted],
+            "moments": [asdict(h) for h in wanted],
             "ranges": list(ranges),
             "counted": counted,
         }
@@ -137,7 +158,7 @@ def calibrate(
             lambda: execute(JOB, path, {}, data=data.source, **asked).outputs,
         )
     return Statistics(
-        {h: found[f"hessian {i}"] for i, h in enumerate(wanted)},
+        {h: found[f"moments {i}"] for i, h in enumerate(wanted)},
         {name: unpack(found, name) for name in ranges},
         int(found["samples"]),
     )
@@ -166,15 +187,15 @@ def job(
     data: str,
     samples: int,
     inputs: list[list[Any]],
-    hessians: list[dict[str, Any]],
+    moments: list[dict[str, Any]],
     ranges: list[str],
     counted: bool,
 ) -> dict[str, Array]:
     """Be the child of `calibrate`."""
     from mmc.verification.reference import open_quick
 
-    readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in hessians]
-    sums = [Hessian.of_width(r.width) for r in readers]
+    readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in moments]
+    sums = [Moments.of_width(r.width, r.groups) for r in readers]
     seen = {name: Histogram() for name in ranges}
     given = {name for name, *_ in inputs}
     inner = sorted({*(r.value for r in readers), *ranges} - given)
@@ -191,7 +212,7 @@ def job(
         for name, histogram in seen.items():
             histogram.add(values[name], counted=counted)
         count += 1
-    found = {f"hessian {i}": total.total for i, total in enumerate(sums)}
+    found = {f"moments {i}": total.total for i, total in enumerate(sums)}
     return found | packed(seen) | {"samples": np.array(count)}
 
 

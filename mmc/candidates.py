@@ -42,7 +42,7 @@ class Candidates:
     Args:
         folder: where artifacts are made.
         memory: where what trials came to stays.
-        statistics: Hessians by weight (.npz), or "".
+        statistics: Moments of inputs by weight (.npz), or "".
     """
 
     path: Path

@@ -17,9 +17,8 @@ import onnx
 
 from mmc.calibration import prepared_samples
 from mmc.ir import Array
-from mmc.passes.quantize_weights import encode
+from mmc.quant.encoding import encode
 from mmc.quant.grids import grid_of
-from mmc.quant.rounding import spread
 
 JOB = "mmc.cells:job"
 Done = dict[tuple[str, int], tuple[float, int]]
@@ -73,8 +72,8 @@ def job(
     model = onnx.load(path, load_external_data=False)
     with open(done, "a") as file:
         for name, axis, bits in cells:
-            weight, hessian = feeds[f"weight {name}"], feeds.get(f"hessian {name}")
-            changed = replaced(model, Path(path), name, rounded(weight, axis, bits, hessian))
+            weight, moments = feeds[f"weight {name}"], feeds.get(f"moments {name}")
+            changed = replaced(model, Path(path), name, rounded(weight, axis, bits, moments))
             session = open_quick(changed)
             errors = [
                 error_of(right, session.run(None, one))
@@ -96,12 +95,12 @@ def replaced(model: onnx.ModelProto, path: Path, name: str, made: Array) -> Path
     return changed
 
 
-def rounded(weight: Array, axis: int, bits: int, hessian: Array | None) -> Array:
+def rounded(weight: Array, axis: int, bits: int, moments: Array | None) -> Array:
     """Return the floats that a weight's integers stand for, in its shape."""
     moved = np.moveaxis(weight, axis, 0)
     rows = moved.reshape(len(moved), -1).astype(np.float32)
-    codes, scale = encode(rows, grid_of(bits), 0, hessian)
-    made = (codes * spread(scale, rows.shape[1])).astype(np.float32).reshape(moved.shape)
+    values = encode(rows, grid_of(bits), 0, moments).values
+    made = values.astype(np.float32).reshape(moved.shape)
     return np.ascontiguousarray(np.moveaxis(made, 0, axis))
 
 

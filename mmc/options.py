@@ -55,7 +55,7 @@ class CompileOptions:
     inputs: Mapping[str, Array] | None = None
     inputs_from: str = "given inputs"
     statistics: str = ""
-    """Hessians by weight from an earlier run over the calibration data (an .npz)."""
+    """Moments of inputs by weight from an earlier run over the calibration data (an .npz)."""
     originals: str = ""
     """Where the original's outputs on the evaluation data are kept for the next compile (.npz)."""
     verify: bool = True

@@ -73,20 +73,20 @@ def measure_into(
     widths: Widths,
 ) -> Sensitivity:
     """Return the same; what is measured is in `folder`, or goes there."""
-    model, groups, hessians = seen_by(folder, source, options, target, told)
+    model, groups, moments = seen_by(folder, source, options, target, told)
     told.stage("layers")
-    return measured(model, groups, hessians, options, widths, folder, told, str(source), target)
+    return measured(model, groups, moments, options, widths, folder, told, str(source), target)
 
 
 def statistics_of(folder: Path) -> Path:
-    """Return where the Hessians of a folder are."""
-    return folder / "hessians.npz"
+    """Return where the moments of a folder are."""
+    return folder / "moments.npz"
 
 
 def statistics_into(
     folder: Path, source: str | Path, options: CompileOptions, target: str, told: Progress
 ) -> Path:
-    """Return where the Hessians of a model are, which are in `folder`, or go there."""
+    """Return where the moments of its inputs are, which are in `folder`, or go there."""
     seen_by(folder, source, options, target, told)
     return statistics_of(folder)
 
@@ -94,12 +94,12 @@ def statistics_into(
 def seen_by(
     folder: Path, source: str | Path, options: CompileOptions, target: str, told: Progress
 ) -> tuple[Model, list[list[Layer]], dict[str, Array]]:
-    """Return the float model, its layers that integers make smaller, and Hessians by weight."""
+    """Return the float model, its layers that integers make smaller, and moments by weight."""
     told.stage("passes")
     model = float_form(source, options, target)
     groups = [g for g in shared(layers_of(model.graph)) if pays(g[0], 8)]
     told.stage("activations")
-    return model, groups, hessians_of(model, groups, options, folder)
+    return model, groups, moments_of(model, groups, options, folder)
 
 
 def float_form(source: str | Path, options: CompileOptions, target: str) -> Model:
@@ -145,16 +145,16 @@ def kept(source: str | Path, options: CompileOptions, target: str) -> Iterator[P
     yield folder_of_key
 
 
-def hessians_of(
+def moments_of(
     model: Model, groups: Sequence[list[Layer]], options: CompileOptions, folder: Path
 ) -> dict[str, Array]:
-    """Return the Hessians by weight, from the folder if they are there."""
+    """Return the moments of inputs by weight, from the folder if they are there."""
     file = statistics_of(folder)
     if file.exists():
         return read_npz(file)
     wanted = {str(g[0].value.name): r for g in groups if (r := reader_of(g)) is not None}
     data = Data(options.calibration, min(HESSIAN_SAMPLES, options.calibration_samples))
-    found = calibrate(model, data, list(wanted.values())).hessians
+    found = calibrate(model, data, list(wanted.values())).moments
     named = {name: found[r] for name, r in wanted.items() if r in found}
     write_npz(file, named)
     return named
@@ -163,7 +163,7 @@ def hessians_of(
 def measured(
     model: Model,
     groups: Sequence[list[Layer]],
-    hessians: Mapping[str, Array],
+    moments: Mapping[str, Array],
     options: CompileOptions,
     widths: Widths,
     folder: Path,
@@ -185,7 +185,7 @@ def measured(
             execute(
                 JOB,
                 path,
-                arrays_of(model, {name for name, *_ in missing}, hessians),
+                arrays_of(model, {name for name, *_ in missing}, moments),
                 data=options.calibration,
                 samples=min(SAMPLES, options.calibration_samples),
                 inputs=signature(model),
@@ -198,9 +198,9 @@ def measured(
     return Sensitivity(source, target, samples, layers, len(asked) - len(missing))
 
 
-def arrays_of(model: Model, names: set[str], hessians: Mapping[str, Array]) -> dict[str, Array]:
+def arrays_of(model: Model, names: set[str], moments: Mapping[str, Array]) -> dict[str, Array]:
     """Return what the child needs of the named weights."""
-    found = {f"hessian {n}": h for n, h in hessians.items() if n in names}
+    found = {f"moments {n}": h for n, h in moments.items() if n in names}
     for name in names:
         weight = constant(model.graph.initializers[name])
         assert weight is not None

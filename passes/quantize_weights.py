@@ -15,17 +15,14 @@ import onnx_ir as ir
 
 from mmc.builder import initializer
 from mmc.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
-from mmc.ir import SOURCES, Array, Graph, Model, Value, constant, shape_of, sources
+from mmc.ir import SOURCES, Array, Graph, Model, Value, attrs, constant, shape_of, sources
 from mmc.layers import Layer, is_pointwise, layers_of, shared
 from mmc.naming import fresh_name
 from mmc.opset import DOMAIN, OPS, require
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
-from mmc.quant.grids import Grid, grid_of
-from mmc.quant.metrics import output_error
-from mmc.quant.rounding import gptq, nearest, spread, to_grid
-from mmc.quant.scales import max_scale, mse_scale, to_blocks
-from mmc.quant.tables import tabulate
+from mmc.quant.encoding import Encoded, encode, encode_in_tables
+from mmc.quant.grids import grid_of
 from mmc.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.values import ARRIVED_QUANTIZED
 
@@ -43,8 +40,9 @@ class QuantizeWeights(Pass):
     """Store weights as integers: DequantizeLinear(codes, a scale a channel or block).
 
     At 8 bits the exact range is used, below the range of least error; with calibration data codes
-    are chosen by GPTQ. First, last, depthwise and gate layers keep 8 bits, embeddings 4 (one scale
-    a row). A model that arrived quantized stays as it is.
+    are chosen by GPTQ, scales fitted to them, and biases keep the mean of the outputs. First, last,
+    depthwise and gate layers keep 8 bits, embeddings 4 (one scale a row). A model that arrived
+    quantized stays as it is.
     """
 
     name = "quantize-weights"
@@ -70,7 +68,7 @@ class QuantizeWeights(Pass):
     dense_only: bool = False
     """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
     statistics: str = ""
-    """Hessians by weight (.npz) from an earlier run over the data."""
+    """Moments of inputs by weight (.npz) from an earlier run over the data."""
 
     @classmethod
     def chosen_by(cls, options: CompileOptions) -> QuantizeWeights:
@@ -99,9 +97,9 @@ class QuantizeWeights(Pass):
         groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
         groups = [(layer, rule, reader) for layer, rule, reader in groups if pays(layer, rule.bits)]
         wanted = {reader: str(layer.value.name) for layer, _, reader in groups if reader}
-        hessians = self.hessians(model, wanted)
+        moments = self.moments(model, wanted)
         for layer, rule, reader in groups:
-            quantize(model.graph, layer, rule, hessians.get(reader) if reader else None)
+            quantize(model.graph, layer, rule, moments.get(reader) if reader else None)
         return len(groups)
 
     def chosen(self) -> Recipe:
@@ -110,14 +108,14 @@ class QuantizeWeights(Pass):
             return read_recipe(self.recipe)
         return uniform(self.bits, self.sensitive_bits, self.embedding_bits, self.block)
 
-    def hessians(self, model: Model, wanted: dict[Inputs, str]) -> dict[Inputs, Array]:
-        """Return the Hessians of the layers that need error feedback: how read -> weight."""
+    def moments(self, model: Model, wanted: dict[Inputs, str]) -> dict[Inputs, Array]:
+        """Return the moments of the inputs that GPTQ needs: how read -> weight."""
         if self.statistics:
             with np.load(self.statistics, allow_pickle=False) as kept:
                 return {h: kept[n] for h, n in wanted.items() if n in kept.files}
         if not (self.calibration and wanted):
             return {}
-        return calibrate(model, Data(self.calibration, self.samples), list(wanted)).hessians
+        return calibrate(model, Data(self.calibration, self.samples), list(wanted)).moments
 
 
 def is_dense(layer: Layer) -> bool:
@@ -148,50 +146,64 @@ def stored(layer: Layer, bits: int) -> int:
     return -(-prod(shape) * bits // 8) + shape[layer.axis] * PER_CHANNEL + OVERHEAD
 
 
-def quantize(graph: Graph, layer: Layer, rule: Rule, hessian: Array | None) -> None:
-    """Replace one weight."""
+def quantize(graph: Graph, layer: Layer, rule: Rule, moments: Array | None) -> None:
+    """Replace one weight, and let the bias keep the mean of the outputs."""
     weight = constant(layer.value)
     assert weight is not None
-    bits, rows = rule.bits, layer.rows(weight).astype(np.float32)
-    if rule.table and layer.axis == 0:
-        look_up(graph, layer, rule, rows, hessian)
-        return
-    bits = min(b for b in TYPES if b >= bits)
+    rows, shifts = layer.rows(weight).astype(np.float32), has_bias(layer)
+    tables = rule.table and layer.axis == 0
+    bits = rule.bits if tables else min(b for b in TYPES if b >= rule.bits)
     block = rule.block if bits < 8 and can_block(layer, rows, rule.block) else 0
-    codes, scale = encode(rows, grid_of(bits), block, hessian)
-    made = codes * spread(scale, rows.shape[1])
+    group = math.gcd(rule.group, len(rows))
+    if tables:
+        made = encode_in_tables(rows, 1 << bits, group, moments, shifts=shifts)
+    else:
+        made = encode(rows, grid_of(bits), block, moments, shifts=shifts)
     note = {
         "class": str(layer.kind),
         "bits": bits,
-        "block": block,
-        "method": "gptq" if hessian is not None else "nearest",
-        "error": plain(rows, made) if hessian is None else output_error(rows, made, hessian),
+        "block": 0 if tables else block,
+        "method": "gptq" if moments is not None else "nearest",
+        "error": made.error,
     }
-    if block:
-        insert(graph, layer, codes, scale, 1, block, bits, note)
+    if moments is not None and shifts:
+        shift_bias(graph, layer, made.shift(rows, moments))
+    if tables:
+        look_up(graph, layer, made, note | {"group": group})
+    elif block:
+        insert(graph, layer, made.codes, made.scale, 1, block, bits, note)
     else:
-        shaped = layer.back(codes, weight.shape)
-        insert(graph, layer, shaped, scale, layer.axis, 0, bits, note)
+        shaped = layer.back(made.codes, weight.shape)
+        insert(graph, layer, shaped, made.scale, layer.axis, 0, bits, note)
 
 
-def look_up(graph: Graph, layer: Layer, rule: Rule, rows: Array, hessian: Array | None) -> None:
+def has_bias(layer: Layer) -> bool:
+    """Say whether the layer adds a constant to every channel, or could."""
+    if layer.op not in ("Conv", "Conv2d", "DepthwiseConv2d", "Linear", "Gemm"):
+        return False
+    bias = layer.node.inputs[2] if len(layer.node.inputs) > 2 else None
+    plain = layer.op != "Gemm" or attrs(layer.node).get("beta", 1.0) == 1
+    return plain and (bias is None or constant(bias) is not None)
+
+
+def shift_bias(graph: Graph, layer: Layer, shift: Array) -> None:
+    """Add to the bias of a layer."""
+    node = layer.node
+    old = node.inputs[2] if len(node.inputs) > 2 else None
+    before = constant(old)
+    bias = shift if before is None else np.broadcast_to(before, shift.shape) + shift
+    made = initializer(graph, old or layer.value, bias.astype(np.float32))
+    node.resize_inputs(3)
+    node.replace_input_with(2, made)
+
+
+def look_up(graph: Graph, layer: Layer, found: Encoded, note: dict[str, Any]) -> None:
     """Replace one weight by LookupDequantize(codes, tables, 1)."""
     old = layer.value
-    group = math.gcd(rule.group, len(rows))
-    codes, tables = tabulate(rows, 1 << rule.bits, group, hessian)
     shape = shape_of(old)
-    arrays = (layer.back(codes, shape), tables, np.ones((), np.float32))
+    arrays = (layer.back(found.codes, shape), found.scale, np.ones((), np.float32))
     inputs = [initializer(graph, old, array) for array in arrays]
     made = _node(graph, layer, "LookupDequantize", inputs, {}, shape)
-    picked = tables[np.arange(len(rows))[:, None] // group, codes]
-    note = {
-        "class": str(layer.kind),
-        "bits": rule.bits,
-        "block": 0,
-        "group": group,
-        "method": "gptq" if hessian is not None else "nearest",
-        "error": plain(rows, picked) if hessian is None else output_error(rows, picked, hessian),
-    }
     made.metadata_props[QUANTIZED] = json.dumps(note)
     graph.insert_before(graph[0], made)
     old.replace_all_uses_with(made.outputs[0])
@@ -205,29 +217,6 @@ def reader_of(group: list[Layer]) -> Inputs | None:
 def can_block(layer: Layer, rows: Array, block: int) -> bool:
     """Say whether blocks divide the inputs: of matrices (O, K) with the channel in front."""
     return block > 0 and rows.shape[1] % block == 0 and layer.axis == 0 and layer.op != "Gather"
-
-
-def encode(rows: Array, grid: Grid, block: int, hessian: Array | None) -> tuple[Array, Array]:
-    """Return int8 codes (O, K) and scales (O,) or (O, K / block)."""
-    importance = None if hessian is None else np.diag(hessian)
-    if grid.bits == 8:  # clipping costs more than it gains
-        scale = max_scale(rows, grid)
-    elif block:
-        parts = to_blocks(rows, block)
-        if importance is not None:
-            importance = np.tile(importance.reshape(-1, block), (len(rows), 1))
-        scale = mse_scale(parts, grid, importance).reshape(len(rows), -1)
-    else:
-        scale = mse_scale(rows, grid, importance)
-    if hessian is None:
-        return nearest(rows, scale, grid), scale
-    return gptq(rows, hessian, to_grid(scale, grid, rows.shape[1])), scale
-
-
-def plain(rows: Array, made: Array) -> float:
-    """Return the relative squared error of the weight itself."""
-    total = float((rows.astype(np.float64) ** 2).sum())
-    return float(((rows - made).astype(np.float64) ** 2).sum()) / total if total else 0.0
 
 
 def insert(

@@ -8,8 +8,8 @@ import numpy as np
 
 from .grids import Array, Grid, require_finite
 
-Snap = Callable[[Array, int], tuple[Array, Array]]
-"""Maps a column of weights (O,) and its index to codes and to the values that they stand for."""
+Snap = Callable[[Array, Array], tuple[Array, Array]]
+"""Maps one weight of every row (O,), and their places (O,), to codes and what they stand for."""
 
 CHUNK = 128
 """Columns whose feedback is applied at once: matrix products instead of outer ones."""
@@ -30,10 +30,12 @@ def spread(scale: Array, columns: int) -> Array:
 def to_grid(scale: Array, grid: Grid, columns: int) -> Snap:
     """Return the snap to an integer grid with scales (O,) or (O, K / block)."""
     full = np.broadcast_to(spread(scale, columns), (len(scale), columns))
+    rows = np.arange(len(scale))
 
-    def snap(column: Array, index: int) -> tuple[Array, Array]:
-        codes = grid.codes(column / full[:, index])
-        return codes, codes * full[:, index]
+    def snap(column: Array, places: Array) -> tuple[Array, Array]:
+        steps = full[rows, places]
+        codes = grid.codes(column / steps)
+        return codes, codes * steps
 
     return snap
 
@@ -42,7 +44,7 @@ def to_tables(tables: Array, group: int) -> Snap:
     """Return the snap to sorted tables (O / group, levels), one for `group` rows each."""
     middles = (tables[:, 1:] + tables[:, :-1]) / 2
 
-    def snap(column: Array, index: int) -> tuple[Array, Array]:
+    def snap(column: Array, places: Array) -> tuple[Array, Array]:
         owner = np.arange(len(column)) // group
         codes = (column[:, None] > middles[owner]).sum(axis=1)
         return codes, tables[owner, codes]
@@ -60,7 +62,8 @@ def gptq(
 
     Args:
         weight: (O, K).
-        hessian: (K, K), the sum of x xᵀ over inputs x (any positive factor).
+        hessian: (K, K), the sum of x xᵀ over inputs x (any positive factor); (G, K, K) where
+            every O / G rows have inputs of their own.
         snap: what a column may become.
         damping: what is added to the diagonal, as a part of its mean.
         act_order: round the columns with the largest inputs first.
@@ -71,66 +74,75 @@ def gptq(
     Source: Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained
         Transformers", ICLR 2023; act-order from its reference implementation.
     """
-    columns = weight.shape[1]
-    if hessian.shape != (columns, columns):
+    rows, columns = weight.shape
+    h = hessian.reshape(-1, *hessian.shape[-2:])
+    if h.shape[1:] != (columns, columns) or rows % len(h):
         raise ValueError(f"hessian has shape {hessian.shape}, the weight {weight.shape}")
     require_finite(weight, "weight")
     require_finite(hessian, "hessian")
-    diagonal = np.diag(hessian)
-    order = np.argsort(-diagonal, kind="stable") if act_order else np.arange(columns)
-    feedback = inverse_root(hessian[np.ix_(order, order)], damping)
-    codes = np.empty(weight.shape, np.int8)
-    left = weight[:, order].astype(np.float32)
+    order = np.broadcast_to(np.arange(columns), h.shape[:2])
+    if act_order:
+        order = np.argsort(-np.einsum("gii->gi", h), axis=1, kind="stable")
+    groups = np.arange(len(h))[:, None, None]
+    feedback = inverse_root(h[groups, order[:, :, None], order[:, None, :]], damping)
+    places = np.repeat(order, rows // len(h), axis=0)
+    left = np.take_along_axis(weight, places, 1).astype(np.float32)
+    left = left.reshape(len(h), -1, columns)
+    made = np.empty(weight.shape, np.int8)
     for start in range(0, columns, CHUNK):
         stop = min(start + CHUNK, columns)
-        errors = _round_chunk(left, codes, feedback, order, snap, start, stop)
-        left[:, stop:] -= errors @ feedback[start:stop, stop:]
+        errors = _round_chunk(left, made, feedback, places, snap, start, stop)
+        left[:, :, stop:] -= errors @ feedback[:, start:stop, stop:]
+    codes = np.empty_like(made)
+    np.put_along_axis(codes, places, made, 1)
     return codes
 
 
 def _round_chunk(
-    left: Array, codes: Array, feedback: Array, order: Array, snap: Snap, start: int, stop: int
+    left: Array, made: Array, feedback: Array, places: Array, snap: Snap, start: int, stop: int
 ) -> Array:
-    """Round the columns start..stop of `left` into `codes`; return their scaled errors."""
-    errors = np.empty((len(left), stop - start), np.float32)
+    """Round the columns start..stop of `left` into `made`; return their scaled errors."""
+    errors = np.empty((*left.shape[:2], stop - start), np.float32)
     for j in range(start, stop):
-        found, values = snap(left[:, j], int(order[j]))
-        codes[:, order[j]] = found
-        errors[:, j - start] = (left[:, j] - values) / feedback[j, j]
-        left[:, j + 1 : stop] -= np.outer(errors[:, j - start], feedback[j, j + 1 : stop])
+        column = left[:, :, j]
+        found, values = snap(column.reshape(-1), places[:, j])
+        made[:, j] = found
+        error = (column - values.reshape(column.shape)) / feedback[:, j, j, None]
+        errors[:, :, j - start] = error
+        left[:, :, j + 1 : stop] -= error[:, :, None] * feedback[:, None, j, j + 1 : stop]
     return errors
 
 
 def inverse_root(hessian: Array, damping: float) -> Array:
-    """Return the upper triangular U with Uᵀ U = (hessian + damping)⁻¹, float32.
+    """Return the upper triangular U with Uᵀ U = (hessian + damping)⁻¹, float32, of (..., K, K).
 
     Inputs that were always 0 get a diagonal of 1: they feed nothing into others. The damping
-    grows tenfold until the matrix is positive definite.
+    grows tenfold until the matrices are positive definite.
     """
     h = np.array(hessian, np.float64)
-    diagonal = np.einsum("ii->i", h)
+    diagonal = np.einsum("...ii->...i", h)
     diagonal[diagonal <= 0] = 1
-    step = damping * float(diagonal.mean())
+    step = damping * diagonal.mean(axis=-1, keepdims=True)
     for _ in range(12):
         diagonal += step
         try:
-            root = np.linalg.cholesky(h[::-1, ::-1])  # reversed: h = R Rᵀ with R upper, U = R⁻¹
+            root = np.linalg.cholesky(h[..., ::-1, ::-1])  # h = R Rᵀ with R upper: U = R⁻¹
         except np.linalg.LinAlgError:
-            step = max(10 * step, 1e-12)
+            step = np.maximum(10 * step, 1e-12)
             continue
-        return np.asarray(inverse_upper(root[::-1, ::-1]), np.float32)
+        return np.asarray(inverse_upper(root[..., ::-1, ::-1]), np.float32)
     raise ValueError("the hessian is not positive semi-definite")
 
 
 def inverse_upper(matrix: Array) -> Array:
-    """Return the inverse of an upper triangular matrix, by halves: most of it matrix products."""
-    size = len(matrix)
+    """Return the inverse of upper triangular matrices, by halves: most of it matrix products."""
+    size = matrix.shape[-1]
     if size <= CHUNK:
         return np.asarray(np.linalg.inv(matrix))
     middle = size // 2
     found = np.zeros_like(matrix)
-    found[:middle, :middle] = inverse_upper(matrix[:middle, :middle])
-    found[middle:, middle:] = inverse_upper(matrix[middle:, middle:])
-    between = found[:middle, :middle] @ matrix[:middle, middle:]
-    found[:middle, middle:] = -between @ found[middle:, middle:]
+    found[..., :middle, :middle] = inverse_upper(matrix[..., :middle, :middle])
+    found[..., middle:, middle:] = inverse_upper(matrix[..., middle:, middle:])
+    between = found[..., :middle, :middle] @ matrix[..., :middle, middle:]
+    found[..., :middle, middle:] = -between @ found[..., middle:, middle:]
     return found

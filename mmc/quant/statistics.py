@@ -17,40 +17,59 @@ PENDING = 1 << 20
 
 
 @dataclass
-class Hessian:
-    """The sum of x xᵀ over rows x of K inputs, and how many there were.
+class Moments:
+    """The sum of z zᵀ over rows z = (x, 1) of K inputs: squares, sums and count in one matrix.
 
+    Groups of inputs that never meet (channels of a depthwise convolution) have a matrix each.
     Rows are gathered until they are PENDING numbers: one product of many is faster than many of
     few, each of which would read and write the whole sum.
     """
 
     summed: Array
-    count: int = 0
     pending: list[Array] = field(default_factory=list)
 
     @classmethod
-    def of_width(cls, width: int) -> Hessian:
-        """Return the empty sum."""
-        return cls(np.zeros((width, width), np.float32))
+    def of_width(cls, width: int, groups: int = 1) -> Moments:
+        """Return the empty sum: (K + 1, K + 1), of several groups (G, K + 1, K + 1)."""
+        shape = (width + 1, width + 1)
+        return cls(np.zeros(shape if groups == 1 else (groups, *shape), np.float32))
 
     def add(self, rows: Array) -> None:
-        """Add (N, K) inputs."""
-        self.pending.append(rows.astype(np.float32))
-        self.count += len(rows)
+        """Add (N, K) inputs, or (N, G, K) of groups."""
+        ones = np.ones((*rows.shape[:-1], 1), np.float32)
+        self.pending.append(np.concatenate([rows.astype(np.float32), ones], axis=-1))
         if sum(some.size for some in self.pending) >= PENDING:
             self._sum_up()
 
     def _sum_up(self) -> None:
         rows = np.concatenate(self.pending)
-        self.summed += rows.T @ rows
+        rows = rows if rows.ndim == 2 else rows.transpose(1, 0, 2)
+        self.summed += rows.swapaxes(-1, -2) @ rows
         self.pending.clear()
 
     @property
     def total(self) -> Array:
-        """(K, K)."""
+        """(K + 1, K + 1), or (G, K + 1, K + 1)."""
         if self.pending:
             self._sum_up()
         return self.summed
+
+
+def squares(moments: Array) -> Array:
+    """Return the sum of x xᵀ: (..., K, K)."""
+    return moments[..., :-1, :-1]
+
+
+def mean(moments: Array) -> Array:
+    """Return the mean input: (..., K)."""
+    return moments[..., :-1, -1] / np.maximum(moments[..., -1:, -1], 1)
+
+
+def deviations(moments: Array) -> Array:
+    """Return the sum of (x - mean)(x - mean)ᵀ: (..., K, K)."""
+    total = moments[..., :-1, -1].astype(np.float64)
+    outer = total[..., :, None] * total[..., None, :] / np.maximum(moments[..., -1:, -1:], 1)
+    return np.asarray(squares(moments) - outer, np.float32)
 
 
 @dataclass

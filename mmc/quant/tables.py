@@ -119,22 +119,24 @@ def tabulate(
     Args:
         rows: (O, K) finite; group divides O.
         levels: 2 to 256.
-        hessian: (K, K), the sum of x xᵀ over inputs x.
+        hessian: (K, K), the sum of x xᵀ over inputs x, or (G, K, K), as `gptq` takes it.
     """
     parts = rows.reshape(len(rows) // group, -1)
     weights = None
     if hessian is not None:
-        power = np.diag(hessian).astype(np.float64)
-        weights = np.tile(np.maximum(power, 1e-6 * power.max(initial=1e-30)), group)
+        power = np.einsum("...ii->...i", hessian).astype(np.float64)
+        power = np.maximum(power, 1e-6 * power.max(initial=1e-30)).reshape(-1, rows.shape[1])
+        weights = np.repeat(power, len(rows) // len(power), axis=0).reshape(parts.shape)
     fitted = []
-    for part in parts:
-        values, importance = thinned(part, weights)
+    for i, part in enumerate(parts):
+        values, importance = thinned(part, None if weights is None else weights[i])
         fitted.append(k_means(values, levels, importance))
     tables = np.stack(fitted)
     snap = to_tables(tables, group)
     if hessian is not None:
         return gptq(rows, hessian, snap).view(np.uint8), tables
-    codes = [snap(column, index)[0] for index, column in enumerate(rows.T)]
+    anywhere = np.zeros(len(rows), np.int64)
+    codes = [snap(column, anywhere)[0] for column in rows.T]
     return np.stack(codes, axis=1).astype(np.uint8), tables
 
 

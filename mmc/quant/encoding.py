@@ -1,0 +1,114 @@
+"""Codes of a weight, the scale that goes with them, and what its layer's bias makes up for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .grids import Array, Grid
+from .metrics import energy, output_error
+from .rounding import gptq, nearest, spread, to_grid
+from .scales import max_scale, mse_scale, to_blocks
+from .statistics import deviations, mean, squares
+from .tables import tabulate
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """codes (O, K); scale (O,), (O, K / block), or tables (G, levels).
+
+    values: (O, K), what the codes stand for.
+    error: the relative squared error of the layer's output; of the weight where no inputs are
+        known.
+    """
+
+    codes: Array
+    scale: Array
+    values: Array
+    error: float
+
+    def shift(self, rows: Array, moments: Array) -> Array:
+        """Return (O,) what the bias must grow by, so that the output's mean stays: E[(W - Q) x].
+
+        Source: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias
+            Correction", ICCV 2019, equation 17; the mean input is measured here.
+        """
+        average = mean(moments).reshape(-1, 1, rows.shape[1])
+        lost = (rows - self.values).reshape(len(average), -1, rows.shape[1])
+        return np.asarray((lost * average).sum(axis=-1).reshape(-1), np.float32)
+
+
+def encode(
+    rows: Array, grid: Grid, block: int = 0, moments: Array | None = None, *, shifts: bool = False
+) -> Encoded:
+    """Return integers for rows (O, K): the exact range at 8 bits, that of least error below.
+
+    Args:
+        block: inputs that share a scale; 0: all of a row.
+        moments: of the inputs (`Moments`): codes are chosen by GPTQ then, and scales fitted to
+            the outputs once the codes are known.
+        shifts: whether a bias takes up the error of the mean, so that deviations alone count.
+    """
+    hessian = hessian_of(moments, shifts=shifts)
+    scale = first_scale(rows, grid, block, hessian)
+    if hessian is None:
+        codes = nearest(rows, scale, grid)
+        values = codes * spread(scale, rows.shape[1])
+        return Encoded(codes, scale, values, plain(rows, values))
+    codes = gptq(rows, hessian, to_grid(scale, grid, rows.shape[1]))
+    gain = aligned(rows, codes * spread(scale, rows.shape[1]), hessian)
+    scale = (scale * (gain if scale.ndim == 1 else gain[:, None])).astype(np.float32)
+    values = codes * spread(scale, rows.shape[1])
+    return Encoded(codes, scale, values, output_error(rows, values, hessian))
+
+
+def encode_in_tables(
+    rows: Array, levels: int, group: int, moments: Array | None = None, *, shifts: bool = False
+) -> Encoded:
+    """Return places in tables that `group` rows share, as `encode` returns integers."""
+    hessian = hessian_of(moments, shifts=shifts)
+    codes, tables = tabulate(rows, levels, group, hessian)
+    values = tables[np.arange(len(rows))[:, None] // group, codes]
+    error = plain(rows, values) if hessian is None else output_error(rows, values, hessian)
+    return Encoded(codes, tables, values, error)
+
+
+def hessian_of(moments: Array | None, *, shifts: bool) -> Array | None:
+    """Return what the squared error of an output depends on; None without inputs."""
+    if moments is None:
+        return None
+    return deviations(moments) if shifts else squares(moments)
+
+
+def first_scale(rows: Array, grid: Grid, block: int, hessian: Array | None) -> Array:
+    """Return the scales that codes are chosen with: (O,) or (O, K / block)."""
+    if grid.bits == 8:  # clipping costs more than it gains
+        return max_scale(rows, grid)
+    importance = None
+    if hessian is not None:
+        importance = np.einsum("...ii->...i", hessian)
+        if importance.ndim == 2:
+            importance = np.repeat(importance, len(rows) // len(importance), axis=0)
+    if not block:
+        return mse_scale(rows, grid, importance)
+    if importance is not None:
+        importance = np.broadcast_to(importance, rows.shape).reshape(-1, block)
+    return mse_scale(to_blocks(rows, block), grid, importance).reshape(len(rows), -1)
+
+
+def aligned(rows: Array, values: Array, hessian: Array) -> Array:
+    """Return (O,) gains of least squares from quantized outputs to the right ones; 1 for none.
+
+    A gain that is not positive is none: codes stand in the order of their numbers.
+    """
+    exact = values.astype(np.float64)
+    top, bottom = energy(exact, hessian, rows), energy(exact, hessian)
+    gain = np.divide(top, bottom, out=np.ones_like(top), where=bottom > 0)
+    return np.where(gain > 0, gain, 1.0)
+
+
+def plain(rows: Array, made: Array) -> float:
+    """Return the relative squared error of the weight itself."""
+    total = float((rows.astype(np.float64) ** 2).sum())
+    return float(((rows - made).astype(np.float64) ** 2).sum()) / total if total else 0.0
