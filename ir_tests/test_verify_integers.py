@@ -16,7 +16,7 @@ from mmc.backends.tflite.pieces import pieces
 from mmc.backends.tflite.program import Operator, Program, Quantization, Tensor
 from mmc.diagnostics import MmcError
 from mmc.ir import parse, save
-from mmc.verification.pieces import slack_db
+from mmc.verification.pieces import judged, slack_db
 from mmc.verification.result import VerifyResult
 
 DEPTH = 40
@@ -72,27 +72,30 @@ def test_rounding_that_adds_up_is_no_fault(deep: Path, monkeypatch: pytest.Monke
     assert found.inner >= DEPTH
 
 
-def layer(program: Program, which: int) -> Operator:
-    return [op for op in program.operators if op.code == "FULLY_CONNECTED"][which]
+def layer(program: Program, part: float) -> Operator:
+    """Return an integer layer, by how far down it is: islands of floats are left out."""
+    layers = [op for op in program.operators if op.code == "FULLY_CONNECTED"]
+    coded = [op for op in layers if program.tensors[op.inputs[1]].dtype == "INT8"]
+    return coded[int(part * (len(coded) - 1))]
 
 
 def stronger_weights(program: Program) -> None:
     """Scale the weights of one inner layer by 1.1."""
-    scale_weights(program, DEPTH // 2, 1.1)
+    scale_weights(program, 0.5, 1.1)
 
 
-def scale_weights(program: Program, which: int, factor: float) -> None:
-    weights = program.tensors[layer(program, which).inputs[1]]
+def scale_weights(program: Program, part: float, factor: float) -> None:
+    weights = program.tensors[layer(program, part).inputs[1]]
     assert weights.quantization is not None
     weights.quantization.scale = weights.quantization.scale * np.float32(factor)
 
 
 def another_activation(program: Program) -> None:
-    vars(layer(program, DEPTH // 2).options)["fusedActivationFunction"] = 1
+    vars(layer(program, 0.5).options)["fusedActivationFunction"] = 1
 
 
 def another_operand(program: Program) -> None:
-    layer(program, DEPTH // 2).inputs[0] = layer(program, DEPTH // 2 - 3).inputs[0]
+    layer(program, 0.5).inputs[0] = layer(program, 0.3).inputs[0]
 
 
 @pytest.mark.parametrize("damage", [stronger_weights, another_activation, another_operand])
@@ -108,7 +111,26 @@ def test_the_whole_counts_too(deep: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """What no operator shows alone: here, the comparison of operators is told to find nothing."""
     monkeypatch.setattr("mmc.verification.pieces.compare_pieces", lambda *_: [])
     with pytest.raises(MmcError, match="MMC410"):
-        compiled(deep, monkeypatch, lambda program: scale_weights(program, -1, 4))
+        compiled(deep, monkeypatch, lambda program: scale_weights(program, 1, 4))
+
+
+def test_floats_that_codes_stand_for_may_be_a_step_off() -> None:
+    """The tensor between a kernel and DEQUANTIZE has no name in the final IR."""
+    scale = Quantization(np.full(1, 0.5, np.float32), np.zeros(1, np.int64))
+    coded = [Tensor(n, (4,), "INT8", None, scale) for n in "ab"]
+    tensors = [*coded, Tensor("c", (4,), "FLOAT32"), Tensor("d", (4,), "FLOAT32")]
+    operators = [
+        Operator("RELU", [0], [1]),
+        Operator("DEQUANTIZE", [1], [2]),
+        Operator("RELU", [2], [3]),
+    ]
+    program = Program(tensors, operators, [("a", 0)], [("d", 3)])
+    (piece,) = pieces(program, dict.fromkeys("acd", (4,)))
+    expected = np.array([0, 0.5, 1, 2], np.float32)
+    assert judged("c", expected, expected + np.float32([0, 0, 0.5, 0]), piece).passes
+    assert not judged("c", expected, expected + np.float32([0, 0, 1, 0]), piece).passes
+    (alone,) = pieces(program, dict.fromkeys("abcd", (4,)))
+    assert not judged("c", expected, expected + np.float32([0, 0, 0.5, 0]), alone).passes
 
 
 def test_slack_is_for_few_numbers() -> None:

@@ -102,7 +102,7 @@ class Cutter:
         """Add a group; its known results are outputs."""
         for op in group:
             inputs = [self.read(i) for i in op.inputs]
-            outputs = [self.write(i, len(group)) for i in op.outputs]
+            outputs = [self.write(i, op, len(group)) for i in op.outputs]
             self.piece.program.operators.append(replace(op, inputs=inputs, outputs=outputs))
 
     def read(self, index: int) -> int:
@@ -120,14 +120,15 @@ class Cutter:
             self.made[index] = self.copy(index)
         return self.made[index]
 
-    def write(self, index: int, operators: int) -> int:
-        """Return the tensor for a result."""
+    def write(self, index: int, op: Operator, operators: int) -> int:
+        """Return the tensor for a result. Floats that stand for codes count as codes do."""
         self.made[index] = self.copy(index)
         if self.is_cut(index):
             name = self.old.tensors[index].name
             self.piece.program.outputs.append((name, self.made[index]))
-            self.piece.outputs[name] = coding(self.old, index)
-            self.piece.operators[name] = operators
+            unpacked = op.code == "DEQUANTIZE"
+            self.piece.outputs[name] = coding(self.old, op.inputs[0] if unpacked else index)
+            self.piece.operators[name] = operators - unpacked
         return self.made[index]
 
     def is_cut(self, index: int) -> bool:

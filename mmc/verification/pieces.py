@@ -41,7 +41,8 @@ FLOAT_DB = 80.0
 class Piece:
     """A program of operators that are fed and compared, and what its inputs and outputs code.
 
-    `operators` counts those behind an output: each may round once.
+    `operators` counts those behind an output: each may round once. An output may be the floats that
+    codes stand for.
     """
 
     program: Any
@@ -104,8 +105,8 @@ def judged(name: str, expected: Array, actual: Array, piece: Piece) -> Off:
     """Compare one result."""
     q, operators = piece.outputs[name], piece.operators[name]
     if q is not None:
-        codes = in_codes(expected, q).astype(np.int64)
-        steps = np.abs(actual.astype(np.int64) - codes).max(initial=0)
+        codes, made = (in_codes(value, q).astype(np.int64) for value in (expected, actual))
+        steps = np.abs(made - codes).max(initial=0)
         return Off(name, float(steps), operators * STEPS[q.bits])
     if expected.dtype.kind not in FLOAT_KINDS:
         return Off(name, 0, 0)  # indices: ties are for the comparison of outputs to judge
