@@ -10,7 +10,9 @@ with ONNX Runtime with its optimizer off. A model is
 - wrong: anything else. It is written to `--keep DIR`; `mmc reduce MODEL -o SMALL -- python
   benchmarks/fuzz_models.py --target T --judge {}` makes it small.
 
-The draws depend on `--seed` only. Exit code 1: some were wrong.
+The draws depend on `--seed` only. `--log FILE` keeps what became of every batch of models: those
+that are in it are not drawn again, so a long run may be ended at any moment and goes on later.
+Exit code 1: some were wrong.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ from mmc.verification.evaluate import compare  # noqa: E402
 
 TARGETS = {"hexagon_v73": (".tflite", run_tflite), "ane_ios18": (".mlpackage", run_coreml)}
 LEAST_DB, ROUNDING_DB = 80.0, 20.0
-BATCH = 50
+BATCH = 100
 PAGE = ROOT / "docs" / "fuzzing_models.md"
 
 
@@ -166,29 +168,49 @@ def batch(number: int, count: int, folder: Path, out: Any) -> None:
     all_models()
 
 
-def run(first: int, total: int, keep: Path) -> Iterator[list[End]]:
-    """Yield what became of each model; every batch is drawn in a fork, as a runtime may abort."""
+def forked(number: int, count: int, keep: Path) -> list[list[End]]:
+    """Return what became of the models of a batch: drawn in a fork, as a runtime may abort."""
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
+        folder = Path(name)
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                with open(folder / "ends", "w") as out:
+                    batch(number, count, folder, out)
+                code = 0
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        found = [
+            [End(**e) for e in json.loads(line)]
+            for line in (folder / "ends").read_text().splitlines()
+        ]
+        if code:
+            found.append([End("any", "wrong", f"the process ended with {code}", 0)])
+            (folder / "model.onnx").rename(folder / f"wrong-{number}-any.onnx")
+        for path in folder.glob("wrong-*"):
+            keep.mkdir(parents=True, exist_ok=True)
+            (keep / path.name).write_bytes(path.read_bytes())
+    return found
+
+
+def run(first: int, total: int, keep: Path, log: Path | None) -> Iterator[list[End]]:
+    """Yield what became of each model; those in the log are not drawn again, the others added."""
+    known: dict[str, list[list[End]]] = {}
+    for line in log.read_text().splitlines() if log and log.exists() else ():
+        key, models_of = json.loads(line)
+        known[key] = [[End(**end) for end in ends] for ends in models_of]
     for start in range(0, total, BATCH):
-        with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
-            folder = Path(name)
-            pid = os.fork()
-            if pid == 0:
-                code = 1
-                try:
-                    with open(folder / "ends", "w") as out:
-                        batch(first + start // BATCH, min(BATCH, total - start), folder, out)
-                    code = 0
-                finally:
-                    os._exit(code)
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            for line in (folder / "ends").read_text().splitlines():
-                yield [End(**e) for e in json.loads(line)]
-            if code:
-                yield [End("any", "wrong", f"the process ended with {code}", 0)]
-                (folder / "model.onnx").rename(folder / f"wrong-{first + start // BATCH}-any.onnx")
-            for path in folder.glob("wrong-*"):
-                keep.mkdir(parents=True, exist_ok=True)
-                (keep / path.name).write_bytes(path.read_bytes())
+        number, count = first + start // BATCH, min(BATCH, total - start)
+        key = f"{number} {count}"
+        if key not in known:
+            known[key] = forked(number, count, keep)
+            if log:
+                lines = [key, [[vars(end) for end in ends] for ends in known[key]]]
+                with log.open("a") as out:
+                    print(json.dumps(lines), file=out)
+        yield from known[key]
 
 
 def table(ends: list[End]) -> str:
@@ -213,6 +235,7 @@ def main() -> int:
     parser.add_argument("--models", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0, help="of the first batch")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), metavar="DIR")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="go on with, and add to, this")
     parser.add_argument("--judge", type=Path, metavar="MODEL", help="only judge this model")
     parser.add_argument("--target", choices=TARGETS, help="with --judge")
     parser.add_argument("--docs", action="store_true", help=f"write {PAGE.name}")
@@ -225,7 +248,7 @@ def main() -> int:
         print(*found, sep="\n")
         return int(any(verdict == "wrong" for _, verdict, _ in found))
     ends: list[End] = []
-    for count, more in enumerate(run(args.seed, args.models, args.keep), 1):
+    for count, more in enumerate(run(args.seed, args.models, args.keep, args.log), 1):
         ends += more
         for end in more:
             if end.verdict == "wrong":
@@ -234,10 +257,13 @@ def main() -> int:
             print(f"{count} models, {sum(e.verdict == 'wrong' for e in ends)} wrong", flush=True)
     print(table(ends))
     if args.docs:
-        text = (
-            "# Drawn models\n\nMade by `python benchmarks/fuzz_models.py --docs`, whose head says"
+        command = (
+            f"python benchmarks/fuzz_models.py --seed {args.seed} --models {args.models} --docs"
         )
-        PAGE.write_text(f"{text}\nwhat the words mean.\n\n{table(ends)}\n", "utf-8")
+        text = (
+            f"# Drawn models\n\nMade by `{command} --docs`,\nwhose head says what the words mean."
+        )
+        PAGE.write_text(f"{text}\n\n{table(ends)}\n", "utf-8")
     return int(any(e.verdict == "wrong" for e in ends))
 
 
