@@ -257,12 +257,9 @@ def main() -> int:
             print(f"{count} models, {sum(e.verdict == 'wrong' for e in ends)} wrong", flush=True)
     print(table(ends))
     if args.docs:
-        command = (
-            f"python benchmarks/fuzz_models.py --seed {args.seed} --models {args.models} --docs"
-        )
-        text = (
-            f"# Drawn models\n\nMade by `{command} --docs`,\nwhose head says what the words mean."
-        )
+        command = f"fuzz_models.py --seed {args.seed} --models {args.models} --docs"
+        text = f"# Drawn models\n\nMade by `python benchmarks/{command}`,\nwhose head says what"
+        text += " the words mean."
         PAGE.write_text(f"{text}\n\n{table(ends)}\n", "utf-8")
     return int(any(e.verdict == "wrong" for e in ends))
 
