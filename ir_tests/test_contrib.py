@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from contrib_cases import CASES, Case, Const, c, case, f
+from contrib_cases import Case, Const, c, case, every, f
 
+import mmc
 from mmc.diagnostics import ModelError
 from mmc.ir import Array, ExternalTensor, load, save
 from mmc.verification.reference import run
@@ -40,7 +41,7 @@ def build(case: Case, path: Path) -> dict[str, Array]:
     return feeds
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.op_type)
+@pytest.mark.parametrize("case", every(), ids=lambda c: c.op_type)
 def test_expansion(case: Case, tmp_path: Path) -> None:
     feeds = build(case, tmp_path / "m.onnx")
     expected = run(tmp_path / "m.onnx", feeds)
@@ -67,6 +68,17 @@ def test_unknown_operator_names_the_nodes(tmp_path: Path) -> None:
     build(case("Inverse", f(3, 3)), tmp_path / "m.onnx")
     with pytest.raises(ModelError, match=r"MMC110.*Inverse.*the node"):
         load(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("op_type", ["GroupNorm", "SkipGroupNorm", "Rfft", "Irfft"])
+def test_what_runs_on_gpus_only_is_refused_with_a_substitute(op_type: str, tmp_path: Path) -> None:
+    build(case(op_type, f(1, 8)), tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=r"MMC110") as refusal:
+        load(tmp_path / "m.onnx")
+    (found,) = refusal.value.diagnostics
+    assert f"com.microsoft.{op_type} ('the node')" in found.what
+    assert "GPUs only" in found.why
+    assert "standard" in found.fix
 
 
 def test_form_without_equal_says_why(tmp_path: Path) -> None:
@@ -99,6 +111,36 @@ def test_nodes_in_an_if(tmp_path: Path) -> None:
     save(load(tmp_path / "m.onnx"), tmp_path / "e.onnx")
     expected, actual = (run(tmp_path / p, feeds)["y0"] for p in ("m.onnx", "e.onnx"))
     close(expected, actual)
+
+
+def cached_attention(path: Path) -> None:
+    """Write a model that attends to a cache, with lengths counted from a mask of any size."""
+    text = """<ir_version: 9, opset_import: ["" : 21, "com.microsoft" : 1]>
+    g (float[batch,seq,128] q, float[batch,seq,64] k, float[batch,seq,64] v,
+       float[batch,2,past,32] past_key, float[batch,2,past,32] past_value, int64[batch,total] mask)
+      => (float[batch,seq,128] y, float[batch,2,total,32] key, float[batch,2,total,32] value)
+      <int64[1] axis = {1}, int64 one = {1}> {
+        counted = ReduceSum<keepdims = 0>(mask, axis)
+        before = Sub(counted, one)
+        last = Cast<to = 6>(before)
+        sizes = Shape(mask)
+        size = Gather(sizes, one)
+        total = Cast<to = 6>(size)
+        y, key, value = com.microsoft.GroupQueryAttention<num_heads = 4, kv_num_heads = 2>
+            (q, k, v, past_key, past_value, last, total)
+    }"""
+    onnx.save(onnx.parser.parse_model(text), path)
+
+
+@pytest.mark.parametrize("new", [1, 3])
+def test_attention_to_a_cache_compiles(new: int, tmp_path: Path) -> None:
+    cached_attention(tmp_path / "m.onnx")
+    dims = {"batch": 1, "seq": new, "past": 8 - new, "total": 8}
+    out = tmp_path / "m.tflite"
+    found = mmc.compile(tmp_path / "m.onnx", target="hexagon_v73", dim=dims, output=out)
+    assert found.verification is not None
+    assert not found.verification.errors
+    assert [o.name for o in found.verification.outputs] == ["y", "key", "value"]
 
 
 def test_large_weights_stay_mapped(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from mmc.ir import Array, parse, print_ir
 from mmc.passes.expand_functions import ExpandFunctions
 from mmc.pattern import apply_rules, rules_of
 from mmc.remedies import remedy
+from mmc.verification.inputs import draw_inputs
 
 
 @pytest.mark.parametrize("op", ["Tan", "Sinh", "Cosh", "Asinh", "Erf"])
@@ -85,6 +86,22 @@ def test_a_scatter_too_large_to_compare_is_refused() -> None:
     indices = np.arange(3000)[:, None] % 1999
     with pytest.raises(LegalityError, match="max"):
         run_both(single("ScatterND", (2000,), indices, (3000,), reduction="max"))
+
+
+@pytest.mark.parametrize(("batch", "rows"), [(2, 1), (2, 3), (1, 3)])
+def test_tensor_scatter_at_computed_places(batch: int, rows: int) -> None:
+    model = single("TensorScatter", (batch, 6, 4), (batch, rows, 4), ((batch,), np.int64), axis=1)
+    run_both(model, feeds_for(model, high=4))
+
+
+def test_max_unpool() -> None:
+    places = np.arange(16).reshape(1, 4, 2, 2) * 4 + np.array([[0, 1], [2, 3]])
+    options = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    run_both(single("MaxUnpool", (1, 4, 2, 2), places, **options))
+    model = single("MaxUnpool", (1, 4, 2, 2), ((1, 4, 2, 2), np.int64), **options)
+    drawn = draw_inputs(model, 0)
+    assert len(np.unique(drawn["x1"])) == 16
+    run_both(model, drawn)
 
 
 @pytest.mark.parametrize("upper", [0, 1])

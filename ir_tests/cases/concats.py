@@ -15,4 +15,11 @@ CASES = (
         "a, b = Split<axis = 1, num_outputs = 2>(x) y = Concat<axis = 2>(a, b)",
         "order",
     ),
+    Case("slice-of-concat", "a = Concat<axis=2>(x, z) y = Slice(a, i5, end, i2, i1)"),
+    Case("slice-of-concat", "a = Concat<axis=2>(x, z) y = Slice(a, i1, i4, i2, i1)"),
+    Case("slice-of-concat", "a = Concat<axis=-2>(x, z) y = Slice(a, last, i5, i2, last)", "back"),
+    Case("slice-of-concat", "a = Concat<axis=2>(x, z) y = Slice(a, i4, end, i2, i1)", "several"),
+    Case(
+        "slice-of-concat", "a = Concat<axis=2>(x, z) y = Slice(a, i1, i2, i1, i1)", "all operands"
+    ),
 )

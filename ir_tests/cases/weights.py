@@ -7,6 +7,7 @@ import numpy as np
 
 from cases.block_weights import BLOCKS
 from cases.numbers import NUMBERS
+from cases.write_places import WRITE_PLACES
 from mmc.ir import Array
 
 RNG = np.random.default_rng(0)
@@ -23,6 +24,7 @@ ROWS = np.arange(5)[:, None]
 WEIGHTS: dict[str, Array] = {
     **NUMBERS,
     **BLOCKS,
+    **WRITE_PLACES,
     "nothing": np.zeros((1, 4, 1, 1), np.float32),
     "yes": np.array(True),
     "no": np.array(False),

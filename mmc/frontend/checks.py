@@ -10,7 +10,8 @@ from pathlib import Path
 import onnx
 
 from mmc.diagnostics import ModelError
-from mmc.frontend.conversion import NEWEST, OLDEST, check_operators
+from mmc.frontend.conversion import NEWEST, OLDEST
+from mmc.frontend.known_operators import check_operators
 from mmc.frontend.protobuf import WireError
 from mmc.frontend.protos import all_nodes
 from mmc.frontend.weights import tensors

@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 from onnx import defs, version_converter
 
 from mmc.diagnostics import ModelError
-from mmc.frontend.contrib import registry as contrib
-from mmc.frontend.protos import all_nodes
 from mmc.frontend.weights import FLOATS
 from mmc.inference import infer
 from mmc.values import OPSET, SOURCES, attrs, constant, every_node, schema_of
@@ -251,41 +248,3 @@ REPAIRS: tuple[tuple[str, int, Callable[[ir.Node], None]], ...] = (
     ("Hardmax", 13, _hardmax),
     ("GroupNormalization", 21, _group_norm),
 )
-
-
-UNFUSED = {
-    "com.microsoft.GroupQueryAttention": "export the model with its attention as standard"
-    " operators: torch.onnx.export, not a model builder for one runtime",
-}
-"""How to have a model without these fused operators of ONNX Runtime."""
-
-
-def check_operators(proto: onnx.ModelProto) -> None:
-    """Refuse operators that neither ONNX nor the model defines, naming every such node (MMC110)."""
-    versions = {o.domain if o.domain != "ai.onnx" else "": o.version for o in proto.opset_import}
-    local = {(f.domain, f.name) for f in proto.functions}
-    unknown: dict[str, list[str]] = {}
-    for node in all_nodes(proto.graph):
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        known = (node.domain, node.op_type) in local or (
-            domain in versions and defs.has(node.op_type, max(versions[domain], 1), domain)
-        )
-        known = known or (
-            domain == contrib.DOMAIN and contrib.EXPANSIONS.get(node.op_type) is not None
-        )
-        if not known:
-            full = f"{domain}.{node.op_type}" if domain else node.op_type
-            unknown.setdefault(full, []).append(node.name or (node.output or ["?"])[0])
-    if unknown:
-        listed = "; ".join(f"{op} ({_some(names)})" for op, names in unknown.items())
-        what = f"operators that neither ONNX nor the model defines: {listed}"
-        hints = [UNFUSED[op] for op in unknown if op in UNFUSED]
-        fix = (
-            "; ".join(hints) or "export with standard operators only, without a runtime's optimizer"
-        )
-        raise ModelError("MMC110", "model", what, fix=fix)
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(repr(n) for n in names[:5]) + more

@@ -46,7 +46,10 @@ def draw(value: Value, rng: np.random.Generator) -> Array:
     name, shape, dtype = str(value.name), *described(value)
     limits = [] if dtype.kind == "b" else list(extents(value))
     if limits:
-        return rng.integers(0, max(1, min(limits)), shape).astype(dtype)
+        limit = max(1, min(limits))
+        if is_destination(value) and np.prod(shape) <= limit:
+            return rng.permutation(limit)[: int(np.prod(shape))].reshape(shape).astype(dtype)
+        return rng.integers(0, limit, shape).astype(dtype)
     if dtype.kind in "fV":
         if "mask" in name.lower():
             return mask(shape).astype(dtype)
@@ -103,6 +106,11 @@ def index_limit(node: Node, place: int) -> int | None:
         return shape_of(node.inputs[0])[int(attrs(node)["axis"])]
     if op in ("GatherND", "ScatterND") and place == 1:
         return min(shape_of(node.inputs[0])[int(attrs(node).get("batch_dims", 0)) :], default=1)
+    if op == "TensorScatter" and place == 2:
+        axis = int(attrs(node)["axis"])
+        return shape_of(node.inputs[0])[axis] - shape_of(node.inputs[1])[axis] + 1
+    if op == "MaxUnpool" and place == 1:
+        return int(np.prod(shape_of(node.outputs[0])))
     if op == "OneHot" and place == 0:
         depth = constant(node.inputs[1])
         return None if depth is None else int(depth.reshape(-1)[0])
@@ -111,6 +119,11 @@ def index_limit(node: Node, place: int) -> int | None:
     if op in ("LSTM", "GRU", "RNN") and place == 4:
         return shape_of(node.inputs[0])[0] + 1
     return None
+
+
+def is_destination(value: Value) -> bool:
+    """Say whether a value says where to write, where two entries that meet are undefined."""
+    return any(node.op_type == "MaxUnpool" and place == 1 for node, place in value.uses())
 
 
 def one_hot_depth(other: Array | None) -> int | None:

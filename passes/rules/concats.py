@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from mmc.ir import Node, Value, attrs
+from mmc.ir import Node, Value, attrs, shape_of
 from mmc.pass_manager import Contract
-from mmc.pattern import Builder, NoMatch, op, rewrite
+from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+
+from .slices import ranges, slice_by
 
 exact = partial(rewrite, stage="canonicalize", contract=Contract.EXACT)
 
@@ -21,6 +23,32 @@ def concat_of_parts(out: Builder, a: Value, b: Value, n: Node) -> Value:
         raise NoMatch("the parts are not all there, or not in order")
     assert made.inputs[0] is not None
     return made.inputs[0]
+
+
+@exact(
+    op.Slice(
+        op.Concat(...).named("join"),
+        const("starts"),
+        const("ends"),
+        maybe(const("axes")),
+        maybe(const("steps")),
+    ).named("n")
+)
+def slice_of_concat(out: Builder, join: Node, n: Node) -> Value:
+    """concat(a, b, c)[part of b]  ->  b[part]."""
+    axis = attrs(join)["axis"] % len(shape_of(join.outputs[0]))
+    spans = {span[0]: span for span in ranges(n)}
+    if axis not in spans or spans[axis][3] < 1:
+        raise NoMatch("it takes all operands, or runs backwards")
+    _, start, stop, step = spans[axis]
+    for operand in join.inputs:
+        assert operand is not None
+        size = shape_of(operand)[axis]
+        if 0 <= start < stop <= size:
+            spans[axis] = (axis, start, stop, step)
+            return slice_by(out, operand, sorted(spans.values()))
+        start, stop = start - size, stop - size
+    raise NoMatch("it takes parts of several operands")
 
 
 @exact(op.Concat(...).named("n"))

@@ -59,17 +59,37 @@ def causal_mask(out: Any, queries: Any, keys: Any, like: Value) -> Any:
     return out.Where(out.LessOrEqual(row, column), scalar(like, 0), scalar(like, low))
 
 
-def attend(out: Any, q: Value, k: Value, v: Value, scale: Any, biases: list[Any]) -> Any:
-    """softmax(scale q kᵀ + biases) v  for q (B, N, S, D), k (B, N, T, D), v (B, N, T, E)."""
+def attend(
+    out: Any,
+    q: Value,
+    k: Value,
+    v: Value,
+    scale: Any,
+    biases: list[Any],
+    *,
+    cap: float = 0.0,
+    sink: Any = None,
+) -> Any:
+    """softmax(scale q kᵀ + biases) v  for q (B, N, S, D), k (B, N, T, D), v (B, N, T, E).
+
+    Scores s become cap tanh(s / cap) before the biases; `sink` (N,) are scores of no key.
+    """
     scores = out.Mul(out.MatMul(q, out.Transpose(k, perm=[0, 1, 3, 2])), scale)
+    if cap:
+        limit = np.asarray(cap, scale.dtype)
+        scores = out.Mul(out.Tanh(out.Div(scores, limit)), limit)
     for bias in biases:
         scores = out.Add(scores, bias)
-    return merged(out, out.MatMul(out.Softmax(scores, axis=-1), v))
+    weights = out.Softmax(scores, axis=-1) if sink is None else sunk(out, scores, sink)
+    return merged(out, out.MatMul(weights, v))
 
 
-def with_past(out: Any, past: Value | None, new: Value) -> Any:
-    """Return past and new keys (or values) along the sequence axis."""
-    return new if past is None else out.Concat(past, new, axis=2)
+def sunk(out: Any, scores: Any, sink: Any) -> Any:
+    """Return softmax over scores (B, N, S, T) and one more of each head, which gets no weight."""
+    rows = out.Concat(out.Shape(scores, start=0, end=3), np.array([1]), axis=0)
+    column = out.Expand(out.Reshape(sink, np.array([1, -1, 1, 1])), rows)
+    weights = out.Softmax(out.Concat(scores, column, axis=-1), axis=-1)
+    return out.Slice(weights, [0], [-1], [3])
 
 
 @expands("Attention")

@@ -1,0 +1,100 @@
+"""Contrib nodes with inputs: activations, normalizations, embeddings, fused products and images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from contrib_cases import c, case, f, s, u
+
+MASK = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], np.int32)
+CASES = (
+    case("Gelu", f(2, 5)),
+    case("BiasGelu", f(2, 3, 5), c(f(5))),
+    case("FastGelu", f(2, 3, 5), c(f(5))),
+    case("FastGelu", f(2, 5)),
+    case("SimplifiedLayerNormalization", f(2, 3, 8), c(f(8)), domain="", axis=-1, epsilon=1e-6),
+    case(
+        "SkipLayerNormalization",
+        f(2, 3, 8),
+        f(2, 3, 8),
+        c(f(8)),
+        c(f(8)),
+        c(f(8)),
+        outputs=(0, 3),
+        epsilon=1e-5,
+    ),
+    case("SkipLayerNormalization", f(2, 3, 8), f(2, 3, 8), c(f(8))),
+    case("SkipSimplifiedLayerNormalization", f(2, 3, 8), f(2, 3, 8), c(f(8)), outputs=(0, 3)),
+    case(
+        "EmbedLayerNormalization",
+        u(2, 4, kind=np.uint8).astype(np.int32) % 9,
+        np.array([[0, 0, 1, 1], [0, 1, 1, 1]], np.int32),
+        c(f(9, 8)),
+        c(f(6, 8)),
+        c(f(2, 8)),
+        c(f(8)),
+        c(f(8)),
+        MASK,
+        outputs=(0, 1),
+    ),
+    case(
+        "EmbedLayerNormalization",
+        u(2, 4, kind=np.uint8).astype(np.int32) % 9,
+        None,
+        c(f(9, 8)),
+        c(f(6, 8)),
+        None,
+        c(f(8)),
+        c(f(8)),
+        outputs=(0, 1),
+    ),
+    case(
+        "FusedConv",
+        f(1, 3, 6, 6),
+        c(f(4, 3, 3, 3)),
+        c(f(4)),
+        f(1, 4, 6, 6),
+        pads=[1, 1, 1, 1],
+        activation="Relu",
+        kernel_shape=[3, 3],
+    ),
+    case(
+        "FusedConv",
+        f(1, 3, 6, 6),
+        c(f(4, 3, 3, 3)),
+        activation="LeakyRelu",
+        activation_params=[0.2],
+    ),
+    case(
+        "FusedConv",
+        f(1, 3, 6, 6),
+        c(f(4, 3, 3, 3)),
+        activation="Clip",
+        activation_params=[-0.5, 1.5],
+    ),
+    case(
+        "FusedConv",
+        f(1, 3, 6, 6),
+        c(f(4, 3, 3, 3)),
+        activation="HardSigmoid",
+        activation_params=[0.25, 0.4],
+    ),
+    case(
+        "FusedGemm",
+        f(3, 4),
+        c(f(5, 4)),
+        c(f(5)),
+        transB=1,
+        alpha=0.5,
+        activation="LeakyRelu",
+        activation_alpha=0.3,
+    ),
+    case("FusedMatMul", f(2, 4, 3), f(2, 5, 4), transA=1, transB=1, alpha=0.25),
+    case("FusedMatMul", f(2, 3, 4), f(2, 4, 5), alpha=2.0),
+    case("TransposeMatMul", f(2, 3, 4), f(2, 5, 4), transB=1),
+    case("NhwcMaxPool", u(1, 6, 6, 3), kernel_shape=[2, 2], strides=[2, 2]),
+    case("Pad", f(2, 3), c(np.array([1, 0, 0, 2])), s(0.5), mode="constant"),
+    case("ExpandDims", f(2, 3), c(np.array([1], np.int32))),
+    case("Trilu", f(3, 3), upper=0),
+    case("GridSample", f(1, 2, 4, 4), f(1, 3, 3, 2) / 2, mode="bilinear", align_corners=1),
+)
