@@ -136,8 +136,11 @@ def text(node: ast.AST, known: Known) -> str:
 
 
 def hole(node: ast.AST) -> str:
-    """Return the name of what an f-string fills in, if it is short."""
+    """Return the name of what an f-string fills in, if it is short; a count with its things."""
     inner = node.value if isinstance(node, ast.FormattedValue) else node
+    if isinstance(inner, ast.Call) and ast.unparse(inner.func) == "counted":
+        number, one, *_ = inner.args
+        return f"{hole(number)} {ast.literal_eval(one)}s"
     names = re.findall(r"[a-z_]+", ast.unparse(inner))
     word = names[-1] if isinstance(inner, (ast.Name, ast.Attribute)) and names else "..."
     return f"<{word.replace('_', ' ')}>"

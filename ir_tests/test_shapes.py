@@ -53,6 +53,11 @@ def test_every_open_dimension_is_listed_with_its_flag() -> None:
     assert "--dim h" not in text
 
 
+def test_one_open_dimension_is_not_called_dimensions() -> None:
+    _, text = refusal(TWO_INPUTS, dims={"h": 4, "batch": 2})
+    assert "1 open dimension in the inputs" in text
+
+
 def test_anonymous_dimensions_are_fixed_by_the_whole_shape() -> None:
     text = HEAD + "g (float[?,3] x) => (float[n,3] y) { y = Relu(x) }"
     code, message = refusal(text)

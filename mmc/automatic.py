@@ -18,6 +18,7 @@ from mmc.backends.base import activations_of, widths_of
 from mmc.budget import with_limits
 from mmc.candidates import Candidates, candidates
 from mmc.compiler import compile_model
+from mmc.counting import counted
 from mmc.diagnostics import BudgetError, Diagnostic, Severity
 from mmc.layer_cells import LayerCells
 from mmc.layers import Layer
@@ -215,7 +216,9 @@ class Finder:
         near = min(self.tried.trials.values(), key=excess)
         limits = [f"{self.size / 1e6:.3g} MB"] if self.size else []
         limits += [f"a drop of {self.drop:.3g} %"] if self.drop else []
-        what = f"none of {len(self.tried.trials)} candidates keeps {' and '.join(limits)}"
+        what = (
+            f"none of {counted(len(self.tried.trials), 'candidate')} keeps {' and '.join(limits)}"
+        )
         figures = f"{near.bytes / 1e6:.3f} MB, {near.drop_percent:.2f} % lost"
         why = f"the closest: {near.label}, {figures} ({near.drop_high_percent:.2f} % at worst)"
         fix = "raise the limit to that, or evaluate on more samples: the interval is narrower then"
@@ -232,5 +235,5 @@ def told(found: Search) -> Diagnostic:
     best = next(t for t in found.trials if t.label == found.chosen)
     figures = f"{best.bytes / 1e6:.3f} MB, {best.drop_percent:.2f} % lost"
     what = f"took {best.label}: {figures} ({best.drop_high_percent:.2f} % at worst)"
-    why = f"the best of {len(found.trials)} artifacts that were made and measured"
+    why = f"the best of {counted(len(found.trials), 'artifact')} made and measured"
     return Diagnostic("MMC311", Severity.NOTE, AUTO, what, why)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mmc.backends.base import backend_of
+from mmc.counting import counted
 from mmc.dataset import Sample, Shapes, digests, read_samples
 from mmc.diagnostics import Diagnostic, RecipeError, Severity
 from mmc.files import read_npz, write_npz
@@ -122,7 +123,7 @@ def refuse_overlap(shapes: Shapes, calibration: str, samples: int, evaluation: s
         raise RecipeError(
             "MMC310",
             evaluation,
-            f"{common} of its {len(asked)} samples are calibration samples too",
+            f"{common} of its {counted(len(asked), 'sample')} also served for calibration",
             why="an artifact is too good on what it was fitted to",
             fix="evaluate on other samples",
         )

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mmc.counting import counted
 from mmc.ir import Node, Value, attrs, constant
 
 CONSTANT = "Constant"
@@ -275,7 +276,7 @@ def _orders(pattern: OpPattern, node: Node) -> Iterator[list[Value | None]]:
     if missing < 0 and all(value is None for value in inputs[missing:]):
         inputs, missing = inputs[:missing], 0
     if missing < 0:
-        raise NoMatch(f"{node.op_type} {node.name!r} has {len(inputs)} inputs")
+        raise NoMatch(f"{node.op_type} {node.name!r} has {counted(len(inputs), 'input')}")
     inputs += [None] * missing
     yield inputs
     if node.op_type in COMMUTATIVE and len(inputs) == 2:

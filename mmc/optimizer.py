@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmc.compiler import always, load_fixed, unsettled
+from mmc.counting import counted
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import check_output
 from mmc.instruments import Verify, looking
@@ -93,7 +94,7 @@ def losses(records: list[PassRecord]) -> Iterator[str]:
         if kind is None or kind.contract is not Contract.LOSSY:
             continue
         error = "no error" if record.sqnr_db is None else f"SQNR {record.sqnr_db:.1f} dB"
-        yield f"{record.name}: {record.changes} changes, {error} on the outputs"
+        yield f"{record.name}: {counted(record.changes, 'change')}, {error} on the outputs"
 
 
 def phases_of(text: str) -> list[Phase | Pass]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mmc.counting import counted
 from mmc.findings import printable
 from mmc.pass_manager import Instrument, Pass
 
@@ -32,7 +33,7 @@ class Progress(Instrument):
 
     def before(self, p: Pass, model: Model) -> None:
         """Tell the pass."""
-        self.step(f"{p.name}, {model.graph.num_nodes()} nodes")
+        self.step(f"{p.name}, {counted(model.graph.num_nodes(), 'node')}")
 
 
 class Spoken(Progress):

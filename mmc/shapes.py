@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from mmc.counting import counted
 from mmc.diagnostics import ModelError
 from mmc.frontend.operands import check_operands
 from mmc.inference import infer, infer_node
@@ -110,7 +111,7 @@ def _bind(
         if known is None:
             continue
         if len(known) != len(wanted):
-            what = f"has {len(known)} dimensions {_show(known)}, not {len(wanted)}"
+            what = f"has {counted(len(known), 'dimension')} {_show(known)}, not {len(wanted)}"
             raise ModelError("MMC116", f"input {name!r}", what, fix=_shape_flag(name, known))
         for axis, (dim, size) in enumerate(zip(known, wanted, strict=True)):
             if name not in constants:
@@ -191,7 +192,7 @@ def _refuse_open(model: ir.Model) -> None:
     shapes = {v.name or "": _dims(v) for v in model.graph.inputs}
     flags += [_shape_flag(n, shapes[n]) for n in dict.fromkeys(n for n, _, s in found if s is None)]
     if found:
-        what = f"{len(found)} open dimensions in the inputs: " + "; ".join(lines)
+        what = f"{counted(len(found), 'open dimension')} in the inputs: " + "; ".join(lines)
         why = "a mobile NPU runs fixed shapes only"
         raise ModelError("MMC115", "model", what, why=why, fix=" ".join(flags))
     for name, dims in shapes.items():

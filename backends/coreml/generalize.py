@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from mmc.backends.lowering import Unsupported, place_of
+from mmc.counting import counted
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 
 from .program import Feature, Operation, Program, Var
@@ -63,7 +64,7 @@ def refuse_interface(program: Program, shapes: Mapping[str, Sequence[Shape]], ra
     if any(len(s) > MOST_SHAPES for s in shapes.values()):
         raise LegalityError([refusal("--dim", f"lists more than {MOST_SHAPES} sizes")])
     if len(shapes) > 1 and program.version < SEVERAL_LISTED:
-        what = f"would list the shapes of {len(shapes)} inputs"
+        what = f"would list the shapes of {counted(len(shapes), 'input')}"
         why = "before iOS 18 one input may list its shapes"
         fix = "give a range (--dim NAME=1..4), or --target ane_ios18"
         raise LegalityError([refusal(f"inputs {', '.join(map(repr, shapes))}", what, why, fix)])

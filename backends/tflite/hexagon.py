@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mmc.backends.targets import vendor
 from mmc.backends.targets.vendor import Answer
 from mmc.backends.targets.vendor_log import Refusal
+from mmc.counting import counted
 from mmc.diagnostics import OFF_NPU, Diagnostic, Severity, UsageError
 from mmc.files import remove
 from mmc.target import Target
@@ -174,7 +175,8 @@ def summary(program: Program, given: Answer, own: bool) -> Iterator[Diagnostic]:
         yield note("MMC236", place, what, why, "mmc doctor looks at what is installed")
         return
     macs = f"{100 * mac_share(program, given):.3g} % of the MACs"
-    share = f"{given.selected} of {given.total} operators ({macs}) in {parts(given.partitions)}"
+    share = f"{given.selected} of {counted(given.total, 'operator')} ({macs})"
+    share += f" in {counted(given.partitions, 'partition')}"
     size = f", context {given.context_bytes / 1e6:.2f} MB" if given.compiled else ""
     what = f"Qualcomm's compiler takes {share}, {given.ended}{size}, {given.seconds:.1f} s"
     yield note("MMC230", place, what, f"{vendor.installed().versions}. {vendor.LICENCE}")
@@ -186,11 +188,6 @@ def summary(program: Program, given: Answer, own: bool) -> Iterator[Diagnostic]:
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         what = f"refuses {', '.join(names[:SHOWN])}{more}"
         yield Diagnostic("MMC231", Severity.WARNING, place, what, given.refusals[0].reason)
-
-
-def parts(count: int) -> str:
-    """Return a number of partitions in words."""
-    return "1 partition" if count == 1 else f"{count} partitions"
 
 
 def note(code: str, place: str, what: str, why: str = "", fix: str = "") -> Diagnostic:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from mmc.counting import counted
 from mmc.diagnostics import ModelError
 
 from .flatbuffer import SOURCES
@@ -83,7 +84,9 @@ class Reader:
         """Return the model's only subgraph."""
         graphs = entries(self.model.SubgraphsLength, self.model.Subgraphs)
         if len(graphs) != 1:
-            raise ModelError("MMC122", "the file", f"has {len(graphs)} subgraphs, mmc reads one")
+            raise ModelError(
+                "MMC122", "the file", f"has {counted(len(graphs), 'subgraph')}, mmc reads one"
+            )
         graph = graphs[0]
         found = dict(self.metadata())
         tensors = [self.tensor(t) for t in entries(graph.TensorsLength, graph.Tensors)]
@@ -140,7 +143,7 @@ class Reader:
         if dtype not in NUMPY_TYPES:
             raise ModelError("MMC122", f"tensor {name!r}", f"constants of type {dtype}")
         if stored_bytes(dtype, shape) != len(raw):
-            raise ValueError(f"{dtype}{list(shape)} {name!r} has {len(raw)} bytes")
+            raise ValueError(f"{dtype}{list(shape)} {name!r} has {counted(len(raw), 'byte')}")
         return from_stored(np.frombuffer(raw, np.uint8), dtype, shape)
 
     def operators(self, graph: Any) -> list[Operator]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mmc.arguments import Parser, decibels
 from mmc.commands import Command
 from mmc.commands.options import add_form, add_output, add_shapes, compile_options
+from mmc.counting import counted
 from mmc.findings import printable
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 def lines(found: Bisection, *, quiet: bool = False) -> Iterator[str]:
     """Yield the story: what was tried, then who it was."""
     if not quiet:
-        yield f"{found.states} models, from the loaded one to the last pass"
+        yield f"{counted(found.states, 'model')}, from the loaded one to the last pass"
         for step in found.steps:
             yield f"  {'good' if step.good else 'BAD '}  {step.what}" + (
                 f": {step.detail}" if step.detail else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser
 from mmc.commands import Command
+from mmc.counting import counted
 from mmc.findings import printable
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
 def lines(found: ModelDiff, *, full: bool) -> Iterator[str]:
     """Yield the difference as text."""
-    yield f"a  {found.a}  {found.operators[0]} operators"
-    yield f"b  {found.b}  {found.operators[1]} operators"
+    yield f"a  {found.a}  {counted(found.operators[0], 'operator')}"
+    yield f"b  {found.b}  {counted(found.operators[1], 'operator')}"
     what = [f"{sum(c.what == w for c in found.changes)} {w}" for w in SIGNS]
     yield f"{found.same} same, {', '.join(what)}"
     shown = found.changes if full else found.changes[:CHANGES_SHOWN]

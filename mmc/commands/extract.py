@@ -6,6 +6,7 @@ import argparse
 
 from mmc.arguments import Parser
 from mmc.commands import Command
+from mmc.counting import counted
 from mmc.findings import printable
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     done = extract(args.model, args.output, args.begin, args.end)
     if not args.quiet:
-        print(f"{args.output}: {done.nodes} of {done.nodes_before} nodes")
+        print(f"{args.output}: {done.nodes} of {counted(done.nodes_before, 'node')}")
         print(printable(f"  inputs   {', '.join(done.inputs)}"))
         print(printable(f"  outputs  {', '.join(done.outputs)}"))
     return 0

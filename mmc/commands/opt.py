@@ -8,6 +8,7 @@ from pathlib import Path
 from mmc.arguments import Parser
 from mmc.commands import Command
 from mmc.commands.options import add_shapes, compile_options
+from mmc.counting import counted
 from mmc.diagnostics import UsageError
 
 
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
             print(line)
         print_findings(done.diagnostics)
     if args.output and not args.quiet:
-        print(f"{args.output}: {done.nodes_before} -> {done.nodes} nodes")
+        print(f"{args.output}: {done.nodes_before} -> {counted(done.nodes, 'node')}")
     return 0
 
 

@@ -7,6 +7,7 @@ import argparse
 from mmc.arguments import Parser, one_of
 from mmc.commands import Command
 from mmc.commands.options import add_calibration, add_recipe, add_shapes, compile_options
+from mmc.counting import counted
 
 
 def configure(parser: Parser) -> None:
@@ -32,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
 
     done = quantize_file(args.model, args.output, compile_options(args))
     if not args.quiet:
-        print(f"{args.output}: {done.weights} weights as integers, {done.nodes} nodes")
+        weights = counted(done.weights, "weight as an integer", "weights as integers")
+        print(f"{args.output}: {weights}, {counted(done.nodes, 'node')}")
     return 0
 
 

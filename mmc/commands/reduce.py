@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmc.arguments import Parser, positive
 from mmc.commands import Command
+from mmc.counting import counted
 
 
 def configure(parser: Parser) -> None:
@@ -32,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     done = reduce_model(args.model, output, failure, seconds=args.seconds)
     if not args.quiet:
         how = "nothing smaller fails" if done.finished else "time is up; --seconds gives more"
-        print(f"{output}: {done.nodes_before} -> {done.nodes} nodes, ", end="")
+        print(f"{output}: {done.nodes_before} -> {counted(done.nodes, 'node')}, ", end="")
         print(f"{done.bytes_before} -> {done.bytes} bytes")
-        print(f"{done.tries} checks in {done.seconds:.1f} s; {how}")
+        print(f"{counted(done.tries, 'check')} in {done.seconds:.1f} s; {how}")
     return 0
 
 

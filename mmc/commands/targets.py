@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mmc.arguments import Parser
 from mmc.commands import Command
 from mmc.commands.lists import table
+from mmc.counting import counted
 from mmc.diagnostics import UsageError
 from mmc.findings import printable
 
@@ -65,7 +66,7 @@ def print_differences(found: TargetVerification) -> None:
         if d.reason:
             print(printable(f"    {d.reason}"))
     print(
-        f"{found.target}: {found.asked} forms asked, {len(found.differences)} differ, "
+        f"{found.target}: {counted(found.asked, 'form')} asked, {len(found.differences)} differ, "
         f"{found.refused} allowed by our table and refused "
         f"({found.versions}, {found.seconds:.0f} s)"
     )

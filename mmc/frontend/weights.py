@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from mmc.counting import counted
 from mmc.diagnostics import ModelError
 
 CHUNK = 1 << 20
@@ -160,14 +161,15 @@ def _check_count(where: str, tensor: onnx.TensorProto) -> None:
         field = onnx.helper.tensor_dtype_to_field(tensor.data_type)
         stored = len(getattr(tensor, field))
     if stored != needed:
-        why = f"shape {list(tensor.dims)} needs {needed} numbers, {stored} are stored"
+        why = f"shape {list(tensor.dims)} needs {counted(needed, 'number')}, {stored} are stored"
         raise ModelError("MMC105", where, "its data does not fit its shape", why=why)
 
 
 def _check_length(where: str, tensor: onnx.TensorProto, length: int) -> None:
     needed = byte_size(where, tensor)
     if length != needed:
-        why = f"type and shape {list(tensor.dims)} need {needed} bytes, {length} are stored"
+        bytes_needed = counted(needed, "byte")
+        why = f"type and shape {list(tensor.dims)} need {bytes_needed}, {length} are stored"
         raise ModelError("MMC105", where, "its data does not fit its shape", why=why)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mmc.counting import counted
+
 if TYPE_CHECKING:
     from mmc.budget import BudgetLine
     from mmc.cost import CostEstimate
@@ -39,7 +41,7 @@ def device_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     if measured := report.evaluation:
         drop = f"{measured.drop_percent:+.2f} % lost" if measured.drop_percent else "nothing lost"
         values = f"{measured.original:.4g} -> {measured.artifact:.4g}, {drop}"
-        yield "evaluated", f"{measured.metric} {values}  ({measured.samples} samples)"
+        yield "evaluated", f"{measured.metric} {values}  ({counted(measured.samples, 'sample')})"
         low, high = measured.drop_low_percent, measured.drop_high_percent
         yield "", f"95 %: {low:+.2f} to {high:+.2f} % lost (paired bootstrap)"
     yield from budget_rows(report.budget)

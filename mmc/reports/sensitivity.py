@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmc.counting import counted
 from mmc.diagnostics import UsageError
 from mmc.files import write_text
 from mmc.findings import printable
@@ -46,7 +47,10 @@ def print_sensitivity(found: Sensitivity, *, as_json: bool, every: bool) -> None
     widths = sorted({c.bits for layer in found.layers for c in layer.cells}, reverse=True)
     totals = ", ".join(f"int{b} {found.uniform_bytes(b) / 1e6:.2f} MB" for b in widths)
     floats = sum(layer.float_bytes for layer in found.layers) / 1e6
-    print(f"{len(found.layers)} layers, {found.samples} samples; floats {floats:.2f} MB, {totals}")
+    print(
+        f"{counted(len(found.layers), 'layer')}, {counted(found.samples, 'sample')};"
+        f" floats {floats:.2f} MB, {totals}"
+    )
     print("dB: signal to noise at the outputs when this layer alone is integers")
     print("gain: KB saved against the next wider column for each percent of error more\n")
     heads = "".join(f"  {f'int{b} dB':>8}  {'KB':>7}  {'gain':>7}" for b in widths)
@@ -56,7 +60,8 @@ def print_sensitivity(found: Sensitivity, *, as_json: bool, every: bool) -> None
         cells = "".join(columns(layer.cell(bits)) for bits in widths)
         print(printable(f"{layer.kind:9}  {layer.op:12}{cells}  {layer.node or layer.name}"))
     if not every and len(ordered) > SHOWN:
-        print(f"... and {len(ordered) - SHOWN} layers that suffer less (--verbose shows all)")
+        rest = counted(len(ordered) - SHOWN, "layer")
+        print(f"... and {rest} that suffer less (--verbose shows all)")
 
 
 def worst(layer: LayerCells) -> float:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mmc.counting import counted
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.findings import finding_lines, printable
 from mmc.reports.cost import device_rows
@@ -60,7 +61,8 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     yield "transposes", str(operators.transposes)
     if operators.on_npu is not None:
         share = 100 * operators.on_npu / operators.after
-        yield "on the NPU", f"{operators.on_npu} of {operators.after} operators ({share:.0f} %)"
+        all_of_them = counted(operators.after, "operator")
+        yield "on the NPU", f"{operators.on_npu} of {all_of_them} ({share:.0f} %)"
     if report.memory:
         yield from memory_rows(report.memory)
     if report.verification:
@@ -81,7 +83,7 @@ def memory_rows(found: Memory) -> Iterable[tuple[str, str]]:
     if peak < found.peak_bytes_before:
         saved = f"; {megabytes(found.peak_bytes_before)} before scheduling"
     yield "activations", f"{megabytes(peak)} at once ({least}{saved})"
-    shared = f"{found.in_place} operators in place, {found.aliases} as views"
+    shared = f"{counted(found.in_place, 'operator')} in place, {found.aliases} as views"
     yield "", f"arena {megabytes(found.arena_bytes)}, {shared}"
 
 
@@ -102,7 +104,8 @@ def verification_rows(found: Verification) -> Iterable[tuple[str, str]]:
 def difference_text(found: Difference, floor_db: float | None) -> str:
     """Return the figures of one comparison."""
     if found.integer:
-        return f"{found.mismatches} entries differ" if found.mismatches else "equal"
+        differ = counted(found.mismatches, "entry differs", "entries differ")
+        return differ if found.mismatches else "equal"
     if not found.max_abs_error and found.sqnr_db is None:
         return "equal"
     sqnr = "-" if found.sqnr_db is None else f"{found.sqnr_db:.1f} dB"

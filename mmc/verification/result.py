@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+from mmc.counting import counted
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison
@@ -102,7 +103,7 @@ def shortfall(found: Comparison, least_db: float) -> str:
     if not found.positions_match:
         return "NaN or infinity in other places"
     if found.integer:
-        return f"{found.mismatches} entries differ"
+        return counted(found.mismatches, "entry differs", "entries differ")
     if found.zero_reference:
         return f"off by up to {found.max_abs_error:.3g} where the reference is 0"
     return f"SQNR {found.sqnr_db:.1f} dB, needs {least_db:.1f} dB"
