@@ -21,6 +21,7 @@ from mmc.pass_manager import (
     parse_pipeline,
 )
 from mmc.shapes import infer
+from mmc.verification.equivalence import Equivalence
 
 
 def relu() -> Model:
@@ -145,3 +146,19 @@ def test_a_crash_leaves_a_reproducer(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (folder,) = tmp_path.glob("mmc-failure-m-*")
     assert '"pipeline": "crash"' in (folder / "reproduce.json").read_text()
     assert [n.op_type for n in load(folder / "model.onnx").graph] == ["Neg"]
+
+
+def test_a_wrong_pass_is_told_as_such_with_its_reproducer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as a crash of mmc: it may be the pass of another package."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    checks = [Reproducer("m", relu), Equivalence()]
+    with pytest.raises(PassError) as caught:
+        PassManager([Rename("Neg")], checks).run(relu())
+    (found,) = caught.value.diagnostics
+    (folder,) = tmp_path.glob("mmc-failure-m-*")
+    assert found.code == "MMC194"
+    assert str(folder) in found.fix
+    assert f"a bug in {Rename.__module__}" in found.fix
+    assert [n.op_type for n in load(folder / "model.onnx").graph] == ["Relu"]

@@ -110,6 +110,13 @@ def test_the_backend_compiles_and_is_verified(environment: dict[str, str], tmp_p
     assert "Abs" in mmc(environment, "show", str(out))
 
 
+def test_its_own_tests_pass(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(PLUGIN)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("... ")
+
+
 def test_without_the_package_there_is_no_such_target(model: Path) -> None:
     command = [sys.executable, "-m", "mmc", "compile", str(model), "--target", "plain"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)

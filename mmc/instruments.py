@@ -53,9 +53,7 @@ class Verify(Instrument):
         names.add(name)
 
     def _fail(self, p: Pass, what: str) -> None:
-        raise PassError(
-            "MMC192", f"pass {p.name}", what, why="the pass broke the model: a bug in mmc"
-        )
+        raise PassError("MMC192", f"pass {p.name}", what, why="the pass broke the model")
 
 
 @dataclass
@@ -108,6 +106,8 @@ class Time(Instrument):
 class Reproducer(Instrument):
     """When a pass fails by a bug, keep the model right before it: `mmc opt --reproduce DIR`.
 
+    A pass that changed what the model computes (MMC194) stays that, with the model beside it.
+
     `reload` gives the model as it was at the start; the passes before the failing one run again.
     """
 
@@ -123,6 +123,18 @@ class Reproducer(Instrument):
         """Raise PassError (MMC193) for what is not the user's fault, and say where the story is."""
         if isinstance(error, MmcError) and not isinstance(error, PassError):
             return
+        folder = self.keep(p, error)
+        owner = type(p).__module__.partition(".")[0]
+        fix = f"a bug in {owner}: please send {folder}; mmc opt --reproduce {folder} replays it"
+        if isinstance(error, PassError):
+            found = error.diagnostics[0]
+            fix = "; ".join(filter(None, (found.fix, fix)))
+            raise PassError(found.code, found.where, found.what, why=found.why, fix=fix) from error
+        why = f"{type(error).__name__}: {error}"
+        raise PassError("MMC193", f"pass {p}", "failed", why=why, fix=fix) from error
+
+    def keep(self, p: Pass, error: Exception) -> Path:
+        """Write the model as it was before the pass, and what happened; return the folder."""
         folder = Path(tempfile.mkdtemp(prefix=f"mmc-failure-{self.name[:40]}-"))
         story = {"pipeline": str(p), "error": f"{type(error).__name__}: {error}"}
         try:
@@ -134,13 +146,7 @@ class Reproducer(Instrument):
             save(self.reload(), folder / "model.onnx")
             story["pipeline"] = ",".join(str(earlier) for earlier in self.done)
         (folder / "reproduce.json").write_text(json.dumps(story, indent=2) + "\n")
-        raise PassError(
-            "MMC193",
-            f"pass {p}",
-            "failed",
-            why=story["error"],
-            fix=f"a bug in mmc: please send {folder}; mmc opt --reproduce {folder} replays it",
-        ) from error
+        return folder
 
 
 def looking(
