@@ -1,4 +1,4 @@
-"""Tests of a pass and of a rule: they match, the numbers hold, they refuse: `pytest docs/plugin`."""
+"""Tests of a pass and a rule: they match, the numbers hold, they refuse. `pytest docs/plugin`"""
 
 from __future__ import annotations
 
