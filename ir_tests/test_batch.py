@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -12,9 +14,11 @@ from pathlib import Path
 import pytest
 
 import golden_models
-from mmc import progress
+from mmc import outlook, progress
 from mmc.batch import Job, shared_out
+from mmc.cli import main
 from mmc.options import CompileOptions
+from mmc.outlook import Outlook
 from mmc.progress import Progress, shown
 
 PNET = str(golden_models.path("mtcnn_pnet"))
@@ -57,6 +61,48 @@ def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_base_is_silent() -> None:
     Progress().stage("load")
+    assert Progress().stages() == ()
+
+
+def test_what_is_left_is_what_the_last_time_took() -> None:
+    seen = Outlook([("load", 1.0), ("passes", 10.0), ("write", 2.0)])
+    assert seen.left(100.0) is None
+    seen.begin("load", 100.0)
+    assert seen.left(100.25) == 12.75
+    seen.begin("passes", 103.0)  # load was slower this time
+    assert seen.left(105.0) == 10.0
+    assert seen.left(200.0) == 2.0  # longer than expected already: what follows is known
+    seen.begin("cost", 205.0)
+    assert seen.left(205.0) is None  # not there the last time
+    seen.begin("write", 206.0)
+    assert seen.left(206.0) == 2.0
+    took = [("load", 3.0), ("passes", 102.0), ("cost", 1.0), ("write", 4.0)]
+    assert seen.stages(210.0) == took
+
+
+def test_the_next_compile_says_how_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("MMC_NO_CACHE", raising=False)
+    monkeypatch.setattr(progress, "SILENT_S", 0.0)
+    words = [PNET, "--target", "cpu", "--input-shape", "x:1,3,12,12"]
+    words = ["compile", *words, "-o", str(tmp_path / "a.tflite"), "--no-verify"]
+    assert main(words) == 0
+    (kept,) = (tmp_path / "mmc" / "seconds").glob("*.json")
+    first = outlook.last_time(kept)
+    assert [name for name, _ in first][:2] == ["load", "passes"]
+    kept.write_text(json.dumps([(name, seconds + 50) for name, seconds in first]))
+    capsys.readouterr()
+    (tmp_path / "mmc" / "compiled").rename(tmp_path / "gone")
+    assert main(words) == 0
+    assert re.search(r": passes, about \d{3} s left", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[["load"]]', '[["load", "x"]]', "{}"])
+def test_a_damaged_memory_foretells_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "s.json").write_text(text)
+    assert list(outlook.last_time(tmp_path / "s.json")) == []
 
 
 @pytest.mark.parametrize("colour", [True, False])

@@ -120,10 +120,15 @@ def compile_job(job: Job, number: str = "") -> Compiled:
             return restored(job, found.told)
         except (OSError, KeyError, TypeError):
             pass  # an entry that another process removes right now, or a damaged one
+    from mmc import outlook
     from mmc.progress import shown
 
-    with shown(f"{number}{job.model.name}", quiet=job.quiet, verbose=job.verbose) as progress:
+    place = outlook.place_of(job.model, job.target, job.options) if job.cached else None
+    label, expected = f"{number}{job.model.name}", outlook.last_time(place)
+    with shown(label, expected, quiet=job.quiet, verbose=job.verbose) as progress:
         done = compiled(job, progress)
+        if done.report.exit_code == 0:
+            outlook.keep(place, progress.stages())
     if key and done.report.exit_code == 0:
         told = {"report": done.report.to_json(), "graphs": done.graphs}
         cache.store(key, job.output, told)

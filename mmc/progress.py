@@ -1,4 +1,4 @@
-"""What a long compile is doing, on stderr: silent for a second, then stages and passes."""
+"""What a long compile is doing, on stderr: silent for a second, then stages, passes, time left."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmc.counting import counted
 from mmc.findings import printable
+from mmc.outlook import Outlook, Stages
 from mmc.pass_manager import Instrument, Pass
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ SILENT_S = 1.0
 
 class Progress(Instrument):
     """Hears of every stage and pass; a no-op base."""
+
+    def stages(self) -> Stages:
+        """Return what each stage took, in a command that has just ended; nothing is known here."""
+        return ()
 
     def stage(self, name: str) -> None:
         """Called when a stage begins."""
@@ -39,8 +44,9 @@ class Progress(Instrument):
 class Spoken(Progress):
     """Says what it hears once SILENT_S have passed: the way to say it is `say`'s."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, expected: Stages = ()) -> None:
         self.label = printable(label)
+        self.outlook = Outlook(expected)
         self.name, self.text = "", ""
         self.started = time.monotonic()
         self.speaking = False
@@ -53,6 +59,7 @@ class Spoken(Progress):
         """Begin a stage."""
         with self.lock:
             self.name, self.text = name, ""
+            self.outlook.begin(name, time.monotonic())
             if self.speaking:
                 self.say(new=True)
 
@@ -69,6 +76,15 @@ class Spoken(Progress):
             self.speaking = True
             self.say(new=True)
 
+    def stages(self) -> Stages:
+        """Return what each stage took."""
+        return self.outlook.stages(time.monotonic())
+
+    def left(self) -> str:
+        """Return how long it will take, as far as the last time tells: "", or from a second on."""
+        seconds = self.outlook.left(time.monotonic())
+        return f", about {seconds:.0f} s left" if seconds and seconds >= SILENT_S else ""
+
     def say(self, *, new: bool) -> None:
         """Show the stage (`new`: it has just begun, or nothing was shown yet) and its step."""
         raise NotImplementedError
@@ -83,16 +99,17 @@ class Spoken(Progress):
 class Lines(Spoken):
     """For files and pipes: a line a stage; with `verbose` a line a pass too."""
 
-    def __init__(self, label: str, *, verbose: bool) -> None:
+    def __init__(self, label: str, expected: Stages = (), *, verbose: bool) -> None:
         self.verbose = verbose
-        super().__init__(label)
+        super().__init__(label, expected)
 
     def say(self, *, new: bool) -> None:
         """Print a line."""
         took = time.monotonic() - self.started
         if new or self.verbose:
             text = f" ({printable(self.text)})" if self.text and self.verbose else ""
-            print(f"{took:6.1f} s  {self.label}: {self.name}{text}", file=sys.stderr, flush=True)
+            line = f"{took:6.1f} s  {self.label}: {self.name}{text}{self.left() if new else ''}"
+            print(line, file=sys.stderr, flush=True)
 
 
 class Moving(Spoken):
@@ -108,7 +125,8 @@ class Moving(Spoken):
             self.bar = moving_bar()
             self.bar.start()
             self.bar.add_task("")
-        text = f"{self.label}: {self.name}" + (f" ({printable(self.text)})" if self.text else "")
+        step = f" ({printable(self.text)})" if self.text else ""
+        text = f"{self.label}: {self.name}{step}{self.left()}"
         self.bar.update(self.bar.task_ids[0], description=Text(text).markup)
 
     def end(self) -> None:
@@ -129,13 +147,19 @@ def moving_bar() -> Bar:
 
 
 @contextmanager
-def shown(label: str, *, quiet: bool = False, verbose: bool = False) -> Iterator[Progress]:
-    """Yield what shows the progress of one compile: nothing, lines, or a line that moves."""
+def shown(
+    label: str, expected: Stages = (), *, quiet: bool = False, verbose: bool = False
+) -> Iterator[Progress]:
+    """Yield what shows the progress of one compile: nothing, lines, or a line that moves.
+
+    Args:
+        expected: the stages of the last time, for how long the rest will take.
+    """
     if quiet:
         yield Progress()
         return
     terminal = sys.stderr.isatty() and not verbose
-    found: Spoken = Moving(label) if terminal else Lines(label, verbose=verbose)
+    found: Spoken = Moving(label, expected) if terminal else Lines(label, expected, verbose=verbose)
     try:
         yield found
     finally:
