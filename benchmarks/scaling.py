@@ -31,8 +31,7 @@ HEAD = """# How a compile grows
 
 Drawn models, compiled for `{target}` with `--no-verify`, each in a process of its own. CPU is that
 of the whole process, imports included; the memory rule is 150 MB + 1.2 × the model. Time grows
-with the nodes and the bytes. Memory misses the rule at 10 000 nodes: they are objects in memory,
-however small their weights are.
+with the nodes and the bytes.
 
 Made by `python benchmarks/scaling.py --write docs/scaling.md`.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmc import ir, opset
+from mmc import inference, ir, opset
 from mmc.diagnostics import ModelError
 from mmc.shapes import fix_shapes, infer, infer_node
 
@@ -193,3 +193,23 @@ def test_mmc_operators_are_inferred_through_their_bodies() -> None:
 def ir_attributes(ints: dict[str, list[int]]) -> list[ir.Attr]:
     found = [ir.Attr(name, ir.AttributeType.INTS, value) for name, value in ints.items()]
     return [*found, ir.Attr("group", ir.AttributeType.INT, 1)]
+
+
+def test_weights_that_differ_are_one_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many layers of one form are inferred once: memory and time would follow their numbers."""
+    text = HEAD + "g (float[1,4] x) => (float[1,4] y) { a = Gemm(x, v) y = Gemm(a, w) }"
+    weights = {n: np.random.default_rng(i).standard_normal((4, 4)) for i, n in enumerate("vw")}
+    model = ir.parse(text, **{n: w.astype(np.float32) for n, w in weights.items()})
+    asked: list[str] = []
+    ask = inference._ask
+    monkeypatch.setattr(inference, "_answers", {})
+    monkeypatch.setattr(inference, "_ask", lambda n: asked.append(n.op_type) or ask(n))
+    for node in model.graph:
+        inference.infer_node(node)
+    assert asked == ["Gemm"]
+
+
+def test_floats_that_say_a_size_are_read() -> None:
+    text = HEAD + "g (float[1,1,4,4] x) => (float[a,b,c,d] y) { y = Resize(x, , s) }"
+    model = ir.parse(text, s=np.array([1, 1, 2, 0.5], np.float32))
+    assert ir.shape_of(model.graph.outputs[0]) == (1, 1, 8, 2)

@@ -13,7 +13,10 @@ from mmc.diagnostics import ModelError
 from mmc.values import GRAPHS, OPSET, every_node, is_static, schema_of
 
 SMALL = 256
-"""Constants with at most this many elements take part in inference: shapes, axes, pads, scales."""
+"""Constants with at most this many elements take part in inference: shapes, axes, pads."""
+FEW = 10
+"""As many floats take part: scales, regions and steps. More of them are weights, which differ from
+node to node where the answer does not."""
 
 IR_VERSION = 13
 CACHE_LIMIT = 20_000
@@ -116,8 +119,9 @@ def _input_key(value: ir.Value | None) -> tuple[Any, ...] | None:
 
 def _small(value: ir.Value) -> ir.TensorProtocol | None:
     tensor = ir.convenience.get_const_tensor(value)
-    small = tensor is not None and tensor.size <= SMALL and tensor.dtype != ir.DataType.STRING
-    return tensor if small else None
+    if tensor is None or tensor.dtype == ir.DataType.STRING:
+        return None
+    return tensor if tensor.size <= (FEW if tensor.dtype.is_floating_point() else SMALL) else None
 
 
 def _ask(node: ir.Node) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import onnx_ir as ir
@@ -45,6 +46,9 @@ def to_working_opset(model: ir.Model) -> ir.Model:
     if opset > OPSET:
         _downgrade(model, opset)
         return model
+    if _means_the_same(model, opset):
+        model.graph.opset_imports[""] = OPSET
+        return model
     origins = {
         v.name: Origin(n.name or "", n.op_type, n.metadata_props.get(SOURCES, ""))
         for n in every_node(model.graph)
@@ -55,6 +59,22 @@ def to_working_opset(model: ir.Model) -> ir.Model:
         _repair(node, origins.get(node.outputs[0].name), opset)
     _restore_names(converted, origins)
     return converted
+
+
+def _means_the_same(model: ir.Model, opset: int) -> bool:
+    """Say whether no operator of the model has changed since its opset: nothing to convert."""
+    if model.functions:
+        return False
+    return all(
+        node.domain != "" or _version(node.op_type, opset) == _version(node.op_type, OPSET)
+        for node in every_node(model.graph)
+    )
+
+
+@cache
+def _version(op_type: str, opset: int) -> int:
+    """Return the opset that defined an operator as this one has it, 0 if it has none."""
+    return int(defs.get_schema(op_type, opset, "").since_version) if defs.has(op_type, opset) else 0
 
 
 def _downgrade(model: ir.Model, opset: int) -> None:
