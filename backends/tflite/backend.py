@@ -135,9 +135,11 @@ class TfliteBackend:
 
     def schedule(self, program: Program) -> Schedule:
         """Put the operators into the order that needs the least memory for activations."""
+        from mmc.backends.tflite.check import off_the_npu
         from mmc.backends.tflite.memory import reorder
 
-        return reorder(program)
+        npu = self.target.runs_on == "npu"
+        return reorder(program, off_the_npu(program, self.target) if npu else ())
 
     def count(self, program: Program) -> dict[str, int]:
         """Count the emitted operators by code, most frequent first."""

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.lowering import place_of
-from mmc.diagnostics import Diagnostic, Severity
+from mmc.diagnostics import OFF_NPU, Diagnostic, Severity
 from mmc.target import Support, Target, Verdict, load_target
 
 from .cell_tables import AT_INPUT, SHAPE_INPUT
 from .cells import cell, features
+from .memory import nbytes
+from .partitions import crossing_bytes, cut
 from .program import Operator, Program
 from .wording import describe, describe_cell, describe_feature
 
+PARTED = "MMC211"
 BUILTIN = frozenset(n for n in dir(schema.BuiltinOperator) if n[0] != "_") - {"CUSTOM", "DELEGATE"}
 
 
@@ -25,16 +28,39 @@ def check(program: Program, target: Target) -> list[Diagnostic]:
     Errors: it cannot be emitted right. Warnings: it runs off the NPU. Notes: it could be better.
     """
     fallback = load_target(target.fallback) if target.fallback else target
-    graph = Uses.of(program)
-    return [
-        finding
-        for op in program.operators
-        for finding in (
-            *emission(program, op),
-            *legality(program, op, target, fallback),
-            *advice(program, op, target, graph),
-        )
-    ]
+    graph, findings, off = Uses.of(program), list[Diagnostic](), set[int]()
+    for index, op in enumerate(program.operators):
+        judged = [*legality(program, op, target, fallback)]
+        if any(d.code in OFF_NPU for d in judged):
+            off.add(index)
+        findings += [*emission(program, op), *judged, *advice(program, op, target, graph)]
+    return [*findings, *parted(program, off, target)]
+
+
+def off_the_npu(program: Program, target: Target) -> set[int]:
+    """Return the operators, by index, that the table leaves to the CPU."""
+    fallback = load_target(target.fallback) if target.fallback else target
+    return {
+        index
+        for index, op in enumerate(program.operators)
+        if any(d.code in OFF_NPU for d in legality(program, op, target, fallback))
+    }
+
+
+def parted(program: Program, off: set[int], target: Target) -> Iterator[Diagnostic]:
+    """Yield that operators on the CPU cut the NPU's work into parts, and what that moves."""
+    found = cut(program, off)
+    if not off or len(found.parts) < 2:
+        return
+    count, size = len(found.crossing), crossing_bytes(program, found) / 1e6
+    largest = max(found.crossing, key=lambda i: nbytes(program.tensors[i]))
+    what = f"runs in {len(found.parts)} parts, cut by the operators on the CPU"
+    why = (
+        f"{size:.2g} MB in {count} tensors cross between CPU and NPU in an inference, the largest"
+        f" is '{program.tensors[largest].name}'"
+    )
+    fix = "mend the operators that are named above, those with most work behind them first"
+    yield Diagnostic(PARTED, Severity.NOTE, target.name, what, why, fix)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mmc.files import remove
 from mmc.target import Target
 from mmc.vendor_verdict import VendorRefusal, VendorVerdict
 
-from .check import where
+from .check import PARTED, where
 from .program import Program
 from .work import sizes_of
 
@@ -135,6 +135,8 @@ def settle(program: Program, given: Answer, findings: Sequence[Diagnostic]) -> l
     refused = {where(program.operators[r.index]): r for r in inside(program, given)}
     kept: list[Diagnostic] = []
     for d in findings:
+        if d.code == PARTED:
+            continue  # the vendor has parted it and says so itself
         if d.code not in OFF_NPU or d.where in refused:
             reason = refused[d.where].reason if d.code in OFF_NPU else ""
             kept.append(replace(d, why=f"{d.why}; Qualcomm: {reason}") if reason else d)

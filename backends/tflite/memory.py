@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import numpy as np
 
-from mmc.schedule import Graph, Op, Schedule, schedule
+from mmc.schedule import Graph, Op, Schedule, fewest_parts, planned, schedule
 
 from .program import NUMPY_TYPES, Operator, Program, Tensor
 
@@ -23,9 +24,16 @@ OVERWRITES = {
 VIEWS = frozenset({"RESHAPE", "EXPAND_DIMS", "SQUEEZE", "BITCAST"})
 
 
-def reorder(program: Program) -> Schedule:
-    """Put the operators into the order that needs the least memory; return the figures."""
-    found = schedule(graph_of(program))
+def reorder(program: Program, off: Collection[int] = ()) -> Schedule:
+    """Put the operators into the order that needs the least memory; return the figures.
+
+    Operators on the CPU (`off`, by index) part the NPU's work: fewer parts come before memory.
+    """
+    graph = graph_of(program)
+    found = schedule(graph)
+    order = fewest_parts(graph, found.after.order, off) if off else found.after.order
+    if order != found.after.order:
+        found = planned(graph, order, found)
     program.operators = [program.operators[index] for index in found.after.order]
     return found
 

@@ -4,6 +4,16 @@ A backend fills in a `Graph` of `Op`s; `schedule(graph)` gives the plan before a
 """
 
 from mmc.schedule.graph import Graph, Op
-from mmc.schedule.plan import MemoryPlan, Schedule, schedule
+from mmc.schedule.plan import MemoryPlan, Schedule, planned, schedule
+from mmc.schedule.sides import fewest_parts, parts
 
-__all__ = ["Graph", "MemoryPlan", "Op", "Schedule", "schedule"]
+__all__ = [
+    "Graph",
+    "MemoryPlan",
+    "Op",
+    "Schedule",
+    "fewest_parts",
+    "parts",
+    "planned",
+    "schedule",
+]

@@ -55,6 +55,14 @@ def schedule(graph: Graph, *, alignment: int = ALIGNMENT, runs: int = RUNS) -> S
     return Schedule(before, after if after.arena_bytes <= before.arena_bytes else before)
 
 
+def planned(
+    graph: Graph, order: Sequence[int], known: Schedule, *, alignment: int = ALIGNMENT
+) -> Schedule:
+    """Return the figures of an order that was chosen for another reason than memory."""
+    bound = known.after.lower_bound
+    return Schedule(known.before, lay_out_in(graph, share(graph), order, bound, alignment))
+
+
 def arena_of(graph: Graph, *, alignment: int = ALIGNMENT) -> int:
     """Return the bytes that a graph needs in the order that it came in."""
     found = lifetimes(graph, share(graph), range(len(graph.ops)))

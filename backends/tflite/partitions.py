@@ -1,0 +1,50 @@
+"""Where a program is cut when some operators run on the CPU: the NPU's parts, and what crosses.
+
+Qualcomm's compiler makes a part of every run of consecutive operators that it takes (measured, a
+test compares), so the order decides: mmc.schedule.sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from mmc.schedule import Graph, parts
+
+from .memory import graph_of, nbytes
+from .program import Program
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A program's parts on the NPU, in order, and the tensors that the two sides hand over.
+
+    Attributes:
+        parts: operators by index, a tuple a part.
+        crossing: computed tensors that are made on one side and read on the other.
+    """
+
+    parts: tuple[tuple[int, ...], ...]
+    crossing: tuple[int, ...]
+
+
+def cut(program: Program, off: Collection[int]) -> Cut:
+    """Return how a program is parted; `off` are the operators (by index) that the CPU runs."""
+    graph = graph_of(program)
+    return Cut(tuple(parts(range(len(graph.ops)), off)), tuple(crossing(graph, off)))
+
+
+def crossing(graph: Graph, off: Collection[int]) -> Iterator[int]:
+    """Yield the tensors that are made on one side and read on the other."""
+    made = {t: position in off for position, op in enumerate(graph.ops) for t in op.outputs}
+    seen: set[int] = set()
+    for position, op in enumerate(graph.ops):
+        for tensor in op.inputs:
+            if made.get(tensor, position in off) != (position in off) and tensor not in seen:
+                seen.add(tensor)
+                yield tensor
+
+
+def crossing_bytes(program: Program, found: Cut) -> int:
+    """Return the bytes that cross in an inference."""
+    return sum(nbytes(program.tensors[index]) for index in found.crossing)
