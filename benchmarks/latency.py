@@ -1,8 +1,8 @@
 """Which of two .tflite files is faster: `python benchmarks/latency.py A.tflite B.tflite`.
 
-Both are loaded in one process (XNNPACK, one thread) on random floats and zero integers and run in
-turns, so that whatever else the machine does meets both. CPU milliseconds: of each, the median of
-the turns; the ratio is the median of the turns' ratios.
+Both are loaded in one process (XNNPACK, one thread) on random floats below 1 and zero integers, and
+run in turns, so that whatever else the machine does meets both. CPU milliseconds: of each, the
+median of the turns; the ratio is the median of the turns' ratios.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def _loaded(path: str) -> Any:
     random = np.random.default_rng(0)
     for detail in interpreter.get_input_details():
         shape, dtype = detail["shape"], np.dtype(detail["dtype"])
-        # an integer may be an index: 0 is within any table
-        drawn = random.standard_normal(shape) if dtype.kind == "f" else np.zeros(shape)
+        # any may be an index, floats below 1 too: 0 is within any table
+        drawn = random.random(shape) if dtype.kind == "f" else np.zeros(shape)
         interpreter.set_tensor(detail["index"], drawn.astype(dtype))
     return interpreter
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from mmc.schedule import Graph, parts
+from mmc.schedule import parts
 
-from .memory import graph_of, nbytes
+from .memory import nbytes
 from .program import Program
 
 
@@ -30,19 +30,17 @@ class Cut:
 
 def cut(program: Program, off: Collection[int]) -> Cut:
     """Return how a program is parted; `off` are the operators (by index) that the CPU runs."""
-    graph = graph_of(program)
-    return Cut(tuple(parts(range(len(graph.ops)), off)), tuple(crossing(graph, off)))
+    runs = parts(range(len(program.operators)), off)
+    return Cut(tuple(runs), tuple(dict.fromkeys(crossing(program, off))))
 
 
-def crossing(graph: Graph, off: Collection[int]) -> Iterator[int]:
-    """Yield the tensors that are made on one side and read on the other."""
-    made = {t: position in off for position, op in enumerate(graph.ops) for t in op.outputs}
-    seen: set[int] = set()
-    for position, op in enumerate(graph.ops):
-        for tensor in op.inputs:
-            if made.get(tensor, position in off) != (position in off) and tensor not in seen:
-                seen.add(tensor)
-                yield tensor
+def crossing(program: Program, off: Collection[int]) -> Iterator[int]:
+    """Yield the tensors that are made on one side and read on the other, once a reader."""
+    made: dict[int, bool] = {}
+    for position, op in enumerate(program.operators):
+        on_host = position in off
+        yield from (i for i in op.inputs if made.get(i, on_host) != on_host)
+        made |= dict.fromkeys(op.outputs, on_host)
 
 
 def crossing_bytes(program: Program, found: Cut) -> int:
