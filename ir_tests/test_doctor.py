@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_all_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["well"] is True
-    assert len(told["packages"]) == len(SETTINGS["dependencies"])
+    assert len(told["packages"]) == len(doctor.requirements(""))
     assert {e["name"] for e in told["extras"]} == set(SETTINGS["optional-dependencies"])
     assert all(e["adds"] for e in told["extras"])
     assert len(told["trials"]) == len(doctor.TRIALS)
@@ -44,6 +45,19 @@ def test_what_is_missing_and_broken_is_said(
     assert "ok       onnx" in said
     assert "no luck" in said
     assert "fix numpy: python -m pip install 'numpy>=999'" in said
+
+
+def test_a_checkout_that_is_not_installed_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(name: str) -> None:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "requires", none)
+    monkeypatch.setattr(doctor.metadata, "metadata", none)
+    monkeypatch.setattr(doctor, "TRIALS", {})
+    assert main(["doctor"]) == 1
+    assert "missing  mmc  run from its folder, not installed" in capsys.readouterr().out
 
 
 def test_ranges_of_versions() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
@@ -65,6 +66,11 @@ class Health:
     seconds: float = 0.0
 
 
+NOT_INSTALLED = Health(
+    "mmc", "missing", "run from its folder, not installed", "python -m pip install --editable ."
+)
+
+
 @dataclass(frozen=True)
 class Extra:
     """An extra of the package: what it adds, and what of it is not here."""
@@ -106,7 +112,7 @@ def examine() -> Checkup:
         mmc.__version__,
         platform.python_version(),
         f"{platform.system()} {platform.machine()}",
-        [package(text) for text in requirements("")],
+        [package(text) for text in requirements("")] or [NOT_INSTALLED],
         list(extras()),
         [trial(name, code, more) for name, (code, more) in TRIALS.items()],
         [f"{package}: {module} ({group})" for package, group, module in plugins.installed()],
@@ -114,9 +120,15 @@ def examine() -> Checkup:
 
 
 def requirements(extra: str) -> list[str]:
-    """Return what mmc asks for, by itself ("") or with an extra: "onnx>=1.20"."""
-    found = []
-    for line in metadata.requires("mmc") or ():
+    """Return what mmc asks for, by itself ("") or with an extra: "onnx>=1.20".
+
+    Nothing where it is not installed, but run from its folder.
+    """
+    found: list[str] = []
+    wanted: list[str] = []
+    with suppress(metadata.PackageNotFoundError):
+        wanted = metadata.requires("mmc") or []
+    for line in wanted:
         text, _, condition = line.partition(";")
         named = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", condition)
         if (named[1] if named else "") == extra:
@@ -158,7 +170,10 @@ def numbers(version: str) -> list[int]:
 
 def extras() -> Iterator[Extra]:
     """Yield the extras of the package that is installed."""
-    for name in metadata.metadata("mmc").get_all("Provides-Extra") or ():
+    names: list[str] = []
+    with suppress(metadata.PackageNotFoundError):
+        names = metadata.metadata("mmc").get_all("Provides-Extra") or []
+    for name in names:
         found = [package(text) for text in requirements(name)]
         missing = [h.name for h in found if h.status != "ok"]
         yield Extra(name, EXTRAS.get(name, ""), not missing, missing)
