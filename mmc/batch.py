@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +60,9 @@ def compile_all(jobs: Sequence[Job], processes: int = 1) -> Iterator[Compiled]:
         for place, job in enumerate(jobs, 1):
             yield compile_job(job, f"[{place}/{len(jobs)}] " if several else "")
         return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     silent = [replace(job, quiet=True) for job in jobs]
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for place, (job, done) in enumerate(zip(jobs, pool.map(compile_job, silent), strict=True)):
