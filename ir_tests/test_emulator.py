@@ -11,10 +11,12 @@ import pytest
 import mmc
 from mmc.backends.targets import vendor
 from mmc.backends.tflite.context import contexts
-from mmc.backends.tflite.emulator import steps
+from mmc.backends.tflite.emulator import coding, steps
+from mmc.backends.tflite.io_codes import as_codes, as_numbers
 from mmc.backends.tflite.reader import read
 from mmc.cli import main
 from mmc.diagnostics import EmitError, UsageError
+from mmc.ir import parse, save
 from mmc.reports.compile_report import verification
 
 MODEL = """<ir_version: 10, opset_import: ["" : 21]>
@@ -119,3 +121,40 @@ def test_the_emulator_takes_only_tflite(tmp_path: Path) -> None:
         mmc.run(tmp_path / "m.onnx", feeds(), on="hexagon_v73")
     with pytest.raises(UsageError, match="MMC014"):
         mmc.compile(tmp_path / "m.onnx", target="cpu", verify_on="htp")
+
+
+CODED = """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,24] x) => (float[1,40] y) { a = MatMul(x, w) b = Relu(a) y = MatMul(b, v) }"""
+
+
+@pytest.mark.vendor
+@needs_vendor
+def test_inputs_and_outputs_of_codes(tmp_path: Path) -> None:
+    """Floats become the codes of an input, and outputs numbers; codes give codes."""
+    rng = np.random.default_rng(0)
+    shapes = {"w": (24, 48), "v": (48, 40)}
+    weights = {n: rng.standard_normal(s).astype(np.float32) for n, s in shapes.items()}
+    save(parse(CODED, **weights), tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", x=rng.standard_normal((32, 1, 24)).astype(np.float32))
+    integers = {"weights": "int8", "activations": "int8", "io_dtype": "int8"}
+    result = mmc.compile(
+        tmp_path / "m.onnx",
+        target="hexagon_v73",
+        output=tmp_path / "m.tflite",
+        calibration=tmp_path / "d.npz",
+        verify_on="htp",
+        **integers,  # type: ignore[arg-type]
+    )
+    assert not {"MMC237", "MMC238"} & {d.code for d in result.diagnostics}
+    assert result.verification is not None
+    emulated = result.verification.outputs[0].emulated
+    assert emulated is not None
+    assert emulated.sqnr_db > 25  # 8 bits: 50 dB less the square root of three roundings, and peaks
+    x = rng.standard_normal((1, 24)).astype(np.float32)
+    program = read(tmp_path / "m.tflite")
+    kind, scale, zero = coding(program, program.inputs[0][1])
+    codes = as_codes(x, kind, scale, zero)
+    made = mmc.run(tmp_path / "m.tflite", {"x": codes}, on="hexagon_v73")["y"]
+    real = mmc.run(tmp_path / "m.tflite", {"x": x}, on="hexagon_v73")["y"]
+    assert (made.dtype, real.dtype) == (np.int8, np.float32)
+    np.testing.assert_array_equal(as_numbers(made, *coding(program, program.outputs[0][1])), real)

@@ -23,6 +23,7 @@ from mmc.verification.casting import cast_exactly, check_names
 from mmc.verification.execute import Limits, Run, execute
 
 from .context import Session, contexts, open_session
+from .io_codes import as_codes, as_numbers
 from .program import NUMPY_TYPES, Array, Operator, Program
 from .reader import read
 
@@ -38,8 +39,12 @@ def emulate(
     architecture: str,
     *,
     stacked: bool = False,
+    numbers: bool = False,
 ) -> Run:
     """Compile a .tflite for an architecture ("v73") and run it on the emulator.
+
+    Floats that an input of codes is fed with are rounded to codes; then, or where `numbers` are
+    asked for, outputs of codes are the numbers that they stand for.
 
     Args:
         path: of any origin; one that was compiled already (--aot) is executed as it is.
@@ -54,7 +59,8 @@ def emulate(
     with working_folder() as folder:
         compiled = to_compiled(Path(path), architecture, folder)
         job = {"job": EACH, "inner": JOB} if stacked else {"job": JOB}
-        return execute(path=compiled, feeds=feeds, limits=LIMITS, architecture=architecture, **job)
+        given = {"architecture": architecture, "numbers": numbers}
+        return execute(path=compiled, feeds=feeds, limits=LIMITS, **given, **job)
 
 
 def to_compiled(path: Path, architecture: str, folder: Path) -> Path:
@@ -77,24 +83,40 @@ def run(
     architecture: str,
     threads: int = 2,
     values: Sequence[str] = (),
+    numbers: bool = False,
 ) -> dict[str, Array]:
     """Return the outputs of a .tflite with compiled contexts, by the signature's (ONNX) names.
 
     Args:
+        numbers: as `emulate` takes it.
         values: none can be given: what is inside a context is not told.
     Raises:
         EmitError: MMC403 if the feeds do not fit the signature, MMC404 if it does not run.
     """
     program = read(path)
     check_names(str(path), set(feeds), {name for name, _ in program.inputs})
-    known = {i: fitted(name, feeds[name], program, i) for name, i in program.inputs}
+    codes = {n: as_codes(feeds[n], *coding(program, i)) for n, i in program.inputs}
+    real = numbers or any(codes[n] is not feeds[n] for n in codes)
+    known = {i: fitted(name, codes[name], program, i) for name, i in program.inputs}
     for npu, operators in steps(program):
         if npu:
             for op in operators:
                 known |= dispatched(Path(path), program, op, known, architecture)
         else:
             known |= on_host(program, operators, known)
-    return {name: known[i] for name, i in program.outputs}
+    made = {name: known[i] for name, i in program.outputs}
+    if not real:
+        return made
+    return {n: as_numbers(made[n], *coding(program, i)) for n, i in program.outputs}
+
+
+def coding(program: Program, index: int) -> tuple[np.dtype[Any], float, int]:
+    """Return a tensor's type, and the scale (0: none) and zero point of its codes."""
+    tensor = program.tensors[index]
+    kind, q = np.dtype(NUMPY_TYPES[tensor.dtype]), tensor.quantization
+    if q is None or len(q.scale) != 1:
+        return kind, 0.0, 0
+    return kind, float(q.scale[0]), int(q.zero_point[0])
 
 
 def fitted(name: str, value: Array, program: Program, index: int) -> Array:

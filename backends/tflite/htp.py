@@ -30,7 +30,8 @@ def verify_on_htp(subject: Subject, target: Target, found: VerifyResult) -> None
     """
     place = f"hexagon {target.architecture}"
     try:
-        run = emulate(subject.artifact, subject.to_artifact(found.feeds), target.architecture)
+        feeds, numbers = subject.to_artifact(found.feeds), subject.coded
+        run = emulate(subject.artifact, feeds, target.architecture, numbers=numbers)
         expected = reference_outputs(subject, found)
     except EmitError as error:
         found.add("MMC237", Severity.WARNING, place, "is not verified", why=str(error))

@@ -12,6 +12,7 @@ import numpy as np
 from mmc.diagnostics import EmitError
 from mmc.verification.casting import cast_exactly, check_names
 
+from .io_codes import as_codes, as_numbers
 from .program import Array
 
 JOB = "mmc.backends.tflite.run:run"
@@ -67,7 +68,7 @@ def opened(
         check_names(str(path), set(feeds), set(inputs))
         real = numbers
         for name, index in inputs.items():
-            codes = as_codes(feeds[name], details[index])
+            codes = as_codes(feeds[name], *coding(details[index]))
             real = real or codes is not feeds[name]
             interpreter.set_tensor(index, fit(name, codes, details[index]))
         try:
@@ -78,7 +79,7 @@ def opened(
         found = inner(interpreter, set(values)) if values else {}
         made = {name: interpreter.get_tensor(index) for name, index in outputs.items()}
         if real:
-            made = {name: as_numbers(v, details[outputs[name]]) for name, v in made.items()}
+            made = {n: as_numbers(v, *coding(details[outputs[n]])) for n, v in made.items()}
         return found | made
 
     return call
@@ -108,23 +109,9 @@ def fit(name: str, value: Array, detail: Mapping[str, Any]) -> Array:
     return cast_exactly(name, value, np.dtype(detail["dtype"]))
 
 
-def as_codes(value: Array, detail: Mapping[str, Any]) -> Array:
-    """Return floats as the codes of a quantized tensor; anything else as it is."""
-    scale, zero = detail["quantization"]
-    kind = np.dtype(detail["dtype"])
-    if value.dtype.kind != "f" or kind.kind not in "iu" or not scale:
-        return value
-    ends = np.iinfo(kind)
-    codes: Array = np.rint(value / np.float32(scale)) + zero
-    return codes.clip(ends.min, ends.max).astype(kind)
-
-
-def as_numbers(codes: Array, detail: Mapping[str, Any]) -> Array:
-    """Return what the codes of a quantized tensor stand for; anything else as it is."""
-    scale, zero = detail["quantization"]
-    if codes.dtype.kind not in "iu" or not scale:
-        return codes
-    return np.asarray((codes.astype(np.float32) - zero) * np.float32(scale))
+def coding(detail: Mapping[str, Any]) -> tuple[np.dtype[Any], float, int]:
+    """Return a tensor's type, and the scale (0: none) and zero point of its codes."""
+    return (np.dtype(detail["dtype"]), *detail["quantization"])
 
 
 def inner(interpreter: Any, names: set[str]) -> dict[str, Array]:
