@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import golden_models as golden
 from mmc.cli import main
 from mmc.diagnostics import RecipeError
-from mmc.ir import Array, Model, load, parse, save
+from mmc.ir import Array, Model, load, parse, save, shape_of
 from mmc.layers import layers_of
 from mmc.passes.quantize_weights import QUANTIZED, QuantizeWeights
 from mmc.recipe import BITS, OPS, PRESETS, Recipe, Rule, read_recipe, uniform, write_recipe
-from mmc.roles import ROLES, roles_of
+from mmc.roles import ROLES, SMALL, SMALL_LAYERS, roles_of
+from mmc.shapes import infer
 
 VQA = Path(golden.__file__).parent
 ATTENTION = """<ir_version: 13, opset_import: ["" : 25]>
@@ -44,6 +46,28 @@ def normal(*shape: int) -> Array:
 def attention() -> Model:
     square = {f"w{n}": normal(64, 64) for n in "qkvou"}
     return parse(ATTENTION, **square, wh=normal(64, 4), bq=normal(64))
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_small_layers_hold_little(widths: list[int]) -> None:
+    """As many layers as fit into the part, whole sizes at a time."""
+    sides = [4, *(4 * w for w in widths)]
+    lines = [f"t{i + 1} = MatMul(t{i}, w{i})" for i in range(len(widths))]
+    text = f"""<ir_version: 10, opset_import: ["" : 21]>
+    g (float[1,4] t0) => (float[1,{sides[-1]}] t{len(widths)}) {{ {" ".join(lines)} }}"""
+    arrays = {f"w{i}": np.ones(sides[i : i + 2], np.float32) for i in range(len(widths))}
+    model = parse(text, **arrays)
+    infer(model)
+    layers = layers_of(model.graph)
+    roles = roles_of(model.graph, layers)
+    sizes = {x.value.name: prod(shape_of(x.value)) for x in layers}
+    small = {x.value.name for x in layers if SMALL_LAYERS in roles[x.node]}
+    total = sum(sizes.values())
+    assert sum(sizes[n] for n in small) <= SMALL * total
+    rest = [s for n, s in sizes.items() if n not in small]
+    assert all(sizes[n] < min(rest) for n in small)
+    assert sum(s for s in sizes.values() if s <= min(rest)) > SMALL * total
 
 
 def test_roles_of_attention() -> None:

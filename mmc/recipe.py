@@ -31,7 +31,7 @@ from typing import Any
 from mmc.diagnostics import RecipeError
 from mmc.ir import Graph, Node, sources
 from mmc.layers import Layer, LayerClass
-from mmc.roles import ROLES, roles_of
+from mmc.roles import ROLES, SMALL_LAYERS, roles_of
 
 BITS = {"float32": 0, "int8": 8, "int4": 4, "int2": 2}
 NAMES = {bits: name for name, bits in BITS.items()}
@@ -109,8 +109,12 @@ def names_of(layer: Layer) -> list[str]:
 
 
 def uniform(bits: int, sensitive: int = 8, embedding: int = 4, block: int = 0) -> Recipe:
-    """Return one width for all, with at least so many bits for sensitive layers and embeddings."""
+    """Return one width for all, with at least so many bits for sensitive layers and embeddings.
+
+    Small layers have twice the width.
+    """
     floors = [Rule(max(bits, sensitive), role=str(kind), block=block) for kind in SENSITIVE]
+    floors.append(Rule(min(max(bits, sensitive), 2 * bits), role=SMALL_LAYERS, block=block))
     rows = Rule(max(bits, embedding), role=str(LayerClass.EMBEDDING))
     return Recipe((*floors, rows, Rule(bits, block=block)))
 
@@ -120,7 +124,7 @@ PRESETS: Mapping[str, Recipe] = {
     "int4": uniform(4),
     "table4": Recipe(
         (
-            *(Rule(8, role=role) for role in ("first", "depthwise", "gate")),
+            *(Rule(8, role=role) for role in ("first", "depthwise", "gate", SMALL_LAYERS)),
             Rule(4, role="embedding"),
             Rule(4, table=True),
         )
@@ -168,7 +172,7 @@ def rule_of(path: str, given: Mapping[str, Any]) -> Rule:
     known(path, given, KEYS)
     if "weights" not in given:
         raise malformed(path, f"the rule {dict(given)} has no weights")
-    for key, words in (("op", OPS), ("role", (*ROLES, *LayerClass))):
+    for key, words in (("op", OPS), ("role", (*ROLES, SMALL_LAYERS, *LayerClass))):
         if key in given and given[key] not in words:
             listed = ", ".join(map(str, words))
             raise malformed(path, f"{key} = {given[key]!r} is unknown", fix=f"one of: {listed}")

@@ -8,13 +8,18 @@ attention_layers: moves and scales alone lie between it and a product of two act
     queries, keys, values and the projection of the output.
 early_convolutions: convolutions with fewer than EARLY weighted layers above them.
 feature_extractors: all other layers but embeddings.
+
+Beside that a layer is small if all layers of its size and below, embeddings left out, hold SMALL of
+the weights together at most: more bits cost little there. In convolutional networks these are the
+layers in front, whose errors all others see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
-from mmc.ir import Graph, Node, Value, constant
+from mmc.ir import Graph, Node, Value, constant, shape_of
 from mmc.layers import Layer, LayerClass, base_of, bias_like
 
 EARLY = 3
@@ -24,6 +29,9 @@ MOVES = frozenset(
     " RotaryEmbedding QuantizeLinear DequantizeLinear".split()
 )
 ROLES = ("classification_head", "attention_layers", "early_convolutions", "feature_extractors")
+SMALL_LAYERS = "small"
+SMALL = 0.1
+"""Part of the weights that small layers hold at most."""
 FARTHEST = 12
 """Moves between a projection and its product; real models have six."""
 
@@ -31,10 +39,22 @@ FARTHEST = 12
 def roles_of(graph: Graph, layers: Sequence[Layer]) -> dict[Node, frozenset[str]]:
     """Return the class and the role of every layer."""
     depth = depths(graph, {layer.node for layer in layers})
-    return {
-        layer.node: frozenset({str(layer.kind), *role_of(layer, depth[layer.node])})
-        for layer in layers
-    }
+    most = largest_small(layers)
+    found = {}
+    for layer in layers:
+        words = {str(layer.kind), *role_of(layer, depth[layer.node])}
+        if layer.kind is not LayerClass.EMBEDDING and prod(shape_of(layer.value)) <= most:
+            words.add(SMALL_LAYERS)
+        found[layer.node] = frozenset(words)
+    return found
+
+
+def largest_small(layers: Sequence[Layer]) -> int:
+    """Return how many weights a small layer has at most; 0 if none is small."""
+    rest = {x.value: prod(shape_of(x.value)) for x in layers if x.kind is not LayerClass.EMBEDDING}
+    sizes = sorted(rest.values())
+    limit = SMALL * sum(sizes)
+    return max((s for s in sizes if sum(t for t in sizes if t <= s) <= limit), default=0)
 
 
 def role_of(layer: Layer, depth: int) -> Iterator[str]:
