@@ -22,6 +22,7 @@ from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.pointwise_to_linear import PointwiseToLinear
@@ -103,7 +104,9 @@ class TfliteBackend:
             )
         npu = self.target.runs_on == "npu"
         codes = QuantizeActivations.chosen_by(options)
+        alike = EqualizeChannels.chosen_by(options)
         passes = (
+            *([alike] if activations == 8 and not options.statistics else []),
             replace(QuantizeWeights.chosen_by(options), dense_only=npu),
             *([PointwiseToLinear()] if npu else []),
             *([replace(codes, islands=not npu and activations == 8)] if activations else []),

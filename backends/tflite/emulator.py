@@ -59,8 +59,8 @@ def emulate(
     with working_folder() as folder:
         compiled = to_compiled(Path(path), architecture, folder)
         job = {"job": EACH, "inner": JOB} if stacked else {"job": JOB}
-        given = {"architecture": architecture, "numbers": numbers}
-        return execute(path=compiled, feeds=feeds, limits=LIMITS, **given, **job)
+        job |= {"architecture": architecture}
+        return execute(path=compiled, feeds=feeds, limits=LIMITS, numbers=numbers, **job)
 
 
 def to_compiled(path: Path, architecture: str, folder: Path) -> Path:

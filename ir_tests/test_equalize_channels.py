@@ -1,0 +1,190 @@
+"""Equalized channels: the same floats to the last bit, and less noise of 8 bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mmc
+from mmc.backends.tflite.backend import TfliteBackend
+from mmc.calibration import Statistics
+from mmc.ir import Array, Model, parse, print_ir, save
+from mmc.options import CompileOptions
+from mmc.pass_manager import PassManager
+from mmc.passes.equalize_channels import EqualizeChannels, stretches
+from mmc.quant.equalization import balance, noise, reach
+from mmc.quant.statistics import Moments
+from mmc.target import load_target
+from mmc.verification.evaluate import run_model
+
+SEEDS = st.integers(0, 2**32 - 1)
+STEPS = {
+    "conv": "{y} = Conv<pads = [1, 1, 1, 1]>({x}, w{i}, b{i})",
+    "pointwise": "{y} = Conv({x}, p{i}, b{i})",
+    "depthwise": "{y} = Conv<pads = [1, 1, 1, 1], group = 8>({x}, d{i})",
+    "relu": "{y} = Relu({x})",
+    "leaky": "{y} = LeakyRelu<alpha = 0.25>({x})",
+    "relu6": "{y} = Clip({x}, low, high)",
+    "pool": "{y} = MaxPool<kernel_shape = [2, 2], pads = [0, 0, 1, 1]>({x})",
+    "residual": "{x}r = Conv({x}, p{i}, b{i})  {y} = Add({x}, {x}r)",
+    "sigmoid": "{y} = Sigmoid({x})",
+}
+
+
+def network(steps: list[str], seed: int) -> Model:
+    """Return the TFLite form of a network of 8 channels of very different size."""
+    rng, arrays = np.random.default_rng(seed), dict[str, Array]()
+    sizes = 10 ** rng.uniform(-1, 1, 8)
+    for i in range(len(steps) + 2):
+        for name, shape in (("w", (8, 8, 3, 3)), ("p", (8, 8, 1, 1)), ("d", (8, 1, 3, 3))):
+            drawn = rng.standard_normal(shape) * sizes[:, None, None, None] / 8
+            arrays[f"{name}{i}"] = drawn.astype(np.float32)
+        arrays[f"b{i}"] = rng.standard_normal(8).astype(np.float32)
+    arrays |= {"low": np.array(0, np.float32), "high": np.array(6, np.float32)}
+    every = ["conv", *steps, "pointwise"]
+    lines = [STEPS[s].format(x=f"t{i}", y=f"t{i + 1}", i=i) for i, s in enumerate(every)]
+    text = f"""<ir_version: 10, opset_import: ["" : 21]>
+    g (float[1,8,6,6] t0) => (float[1,8,6,6] t{len(every)}) {{ {" ".join(lines)} }}"""
+    used = {n: a for n, a in arrays.items() if f" {n}" in text}
+    model = parse(text, **used)
+    PassManager(TfliteBackend(load_target("cpu"), CompileOptions()).phases()).run(model)
+    return model
+
+
+def drawn_moments(seed: int) -> object:
+    """Return what stands for `calibrate`: moments of inputs of very different size."""
+    rng = np.random.default_rng(seed)
+
+    def calibrate(_: Model, __: object, asked: list[object]) -> Statistics:
+        found = {}
+        for reader in asked:
+            groups, width = reader.groups, reader.width  # type: ignore[attr-defined]
+            seen = Moments.of_width(width, groups)
+            size = 10 ** rng.uniform(-2, 2, width if groups == 1 else (groups, width))
+            seen.add((rng.standard_normal((9, *size.shape)) * size).astype(np.float32))
+            found[reader] = seen.total
+        return Statistics(found)  # type: ignore[arg-type]
+
+    return calibrate
+
+
+@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=6), SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_floats_stay_the_same_to_the_last_bit(steps: list[str], seed: int) -> None:
+    model = network(steps, seed)
+    x = np.random.default_rng(seed).standard_normal((1, 8, 6, 6)).astype(np.float32)
+    (before,) = run_model(model, {"t0": x}).values()
+    with mock.patch("mmc.passes.equalize_channels.calibrate", drawn_moments(seed)):
+        EqualizeChannels("data").run(model)
+    (after,) = run_model(model, {"t0": x}).values()
+    np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize(
+    ("steps", "count"),
+    [
+        (["relu"], 1),
+        (["relu", "depthwise", "relu"], 2),
+        (["relu6"], 0),
+        (["sigmoid"], 0),
+        (["relu", "pool", "leaky"], 1),
+        (["residual", "relu"], 1),
+    ],
+)
+def test_what_can_be_scaled(steps: list[str], count: int) -> None:
+    assert len([*stretches(network(steps, 0).graph)]) == count
+
+
+def test_without_data_nothing_changes() -> None:
+    model = network(["relu"], 0)
+    before = print_ir(model, digests=True)
+    assert EqualizeChannels().run(model) == 0
+    assert print_ir(model, digests=True) == before
+
+
+@given(SEEDS, st.integers(1, 9))
+@settings(max_examples=50, deadline=None)
+def test_factors_are_powers_of_two_that_bring_ranges_together(seed: int, channels: int) -> None:
+    rng = np.random.default_rng(seed)
+    made, read = 10 ** rng.uniform(-3, 3, channels), 10 ** rng.uniform(-3, 3, channels)
+    made[rng.random(channels) < 0.2] = 0
+    factors = balance(made, read)
+    assert (np.exp2(np.rint(np.log2(factors))) == factors).all()
+    assert (factors[made == 0] == 1).all()
+    ratio = (made / factors)[made > 0] / (read * factors)[made > 0]
+    # half a power of two of the root at each end, that is one of the ratio: a factor of 4 in all
+    assert ratio.size == 0 or ratio.max() / ratio.min() <= 4 * 1.001
+
+
+def test_reach_is_of_channels() -> None:
+    rng = np.random.default_rng(0)
+    size = np.array([1, 10, 100], np.float32)
+    rows = (rng.standard_normal((4000, 4, 3)) * size).astype(np.float32)
+    seen = Moments.of_width(12)
+    seen.add(rows.reshape(4000, 12))  # a window of 4 places, the channel last
+    far, power = reach(seen.total, 3)
+    np.testing.assert_allclose(power, size**2, rtol=0.1)
+    np.testing.assert_allclose(far, 4 * size, rtol=0.1)
+
+
+def test_noise_is_what_rounding_makes() -> None:
+    """The estimate orders factors as the rounding of values and weights does."""
+    rng = np.random.default_rng(0)
+    size = 10 ** rng.uniform(-1, 1, 16)
+    x, w = rng.standard_normal((3000, 16)) * size, rng.standard_normal((24, 16))
+    seen = Moments.of_width(16)
+    seen.add(x.astype(np.float32))
+    far, power = reach(seen.total, 16)
+
+    def rounded(values: Array, step: Array) -> Array:
+        return np.asarray(np.rint(values / step) * step)
+
+    def measured(factors: Array) -> float:
+        values, weights = x / factors, w * factors
+        steps = np.abs(weights).max(axis=1, keepdims=True) / 127
+        made = rounded(values, np.abs(values).max() / 127) @ rounded(weights, steps).T
+        return float(((made - x @ w.T) ** 2).mean())
+
+    factors = balance(far, np.abs(w).max(axis=0))
+    ones = np.ones_like(factors)
+    estimated = noise(w[:, :, None], factors, far, power) / noise(w[:, :, None], ones, far, power)
+    assert measured(factors) / measured(ones) == pytest.approx(estimated, rel=0.35)
+    assert measured(factors) < 0.9 * measured(ones)
+
+
+def test_integer_activations_gain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Channels of very different size: their shared scale serves all of them now."""
+    rng = np.random.default_rng(0)
+    sizes = (10 ** rng.uniform(-1.5, 1.5, 32)).astype(np.float32)
+    arrays = {
+        "w": rng.standard_normal((32, 8, 3, 3)).astype(np.float32) * sizes[:, None, None, None],
+        "v": rng.standard_normal((16, 32, 1, 1)).astype(np.float32) / sizes[:, None, None],
+    }
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[1,8,10,10] x) => (float[1,16,8,8] y) { a = Conv(x, w) b = Relu(a) y = Conv(b, v) }"""
+    save(parse(text, **arrays), tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", x=rng.standard_normal((16, 1, 8, 10, 10)).astype(np.float32))
+    found = []
+    for equalized in (False, True):
+        if not equalized:
+            monkeypatch.setattr(EqualizeChannels, "run", lambda *_: 0)
+        else:
+            monkeypatch.undo()
+        result = mmc.compile(
+            tmp_path / "m.onnx",
+            target="hexagon_v73",
+            output=tmp_path / "m.tflite",
+            weights="int8",
+            activations="int8",
+            calibration=tmp_path / "d.npz",
+        )
+        assert result.verification is not None
+        accuracy = result.verification.outputs[0].accuracy
+        assert accuracy is not None
+        found.append(accuracy.level_db)
+    assert found[1] > found[0] + 6

@@ -1,0 +1,185 @@
+"""Channels of like ranges, for activations that share one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import networkx as nx
+import numpy as np
+
+from mmc.builder import initializer
+from mmc.calibration import Data, calibrate, inputs_of
+from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, shape_of
+from mmc.layers import base_of
+from mmc.opset import DOMAIN, split_activation
+from mmc.options import CompileOptions
+from mmc.pass_manager import Contract, Pass
+from mmc.quant.equalization import balance, noise, reach
+
+LAYERS = ("Conv2d", "DepthwiseConv2d", "Linear")
+HOMOGENEOUS = ("Relu", "LeakyRelu", "MaxPool2d", "AveragePool2d", "Identity")
+"""f(s x) = s f(x) for every s > 0, channel by channel."""
+SAMPLES = 32
+"""Samples that ranges are taken from."""
+LEAST_GAIN = 0.9
+"""The noise at the layers that read must fall below so much of what it was: less is chance."""
+BLOCKED = "blocked"
+
+
+@dataclass
+class Stretch:
+    """Values whose channels can be scaled together, and the layers at both ends."""
+
+    makers: list[Node] = field(default_factory=list)
+    readers: list[Node] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class EqualizeChannels(Pass):
+    """w1 / s, b1 / s  ->  relu, add, pool  ->  w2 * s: the same function, channels of like ranges.
+
+    Activations have one scale a tensor: its largest channel leaves few codes to the others. The
+    factors are powers of two, so that floats are the same to the last bit. They are applied where
+    the noise of 8 bits, at the layers that read the channels, falls by it.
+
+    Source: Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction",
+        ICCV 2019, section 4.1; `mmc.quant.equalization`.
+    """
+
+    name = "equalize-channels"
+    contract = Contract.EXACT
+
+    calibration: str = ""
+    """DATA that ranges are taken from."""
+    samples: int = SAMPLES
+
+    @classmethod
+    def chosen_by(cls, options: CompileOptions) -> EqualizeChannels:
+        """Return the pass as the options ask for."""
+        return cls(options.calibration, min(SAMPLES, options.calibration_samples))
+
+    def run(self, model: Model) -> int:
+        """Return the number of stretches that were scaled."""
+        found = [*stretches(model.graph)]
+        if not found or not self.calibration:
+            return 0
+        asked = {n: r for s in found for n in s.readers if (r := inputs_of(n)) is not None}
+        seen = calibrate(model, Data(self.calibration, self.samples), [*asked.values()]).moments
+        moments = {node: seen[r] for node, r in asked.items() if r in seen}
+        return sum(equalize(model.graph, s, moments) for s in found)
+
+
+def stretches(graph: Graph) -> Iterator[Stretch]:
+    """Yield what can be scaled: nothing else reads or makes these channels."""
+    web: nx.Graph[Value | str] = nx.Graph()
+    web.add_edges_from((BLOCKED, v) for v in (*graph.inputs, *graph.outputs))
+    for node in graph:
+        web.add_edges_from(ties(node))
+    free = [part for part in nx.connected_components(web) if BLOCKED not in part]
+    of = {value: i for i, part in enumerate(free) for value in part}
+    found = [Stretch() for _ in free]
+    for node in graph:
+        if is_layer(node):
+            for value, ends in ((node.outputs[0], "makers"), (node.inputs[0], "readers")):
+                if value in of:
+                    getattr(found[of[value]], ends).append(node)
+    yield from (s for s in found if s.makers and s.readers)
+
+
+def ties(node: Node) -> Iterator[tuple[Value | str, Value]]:
+    """Yield pairs of values that have one factor; with BLOCKED, what has none."""
+    read = [v for v in node.inputs if v is not None and constant(v) is None]
+    made, op = node.outputs[0], base_of(node)[1]
+    fused = split_activation(node.op_type)[1] if node.domain == DOMAIN else ""
+    rising = fused in ("", "Relu")
+    if is_layer(node) and len(read) == 1:
+        yield (made, made) if rising else (BLOCKED, made)
+        yield read[0], read[0]
+    elif op in HOMOGENEOUS and rising and len(read) == 1 and len(node.outputs) == 1:
+        yield read[0], made
+    elif op == "Add" and rising and len(read) == 2 and alike(*read):
+        yield read[0], made
+        yield read[1], made
+    else:
+        yield from ((BLOCKED, v) for v in (*read, *node.outputs))
+
+
+def alike(a: Value, b: Value) -> bool:
+    """Say whether two values have one shape: no channel of one is added to several."""
+    return shape_of(a) == shape_of(b)
+
+
+def is_layer(node: Node) -> bool:
+    """Say whether weights and bias are constants of this node alone, and every channel is whole."""
+    if node.domain != DOMAIN or base_of(node)[1] not in LAYERS:
+        return False
+    given = [v for v in node.inputs[1:] if v is not None]
+    if any(constant(v) is None or len(v.uses()) > 1 for v in given):
+        return False
+    if base_of(node)[1] == "DepthwiseConv2d":
+        return shape_of(node.inputs[0])[-1] == shape_of(node.inputs[1])[-1]
+    return bool(attrs(node).get("group", 1) == 1)
+
+
+def equalize(graph: Graph, stretch: Stretch, moments: dict[Node, Array]) -> bool:
+    """Scale one stretch, if that lowers the noise."""
+    if any(n not in moments for n in stretch.readers):
+        return False
+    weights = {n: read_weight(n) for n in stretch.readers}
+    channels = shape_of(stretch.readers[0].inputs[0])[-1]
+    ranges = {n: reach(moments[n], channels) for n in stretch.readers}
+    made = np.max([r for r, _ in ranges.values()], axis=0)
+    read = np.max([np.abs(w).max(axis=2).max(axis=0, initial=0) for w in columns(weights)], axis=0)
+    factors = balance(made, read)
+    before, after = (
+        sum(noise(weights[n], s, *ranges[n]) for n in stretch.readers)
+        for s in (np.ones_like(factors), factors)
+    )
+    if not after < LEAST_GAIN * before:
+        return False
+    for node in stretch.makers:
+        scale_made(graph, node, 1 / factors)
+    for node in stretch.readers:
+        scale_read(graph, node, factors)
+    return True
+
+
+def columns(weights: dict[Node, Array]) -> Iterator[Array]:
+    """Yield weights as (O, C, window), a depthwise one as (1, C, window)."""
+    for node, weight in weights.items():
+        depthwise = base_of(node)[1] == "DepthwiseConv2d"
+        yield weight.transpose(1, 0, 2) if depthwise else weight
+
+
+def read_weight(node: Node) -> Array:
+    """Return the weight as `noise` takes it: (O, C, window)."""
+    weight = constant(node.inputs[1])
+    assert weight is not None
+    if base_of(node)[1] == "DepthwiseConv2d":
+        return weight.reshape(-1, weight.shape[-1]).T[:, None]
+    return weight.reshape(len(weight), -1, weight.shape[-1]).transpose(0, 2, 1)
+
+
+def scale_made(graph: Graph, node: Node, factors: Array) -> None:
+    """Multiply the channels that a layer makes."""
+    depthwise = base_of(node)[1] == "DepthwiseConv2d"
+    rank = len(shape_of(node.inputs[1]))
+    replace(graph, node, 1, factors if depthwise else factors.reshape(-1, *(1,) * (rank - 1)))
+    if len(node.inputs) > 2 and node.inputs[2] is not None:
+        replace(graph, node, 2, factors)
+
+
+def scale_read(graph: Graph, node: Node, factors: Array) -> None:
+    """Multiply the weights of the channels that a layer reads."""
+    replace(graph, node, 1, factors)  # the channel is the last axis of every layer's weight
+
+
+def replace(graph: Graph, node: Node, place: int, factors: Array) -> None:
+    """Put a multiple of a constant in its place."""
+    old = node.inputs[place]
+    array = constant(old)
+    assert old is not None
+    assert array is not None
+    made = initializer(graph, old, (array * factors).astype(np.float32))
+    node.replace_input_with(place, made)
