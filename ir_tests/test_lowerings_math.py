@@ -60,6 +60,12 @@ def test_fmod_of_floats() -> None:
     check_lowering(single("Mod", (5, 40), (5, 40), fmod=1))
 
 
+def test_nothing_is_computed_of_a_constant_divisor() -> None:
+    divisor = np.linspace(-3, 2.9, 40, dtype=np.float32)
+    codes = check_lowering(single("Mod", (5, 40), divisor, fmod=1))
+    assert sorted(codes) == ["ABS", "FLOOR_MOD", "MUL", "SIGN"]
+
+
 @pytest.mark.parametrize("op", ["Abs", "Neg", "Sign"])
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64, np.int8])
 def test_signs(op: str, dtype: Any) -> None:

@@ -114,10 +114,18 @@ def mod(e: Emitter, n: Node) -> None:
     if not attrs(n)["fmod"]:
         compute(e, "FLOOR_MOD", [a, b], y, schema.FloorModOptionsT())
         return
-    positive = [compute(e, "ABS", [v], copy(e, v), schema.AbsOptionsT()) for v in (a, b)]
+    positive = [magnitude(e, v) for v in (a, b)]
     rest = compute(e, "FLOOR_MOD", positive, e.like(n.outputs[0]), schema.FloorModOptionsT())
     sign = compute(e, "SIGN", [a], copy(e, a), schema.SignOptionsT())
     compute(e, "MUL", [sign, rest], y, schema.MulOptionsT())
+
+
+def magnitude(e: Emitter, tensor: int) -> int:
+    """Return |x|, of a constant at once."""
+    known = e.program.tensors[tensor].data
+    if known is not None:
+        return e.constant(np.abs(known))
+    return compute(e, "ABS", [tensor], copy(e, tensor), schema.AbsOptionsT())
 
 
 @lowers("Pow")
