@@ -10,6 +10,7 @@ DEMO := golden_models/onnx/digits_vqa_vision.onnx
 
 demo: $(VENV)/installed
 	$(BIN)/mmc compile $(DEMO) --target hexagon_v73 --input-shape image:1,1,28,56
+	$(BIN)/mmc compile $(DEMO) --target ane_ios18 --input-shape image:1,1,28,56
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n $(JOBS)
