@@ -51,6 +51,22 @@ def test_every_open_dimension_is_listed_with_its_flag() -> None:
     assert "3 open dimensions" in text
     assert all(flag in text for flag in ("--dim batch=1", "--dim w=1"))
     assert "--dim h" not in text
+    assert "1 stands for any" in text
+
+
+def test_an_open_batch_is_one() -> None:
+    _, text = refusal(TWO_INPUTS, dims={"h": 4, "w": 5})
+    assert text.endswith("fix: --dim batch=1")
+
+
+def test_inputs_that_are_too_small_are_refused_at_the_node() -> None:
+    text = HEAD + "g (float[1,1,h,8] x) => (float[a,b,c,d] y) { y = Conv(x, w) }"
+    model = ir.parse(text, w=np.ones((1, 1, 5, 5), np.float32))
+    with pytest.raises(ModelError) as caught:
+        fix_shapes(model, {}, {"h": 2}, {})
+    assert caught.value.diagnostics[0].code == "MMC109"
+    assert "Conv" in str(caught.value)
+    assert "[1, 1, -2, 4]" in str(caught.value)
 
 
 def test_one_open_dimension_is_not_called_dimensions() -> None:

@@ -61,9 +61,22 @@ def fix_shapes(
     if changed:
         _forget_shapes(model)
         infer(model)
+        _refuse_too_small(model)
     check_operands(model)
     _check_outputs(model)
     return changed
+
+
+def _refuse_too_small(model: ir.Model) -> None:
+    """Refuse inputs from which a window, say, leaves fewer than no elements (MMC109)."""
+    for node in model.graph:
+        for value in node.outputs:
+            dims = list(value.shape.dims) if value.shape is not None else []
+            if any(isinstance(d, int) and d < 0 for d in dims):
+                sizes = ", ".join(map(str, dims))
+                where, what = f"{node.op_type} {node.name!r}", f"has a result of shape [{sizes}]"
+                why = "its operands are too small for it"
+                raise ModelError("MMC109", where, what, why=why, fix="larger inputs")
 
 
 def _check_outputs(model: ir.Model) -> None:
@@ -194,7 +207,10 @@ def _refuse_open(model: ir.Model) -> None:
     if found:
         what = f"{counted(len(found), 'open dimension')} in the inputs: " + "; ".join(lines)
         why = "a mobile NPU runs fixed shapes only"
-        raise ModelError("MMC115", "model", what, why=why, fix=" ".join(flags))
+        fix = " ".join(flags)
+        if any(axis != 0 for _, axis, _ in found):  # axis 0 is the batch of most models
+            fix += " with the sizes it is to run at: 1 stands for any"
+        raise ModelError("MMC115", "model", what, why=why, fix=fix)
     for name, dims in shapes.items():
         _refuse_size(name, dims or [])
 

@@ -228,7 +228,8 @@ class Emitter:
                 fix = "bind the inputs that it is computed from with --const"
                 raise Unsupported(f"the shape of {value.name!r} depends on data", fix)
             if 0 in shape_of(value) and constant(value) is None and value in node.outputs:
-                raise Unsupported(f"{value.name!r} has no elements, and Core ML no such tensors")
+                why = f"{value.name!r} has no elements, and Core ML no such tensors"
+                raise Unsupported(why, "larger inputs, where they are too small for the model")
         self.origin(node)
         lowering(self, node)
 

@@ -291,7 +291,8 @@ def _outputs(e: Emitter, model: Model, keep_int64: bool) -> None:
 def _empty(value: Value) -> Diagnostic:
     where, shape = f"output {value.name!r}", shape_of(value)
     why = "LiteRT has no empty tensors at its boundary"
-    return Diagnostic("MMC201", Severity.ERROR, where, f"has no elements: {shape}", why)
+    fix = "larger inputs, where they are too small for the model"
+    return Diagnostic("MMC201", Severity.ERROR, where, f"has no elements: {shape}", why, fix)
 
 
 def cast_op(e: Emitter, source: int, target: int) -> int:
