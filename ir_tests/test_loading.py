@@ -75,12 +75,12 @@ OPSETS = {
 def test_any_opset_computes_the_same(name: str, tmp_path: Path) -> None:
     opset, body = OPSETS[name]
     extra = {"g": normal(2)} if "group" in name else {}
-    text = f'<ir_version: 8, opset_import: ["" : {opset}]>'
-    path = write(
-        tmp_path, f"{text} g (float[1,4,6,6] x) => (float[a,b,c,d] y) {{ {body} }}", **extra
-    )
-    x = normal(1, 4, 6, 6)
-    before = run(path, {"x": x})
+    x, before = normal(1, 4, 6, 6), []
+    for version in (min(opset, 26), opset):  # the oldest ONNX Runtime takes 26; none changed since
+        text = f'<ir_version: 8, opset_import: ["" : {version}]>'
+        text += f"g (float[1,4,6,6] x) => (float[a,b,c,d] y) {{ {body} }}"
+        path = write(tmp_path, text, **extra)
+        before = before or run(path, {"x": x})
     model = ir.load(path)
     assert model.graph.opset_imports[""] == 25
     assert not any(node.op_type == "Constant" for node in model.graph)
