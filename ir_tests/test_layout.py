@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import golden_models
 from mmc.instruments import Verify
-from mmc.ir import Array, Model, parse, print_ir, save, shape_of
+from mmc.ir import Array, Model, load, parse, print_ir, save, shape_of
 from mmc.layout.permutation import (
     between,
     compose,
@@ -37,9 +38,10 @@ from mmc.verification.tensors import inner_names
 
 
 def arrange(model: Model, **options: str) -> dict[str, int]:
-    """Run the layout passes and count the operators."""
+    """Run the layout passes and count the operators; a second assignment has nothing to do."""
     steps = (ToNhwc(**options), FoldConstants(), AssignLayout(), EliminateDeadCode())
     PassManager(steps, [Verify()]).run(model)
+    assert AssignLayout().run(model) == 0
     return dict(Counter(node.op_type for node in model.graph))
 
 
@@ -107,6 +109,12 @@ def test_conv_relu_needs_only_the_transposes_of_its_ends() -> None:
 return %4
 """
     )
+
+
+def test_equal_places_of_a_transpose_are_no_gain() -> None:
+    """Two heads read one image; a transpose before one costs what it does before the other."""
+    model = load(golden_models.path("mtcnn_pnet"))
+    assert arrange(model)["Transpose"] == 3
 
 
 @pytest.mark.parametrize(

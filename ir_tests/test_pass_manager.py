@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mmc.diagnostics import MmcError, PassError, UsageError
+from mmc.compiler import unsettled
+from mmc.diagnostics import MmcError, PassError, Severity, UsageError
 from mmc.instruments import Dump, Reproducer, Time, Verify
 from mmc.ir import Model, load, parse
 from mmc.pass_manager import (
@@ -44,6 +45,36 @@ class Rename(Pass):
         changed = node.op_type != self.to
         node.op_type = self.to
         return int(changed)
+
+
+@dataclass(frozen=True)
+class Flip(Pass):
+    """Turn Relu into Abs and back: never done."""
+
+    name = "flip"
+
+    def run(self, model: Model) -> int:
+        node = model.graph[0]
+        node.op_type = "Abs" if node.op_type == "Relu" else "Relu"
+        return 1
+
+
+def test_a_phase_that_never_settles_is_stopped_and_named_once() -> None:
+    model = relu()
+    phases = [Phase("turn", (Rename(), Flip()), max_rounds=3), Phase("once", (Flip(),))]
+    records = PassManager(phases, [Verify()]).run(model)
+    assert sum(r.name == "flip" for r in records) == 4
+    (found,) = unsettled(model)
+    assert (found.code, found.severity) == ("MMC196", Severity.NOTE)
+    assert found.where == "phases turn (rename, flip; 3 rounds)"
+    assert not unsettled(model), "it is said once"
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_phases_that_settle_or_promise_nothing_are_not_named(rounds: int) -> None:
+    model = relu()
+    PassManager([Phase("turn", (Rename("Abs"),), rounds)]).run(model)
+    assert not unsettled(model)
 
 
 @pytest.mark.parametrize("name", list(PASSES))

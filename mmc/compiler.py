@@ -22,7 +22,7 @@ from mmc.result import CompileResult
 from mmc.shapes import fix_shapes, infer
 from mmc.stored_weights import stored_weights
 from mmc.target import Target, load_target
-from mmc.values import ARRIVED_QUANTIZED, UNSETTLED
+from mmc.values import ARRIVED_QUANTIZED, UNSETTLED, UNSETTLED_PHASES
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
@@ -139,12 +139,16 @@ def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]
 
 
 def unsettled(model: Model) -> list[Diagnostic]:
-    """Return a note when rewrite rules undid each other; it is said once."""
-    names = model.metadata_props.pop(UNSETTLED, "")
-    if not names:
-        return []
-    what, why = "undo each other on this model", "a bug in mmc; the model is right, maybe slower"
-    return [Diagnostic("MMC195", Severity.NOTE, f"rules {names}", what, why, "report it")]
+    """Return what is to be said of rules that undid each other, and of phases; it is said once."""
+    found = []
+    why, fix = "a bug in mmc; the model is right, maybe slower", "report it"
+    if names := model.metadata_props.pop(UNSETTLED, ""):
+        what = "undo each other on this model"
+        found.append(Diagnostic("MMC195", Severity.NOTE, f"rules {names}", what, why, fix))
+    if names := model.metadata_props.pop(UNSETTLED_PHASES, ""):
+        what = "still changed the model when the rounds were over"
+        found.append(Diagnostic("MMC196", Severity.NOTE, f"phases {names}", what, why, fix))
+    return found
 
 
 def load_fixed(source: str | Path, options: CompileOptions) -> Model:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from mmc.diagnostics import UsageError
 from mmc.ir import Model
 from mmc.registry import Registry
+from mmc.values import UNSETTLED_PHASES
 
 
 class Contract(StrEnum):
@@ -110,7 +111,8 @@ class PassManager:
     def run(self, model: Model) -> list[PassRecord]:
         """Run every phase; returns one record per pass run.
 
-        A pass that found nothing to do is not asked again until another has changed the model.
+        A pass that found nothing to do is not asked again until another has changed the model. The
+        model's metadata name the phases that were stopped while they still changed something.
         """
         records: list[PassRecord] = []
         settled: set[Pass] = set()
@@ -118,17 +120,17 @@ class PassManager:
             instrument.start(model)
         for phase in self.phases:
             for _ in range(phase.max_rounds):
-                changed = False
+                start = len(records)
                 for p in phase.passes:
                     if p in settled:
                         continue
                     records.append(self._run_pass(p, phase, model))
-                    if records[-1].changes:
-                        changed, settled = True, set()
-                    else:
-                        settled.add(p)
-                if not changed:
+                    settled = set() if records[-1].changes else settled | {p}
+                changing = [r.name for r in records[start:] if r.changes]
+                if not changing:
                     break
+            else:
+                note_unsettled(model, phase, changing)
         return records
 
     def _run_pass(self, p: Pass, phase: Phase, model: Model) -> PassRecord:
@@ -144,6 +146,14 @@ class PassManager:
                 instrument.failed(p, model, error)
             raise
         return record
+
+
+def note_unsettled(model: Model, phase: Phase, changing: Sequence[str]) -> None:
+    """Let the model say that a phase meant to repeat was stopped; single rounds promise nothing."""
+    if phase.max_rounds > 1:
+        story = f"{phase.name} ({', '.join(changing)}; {phase.max_rounds} rounds)"
+        told = model.metadata_props.get(UNSETTLED_PHASES)
+        model.metadata_props[UNSETTLED_PHASES] = f"{told}, {story}" if told else story
 
 
 def parse_pipeline(text: str) -> list[Pass]:

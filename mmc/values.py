@@ -25,6 +25,9 @@ WIDENED = "mmc.widened"
 UNSETTLED = "mmc.unsettled"
 """Metadata key of a model on which rewrite rules undid each other: their names."""
 
+UNSETTLED_PHASES = "mmc.unsettled-phases"
+"""Metadata key of a model on which phases were stopped early: their names and what changed last."""
+
 SOURCES = "mmc.sources"
 """Metadata key of a node: the names of the user's nodes it came from, one per line."""
 

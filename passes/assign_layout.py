@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from mmc.ir import Graph, Model, Node, Value, constant
 from mmc.layout.adoption import adopt
-from mmc.layout.carriers import transposed_by
+from mmc.layout.carriers import is_channels_last, transposed_by
 from mmc.layout.cut import choose
 from mmc.layout.field import grow
 from mmc.layout.permutation import Perm, inverse
 from mmc.layout.stored_names import StoredNames, remember, stored_names, write_names
-from mmc.opset import DOMAIN, IMAGES, split_activation
 from mmc.pass_manager import Contract, Pass
 
 Seed = tuple[Value, Perm]
@@ -36,7 +35,7 @@ class AssignLayout(Pass):
     def run(self, model: Model) -> int:
         """Return the number of regions whose layout changed."""
         graph, names = model.graph, stored_names(model)
-        moves = int(_move(graph, names, list(_channels_last_seeds(graph)), prefer=True))
+        moves = int(_move(graph, names, list(_channels_last_seeds(graph))))
         for _ in range(self.max_sweeps):
             gained = sum(
                 _move(graph, names, [seed], limit=self.reach)
@@ -54,15 +53,13 @@ def _move(
     graph: Graph,
     names: StoredNames,
     seeds: list[Seed],
-    *,
-    prefer: bool = False,
     limit: int | None = None,
 ) -> bool:
     """Grow a field from the seeds and adopt the part of it that gains; `names` are kept right."""
     if not seeds:
         return False
     found = grow(seeds, limit)
-    chosen = choose(found, prefer=prefer)
+    chosen = choose(found)
     if chosen:
         remember(names, adopt(graph, found, chosen))
     return bool(chosen)
@@ -79,14 +76,10 @@ def _channels_last_seeds(graph: Graph) -> Iterator[Seed]:
     """What feeds a channels-last operator, and what it makes, would best be channels last."""
     for _, x, y, q in _transposes(graph):
         producer = x.producer()
-        if any(_is_channels_last(use.node) for use in y.uses()):
+        if any(is_channels_last(use.node) for use in y.uses()):
             yield x, q
-        if producer is not None and _is_channels_last(producer):
+        if producer is not None and is_channels_last(producer):
             yield y, inverse(q)
-
-
-def _is_channels_last(node: Node) -> bool:
-    return node.domain == DOMAIN and split_activation(node.op_type)[0] in IMAGES
 
 
 def _single_seeds(node: Node) -> Iterator[Seed]:

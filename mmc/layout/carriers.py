@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmc.ir import Node, Value, attrs, constant, shape_of
 from mmc.layout.permutation import Perm, identity, inverse, permuted, through_reshape, without
+from mmc.opset import DOMAIN, IMAGES, split_activation
 
 ELEMENTWISE = frozenset(
     """Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr
@@ -61,6 +62,11 @@ def carrier_of(node: Node) -> Carrier | None:
     if node.op_type in TRANSPOSED_PRODUCTS and node.domain == "mmc":
         return Carrier(_batches, _unchanged)
     return CARRIERS.get(node.op_type) if node.domain == "" else None
+
+
+def is_channels_last(node: Node) -> bool:
+    """Say whether a node is an operator of ours that takes images channels last, and only so."""
+    return node.domain == DOMAIN and split_activation(node.op_type)[0] in IMAGES
 
 
 def _unchanged(node: Node, sides: Sides) -> dict[int, Sequence[int]]:

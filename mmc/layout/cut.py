@@ -2,6 +2,8 @@
 
 Every node of the field is a variable: 1 works in the field's layouts, 0 in the present ones. A
 value read in another layout than it is stored in costs a transpose, once for all such readers.
+Of equal choices, the one with fewer transposes right beside channels-last operators is better:
+what lies between can be fused with them. Every adoption lowers this sum, so that moves end.
 Boykov and Kolmogorov, "An experimental comparison of min-cut/max-flow algorithms for energy
 minimization in vision", PAMI 2004, section 2.
 """
@@ -12,12 +14,14 @@ from collections import defaultdict
 from typing import Any
 
 from mmc.ir import Node, Value, constant, shape_of
-from mmc.layout.carriers import transposed_by
+from mmc.layout.carriers import is_channels_last, transposed_by
 from mmc.layout.field import Field
 from mmc.layout.flow import minimum_cut
 from mmc.layout.permutation import Perm, between, compose, cost, identity
 
 SOURCE, SINK = "adopted", "kept"
+BESIDE = 2.0**-16
+"""Cost of a transpose beside a channels-last operator: decides ties; sums of it are exact."""
 Vertex = Any
 
 
@@ -33,7 +37,7 @@ class _Network:
         if capacity > 0 and tail is not head and tail is not SINK and head is not SOURCE:
             self.capacity[tail, head] += capacity
 
-    def table(self, a: Vertex, b: Vertex, costs: tuple[int, int, int, int]) -> None:
+    def table(self, a: Vertex, b: Vertex, costs: tuple[float, ...]) -> None:
         """Pay costs[2 * (a adopts) + (b adopts)]; made submodular from above where it is not."""
         c00, c01, c10, c11 = costs
         joint = max(0, c01 + c10 - c00 - c11)
@@ -52,10 +56,10 @@ class _Network:
         return value + self.offset, adopted
 
 
-def choose(field: Field, *, prefer: bool = False) -> set[Node]:
+def choose(field: Field) -> set[Node]:
     """Return the nodes that adopt the field, as many as possible at the least cost.
 
-    Empty when keeping everything costs no more; with `prefer`, only when it costs less.
+    Empty when keeping everything costs no more.
     """
     network = _Network()
     transposes = {
@@ -74,8 +78,7 @@ def choose(field: Field, *, prefer: bool = False) -> set[Node]:
     for node in field.nodes:
         network.arc(node, SINK, _broadcast_cost(field, node))
     best, adopted = network.solve()
-    gains = best < present or (prefer and best == present)
-    return {n for n in variables if n in adopted} if gains else set()
+    return {n for n in variables if n in adopted} if best < present else set()
 
 
 def _reads_field(field: Field, node: Node) -> bool:
@@ -84,9 +87,36 @@ def _reads_field(field: Field, node: Node) -> bool:
     return x in field.layouts and y not in field.layouts and transposed_by(node) == field.layout(x)
 
 
-def _present_cost(field: Field, value: Value) -> int:
+def _present_cost(field: Field, value: Value) -> float:
     copied = any(transposed_by(n) and _reads_field(field, n) for n, _ in value.uses())
-    return cost(shape_of(value), field.layouts[value]) if copied else 0
+    return _prices(field, value)[1] if copied else 0
+
+
+def _prices(field: Field, value: Value) -> tuple[float, float]:
+    """Return the cost of a copy as the model writes the value, and of one in the field's layout."""
+    price = cost(shape_of(value), field.layouts[value])
+    copies = [n for n, _ in value.uses() if transposed_by(n) and _reads_field(field, n)]
+    above = _made_beside(value) or any(_read_beside(n.outputs[0]) for n in copies)
+    below = _read_beside(value) or _bypassed_beside(value)
+    return price + BESIDE * below, price + BESIDE * above
+
+
+def _made_beside(value: Value) -> bool:
+    producer = value.producer()
+    return producer is not None and is_channels_last(producer)
+
+
+def _bypassed_beside(value: Value) -> bool:
+    """Say whether what the value is made by may vanish and leave it beside such an operator."""
+    producer = value.producer()
+    if producer is None or transposed_by(producer) is None:
+        return False
+    operand = producer.inputs[0]
+    return operand is not None and _made_beside(operand)
+
+
+def _read_beside(value: Value) -> bool:
+    return any(is_channels_last(node) for node, _ in value.uses())
 
 
 def _values(field: Field) -> list[Value]:
@@ -105,7 +135,7 @@ def _value_arcs(network: _Network, field: Field, variables: set[Node], value: Va
     layout = field.layouts.get(value)
     if layout is None:
         return
-    price = cost(shape_of(value), layout)
+    present, alternative = _prices(field, value)
     producer = _side(variables, value.producer())
     readers: list[Vertex] = [SINK] if value.is_graph_output() else []
     for node, position in value.uses():
@@ -118,32 +148,28 @@ def _value_arcs(network: _Network, field: Field, variables: set[Node], value: Va
     if all(reader is producer for reader in readers):
         return
     to_present, to_field = (value, "present"), (value, "field")
-    network.arc(producer, to_present, price)
-    network.arc(to_field, producer, price)
+    network.arc(producer, to_present, present)
+    network.arc(to_field, producer, alternative)
     for reader in readers:
         network.arc(to_present, reader, float("inf"))
         network.arc(reader, to_field, float("inf"))
 
 
-def _transpose_arcs(network: _Network, field: Field, variables: set[Node], node: Node) -> int:
+def _transpose_arcs(network: _Network, field: Field, variables: set[Node], node: Node) -> float:
     """A transpose turns whatever its operand is stored in into whatever its result is stored in."""
     x, y = node.inputs[0], node.outputs[0]
     q = transposed_by(node)
     assert x is not None
     assert q is not None
     dims, own = shape_of(x), identity(len(q))
-    froms = (own, field.layout(x))
-    tos = (own, field.layout(y))
+    beside = BESIDE * _made_beside(x), BESIDE * (_made_beside(x) or _read_beside(y))
 
-    def price(a: Perm, b: Perm) -> int:
-        return cost([dims[i] for i in a], between(a, compose(q, b)))
+    def price(a: Perm, b: Perm) -> float:
+        moved = cost([dims[i] for i in a], between(a, compose(q, b)))
+        return moved and moved + beside[b == own]
 
-    costs = tuple(price(a, b) for a in froms for b in tos)
-    network.table(
-        _side(variables, x.producer()),
-        _side(variables, node),
-        (costs[0], costs[1], costs[2], costs[3]),
-    )
+    costs = tuple(price(a, b) for a in (own, field.layout(x)) for b in (own, field.layout(y)))
+    network.table(_side(variables, x.producer()), _side(variables, node), costs)
     return costs[0]
 
 
