@@ -98,6 +98,54 @@ def test_it_does_not_slip_to_another_failure(
     assert [n.op_type for n in onnx.load(out).graph.node] == kinds
 
 
+OPEN = golden_models.path("digits_vqa_text")
+
+
+def test_open_dimensions_are_bound_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "r.onnx"
+    words = ["reduce", str(OPEN), "-o", str(out), *check("Erf")]
+    shapes = ["--dim", "batch=2", "--input-shape", "input_ids:2,10"]
+    assert main([*words[:2], *shapes, *words[2:]]) == 0
+    model = onnx.load(out)
+    assert [n.op_type for n in model.graph.node] == ["Erf"]
+    assert model.opset_import[0].version == onnx.load(OPEN).opset_import[0].version
+    assert [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == [1, 1, 1]
+    out.unlink()
+    for wrong, code in ((["--dim", "nope=2"], "MMC117"), (["--dim", "batch=2"], "MMC115")):
+        assert main([*words[:2], *wrong, *words[2:]]) == 2
+        assert code in capsys.readouterr().err
+        assert not out.exists()
+
+
+def long_chain(tmp_path: Path, length: int, special: int) -> Path:
+    nodes = [
+        onnx.helper.make_node("Softplus" if i == special else "Abs", [f"t{i}"], [f"t{i + 1}"])
+        for i in range(length)
+    ]
+    ends = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1])
+        for name in ("t0", f"t{length}")
+    )
+    graph = onnx.helper.make_graph(nodes, "chain", [next(ends)], [next(ends)])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets), tmp_path / "chain.onnx")
+    return tmp_path / "chain.onnx"
+
+
+@pytest.mark.parametrize("special", [0, 150, 299])
+def test_the_ends_of_a_long_model_go_by_bisection(
+    tmp_path: Path, special: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Failure, "happens", lambda self, path: b"Softplus" in path.read_bytes())
+    failure = Failure(("check", "{}"))
+    done = reduce_model(long_chain(tmp_path, 300, special), tmp_path / "r.onnx", failure)
+    assert done.finished
+    assert done.nodes == 1
+    assert done.tries <= 1 + 2 * 9 + 3, "the whole, two bisections of 300, and what is left"
+
+
 def test_wrong_checks(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "r.onnx"
     for words in (check("Softmax"), ["--", "true"], [], ["--", "/no/such/check", "{}"]):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmc.arguments import Parser
 from mmc.commands import Command
+from mmc.commands.options import add_shapes, compile_options
 from mmc.counting import counted
 from mmc.findings import printable
 
@@ -24,6 +25,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("a", metavar="A", help=".onnx, an artifact, or an .ir dump")
     parser.add_argument("b", metavar="B", help="the same")
     parser.add_argument("--inputs", metavar="X.npz", help="run both on these, compare every tensor")
+    add_shapes(parser)
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--verbose", action="store_true", help="print all changes and tensors")
 
@@ -31,9 +33,9 @@ def configure(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare; 1 if anything differs, as diff does."""
     from mmc.debugging.model_diff import diff
-    from mmc.files import read_npz
 
-    found = diff(args.a, args.b, read_npz(args.inputs) if args.inputs else None)
+    options = compile_options(args)
+    found = diff(args.a, args.b, options.inputs, options)
     if args.json:
         print(json.dumps(found.to_json(), indent=2))
     else:

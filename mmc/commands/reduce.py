@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmc.arguments import Parser, positive
 from mmc.commands import Command
+from mmc.commands.options import add_shapes, compile_options
 from mmc.counting import counted
 
 
@@ -21,6 +22,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "--seconds", type=positive, default=300, metavar="S", help="time limit (default: 300)"
     )
+    add_shapes(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
 
 
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     output = args.output or f"{Path(args.model).stem}.reduced.onnx"
     failure = Failure(tuple(args.check), args.exit_code, args.text)
-    done = reduce_model(args.model, output, failure, seconds=args.seconds)
+    done = reduce_model(args.model, output, failure, compile_options(args), seconds=args.seconds)
     if not args.quiet:
         how = "nothing smaller fails" if done.finished else "time is up; --seconds gives more"
         print(f"{output}: {done.nodes_before} -> {counted(done.nodes, 'node')}, ", end="")

@@ -9,9 +9,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmc.backends.base import backend_of
 from mmc.debugging.alignment import Group, agree, align
+from mmc.debugging.binding import asks, bind_all
 from mmc.diagnostics import UsageError
-from mmc.structure import Op, Structure, read_structure
+from mmc.ir import load
+from mmc.options import CompileOptions
+from mmc.structure import Op, Structure, read_structure, structure_of
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison
 
@@ -61,15 +65,21 @@ class ModelDiff:
         return {"schema": "mmc.diff/1", **asdict(self), "tensors": tensors}
 
 
-def diff(a: str | Path, b: str | Path, inputs: Mapping[str, Array] | None = None) -> ModelDiff:
+def diff(
+    a: str | Path,
+    b: str | Path,
+    inputs: Mapping[str, Array] | None = None,
+    options: CompileOptions | None = None,
+) -> ModelDiff:
     """Compare two files: .onnx, artifacts, and (structure only) dumps of the IR.
 
     Args:
         inputs: arrays by input name; with them, every tensor that both compute is compared.
+        options: shapes and constants to bind in the models that have a name for them.
     Raises:
         MmcError: when a file cannot be read, or does not run on the inputs.
     """
-    one, two = read_structure(Path(a)), read_structure(Path(b))
+    (one, also_a), (two, also_b) = read_both(Path(a), Path(b), options)
     groups = align(one, two)
     found = ModelDiff(
         str(a),
@@ -84,8 +94,44 @@ def diff(a: str | Path, b: str | Path, inputs: Mapping[str, Array] | None = None
                 fix = "give the .onnx beside it, or leave out --inputs"
                 raise UsageError("MMC003", str(path), "is text, which cannot run", fix=fix)
         pairs = list(tensor_pairs(one, two, groups))
-        found.tensors = sorted(numbers(Path(a), Path(b), inputs, pairs, one), key=badness)
+        sides = Side(Path(a), {**inputs, **also_a}), Side(Path(b), {**inputs, **also_b})
+        found.tensors = sorted(numbers(*sides, pairs, one), key=badness)
     return found
+
+
+@dataclass(frozen=True)
+class Side:
+    """A model or artifact to run, and on what."""
+
+    path: Path
+    feeds: Mapping[str, Array]
+
+    def run(self, names: list[str]) -> dict[str, Array]:
+        """Return the outputs and named inner tensors."""
+        from mmc.verification.execute import execute
+        from mmc.verification.reference import JOB
+
+        backend = backend_of(self.path)
+        job = backend.job if backend else JOB
+        return execute(job, self.path, self.feeds, values=names).outputs
+
+
+def read_both(
+    a: Path, b: Path, options: CompileOptions | None
+) -> list[tuple[Structure, Mapping[str, Array]]]:
+    """Return the structures, and the constants that each model takes besides its inputs.
+
+    Raises:
+        ModelError: MMC115 to MMC118 for shapes that do not fit; when a file cannot be read.
+    """
+    if options is None or not asks(options):
+        return [(read_structure(path), {}) for path in (a, b)]
+    models = {p: load(p) for p in (a, b) if p.suffix != ".ir" and backend_of(p) is None}
+    taken = dict(zip(models, bind_all(models.values(), options), strict=True))
+    return [
+        (structure_of(models[p]), taken[p]) if p in models else (read_structure(p), {})
+        for p in (a, b)
+    ]
 
 
 def change(group: Group, a: Structure, b: Structure) -> Change:
@@ -139,11 +185,7 @@ def tensor_pairs(a: Structure, b: Structure, groups: list[Group]) -> Iterator[tu
 
 
 def numbers(
-    a: Path,
-    b: Path,
-    inputs: Mapping[str, Array],
-    pairs: list[tuple[str, str]],
-    structure: Structure,
+    a: Side, b: Side, pairs: list[tuple[str, str]], structure: Structure
 ) -> Iterator[TensorDifference]:
     """Yield the comparison of every pair that both models compute in one shape."""
     from mmc.verification.survivors import best
@@ -154,7 +196,7 @@ def numbers(
     sizes = {name: size_of(text) for name, text in structure.types.items()}
     done: set[str] = set()
     for names in batches_of([x for x, _ in pairs], sizes):
-        here, there = run(a, inputs, names), run(b, inputs, [other[n] for n in names])
+        here, there = a.run(names), b.run([other[n] for n in names])
         for name in (*names, *structure.outputs):
             partner = other.get(name, name)
             if name in done or name not in here or partner not in there:
@@ -164,16 +206,6 @@ def numbers(
             if found is not None:
                 origin = structure.ops[makers[name]].sources if name in makers else ()
                 yield TensorDifference(found, partner, list(origin))
-
-
-def run(path: Path, inputs: Mapping[str, Array], names: list[str]) -> dict[str, Array]:
-    """Return the outputs and named inner tensors of a model or artifact."""
-    from mmc.backends.base import backend_of
-    from mmc.verification.execute import execute
-    from mmc.verification.reference import JOB
-
-    backend = backend_of(path)
-    return execute(backend.job if backend else JOB, path, inputs, values=names).outputs
 
 
 def size_of(text: str) -> int:

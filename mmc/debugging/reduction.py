@@ -10,17 +10,18 @@ from __future__ import annotations
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
 import onnx
 
-from mmc.debugging.reduction_steps import PHASES, Candidate, tidy, valid
+from mmc.debugging.binding import bind
+from mmc.debugging.reduction_steps import PHASES, Candidate, Phase, tidy, valid
 from mmc.diagnostics import UsageError
 from mmc.files import check_output
 from mmc.frontend.loading import read_proto
+from mmc.options import CompileOptions
 from mmc.saving import save_proto
 from mmc.staging import working_folder
 
@@ -103,42 +104,60 @@ class _Reducer:
         while gained:
             gained = False
             for phase in PHASES:
-                gained |= self.shrink(phase.units, phase.apply)
+                shrink = self.bisect if phase.nested else self.shrink
+                gained |= shrink(phase)
                 if self.late:
                     return False
         return True
 
-    def shrink(
-        self,
-        units: Callable[[onnx.ModelProto], int],
-        apply: Callable[[onnx.ModelProto, Sequence[int]], Candidate],
-    ) -> bool:
+    def bisect(self, phase: Phase) -> bool:
+        """Apply a reduction to as many of its first places as a bisection finds."""
+        whole, kept = self.model, 0
+        gone = phase.units(whole)
+        while gone - kept > 1 and not self.late:
+            middle = (kept + gone) // 2
+            if self.accepts(phase.apply(whole, range(middle))):
+                kept = middle
+            else:
+                gone = middle
+        return kept > 0
+
+    def shrink(self, phase: Phase) -> bool:
         """Apply a reduction to chunks of its places, halving them: all, halves, ..., single ones.
 
         The chunks go from the end to the start, so that what is left keeps its place.
         """
         gained = False
-        size = max(units(self.model), 1)
+        size = max(phase.units(self.model), 1)
         while size and not self.late:
-            stop = units(self.model)
+            stop = phase.units(self.model)
             while stop > 0 and not self.late:
                 start = max(0, stop - size)
-                candidate = apply(self.model, range(start, stop))
-                if candidate is not None:
-                    candidate = tidy(candidate)
-                    if self.fails(candidate):
-                        self.model, gained = candidate, True
-                stop = min(start, units(self.model))
+                gained |= self.accepts(phase.apply(self.model, range(start, stop)))
+                stop = min(start, phase.units(self.model))
             size //= 2
         return gained
 
+    def accepts(self, candidate: Candidate) -> bool:
+        """Go on with a candidate if there is one and it still fails."""
+        if candidate is None or not self.fails(tidy(candidate)):
+            return False
+        self.model = candidate
+        return True
+
 
 def reduce_model(
-    source: str | Path, output: str | Path, failure: Failure, *, seconds: float = 300.0
+    source: str | Path,
+    output: str | Path,
+    failure: Failure,
+    options: CompileOptions | None = None,
+    *,
+    seconds: float = 300.0,
 ) -> Reduced:
     """Write the smallest model found for which the check still fails.
 
     Args:
+        options: shapes and constants to bind first.
         seconds: how long to search; what was reached by then is written.
     Raises:
         UsageError: MMC010 if the check has no `{}`, does not start, or passes on the whole model.
@@ -150,7 +169,7 @@ def reduce_model(
         raise UsageError("MMC010", shlex.join(failure.command) or "the check", what, fix=fix)
     check_output(Path(output))
     start = time.monotonic()
-    model = read_proto(source)
+    model = bind(read_proto(source), options)
     with working_folder() as folder:
         reducer = _Reducer(failure, folder, start + seconds, model)
         content = model.SerializeToString(deterministic=True)

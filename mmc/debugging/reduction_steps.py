@@ -16,10 +16,14 @@ Candidate = onnx.ModelProto | None
 
 @dataclass(frozen=True)
 class Phase:
-    """One way to shrink: how many places a model has for it, and applying it to some of them."""
+    """One way to shrink: how many places a model has for it, and applying it to some of them.
+
+    `nested`: the first places count, and where some can go, fewer can: a bisection finds how many.
+    """
 
     units: Callable[[onnx.ModelProto], int]
     apply: Callable[[onnx.ModelProto, Sequence[int]], Candidate]
+    nested: bool = False
 
 
 def valid(model: onnx.ModelProto) -> bool:
@@ -84,8 +88,13 @@ def nodes(model: onnx.ModelProto) -> int:
 
 
 def truncate(model: onnx.ModelProto, places: Sequence[int]) -> Candidate:
-    """Cut off the nodes from the first place on: what they read becomes the outputs."""
-    return cut(model, range(places[0], nodes(model))) if places[0] else None
+    """Cut off as many nodes at the end as there are places: what they read becomes the outputs."""
+    return cut(model, range(nodes(model) - len(places), nodes(model)))
+
+
+def behead(model: onnx.ModelProto, places: Sequence[int]) -> Candidate:
+    """Cut off as many nodes at the start as there are places: what they made becomes inputs."""
+    return cut(model, range(len(places)))
 
 
 def cut(model: onnx.ModelProto, places: Sequence[int]) -> Candidate:
@@ -194,7 +203,8 @@ def plain_weights(model: onnx.ModelProto, places: Sequence[int]) -> Candidate:
 
 
 PHASES = (
-    Phase(nodes, truncate),
+    Phase(nodes, truncate, nested=True),
+    Phase(nodes, behead, nested=True),
     Phase(nodes, cut),
     Phase(outputs, drop_outputs),
     Phase(nodes, bypass),

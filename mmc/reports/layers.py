@@ -114,7 +114,7 @@ def latencies_of(result: CompileResult, structure: Structure) -> list[float | No
 def errors_of(result: CompileResult, structure: Structure) -> Mapping[str, float]:
     """Return the SQNR of every tensor that the original model has too; infinite where equal."""
     from mmc.debugging.alignment import align
-    from mmc.debugging.model_diff import numbers, tensor_pairs
+    from mmc.debugging.model_diff import Side, numbers, tensor_pairs
 
     checked = result.verification
     if checked is None or not checked.feeds or checked.reference != "the original model":
@@ -123,6 +123,7 @@ def errors_of(result: CompileResult, structure: Structure) -> Mapping[str, float
     with suppress(MmcError):
         original = read_structure(source)
         pairs = list(tensor_pairs(original, structure, align(original, structure)))
-        found = numbers(source, result.artifact, checked.feeds, pairs, original)
+        sides = Side(source, checked.feeds), Side(result.artifact, checked.feeds)
+        found = numbers(*sides, pairs, original)
         return {t.name_in_b: t.comparison.level_db for t in found}
     return {}
