@@ -14,6 +14,7 @@ from mmc.diagnostics import Diagnostic, Severity
 from mmc.ir import Array, Model, Node, constant, sources
 from mmc.opset import DOMAIN, split_activation
 from mmc.remedies import remedy
+from mmc.values import WHY_KEPT
 
 Lowering = TypeVar("Lowering", bound=Callable[..., None])
 
@@ -74,7 +75,7 @@ class Lowerings(Generic[Lowering]):
         found = []
         for node, reason in refused.items():
             where = f"{node.op_type} {', '.join(sources(node))!r}"
-            hint = hints.get(node) if node in lacking else None
+            hint = hints.get(node, node.metadata_props.get(WHY_KEPT)) if node in lacking else None
             why = f"{reason.why} ({hint})" if hint else reason.why
             fix = reason.fix or (remedy(node) if node in lacking else "")
             found.append(Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, fix))

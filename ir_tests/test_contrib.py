@@ -35,7 +35,8 @@ def build(case: Case, path: Path) -> dict[str, Array]:
     )
     outputs = [onnx.ValueInfoProto(name=r) for r in results if r]
     graph = onnx.helper.make_graph([node], "g", inputs, outputs, weights)
-    imports = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("com.microsoft", 1)]
+    versions = {"": 17, "com.microsoft": 1, "ai.onnx.ml": 3}
+    imports = [onnx.helper.make_opsetid(*version) for version in versions.items()]
     model = onnx.helper.make_model(graph, opset_imports=imports, ir_version=9)
     onnx.save(model, path)
     return feeds

@@ -134,6 +134,8 @@ def _ask(node: ir.Node) -> Answer:
     if schema is None:
         return _ask_function(node, proto, types, data)
     if not schema.has_type_and_shape_inference_function:
+        if node.domain:  # classical machine learning that stays: nothing is known of its results
+            return (None,) * len(proto.output)
         return (types.get(proto.input[0]),)  # two normalizations: as their operand
     try:
         imports = [onnx.helper.make_opsetid("", OPSET)]

@@ -31,6 +31,9 @@ UNSETTLED_PHASES = "mmc.unsettled-phases"
 SOURCES = "mmc.sources"
 """Metadata key of a node: the names of the user's nodes it came from, one per line."""
 
+WHY_KEPT = "mmc.why-kept"
+"""Metadata key of a node of classical machine learning: why it was not written as standard ONNX."""
+
 Array = npt.NDArray[Any]
 
 

@@ -10,6 +10,7 @@ from mmc.ir import Model, Node, Value, is_static, shape_of, sources
 from mmc.pass_manager import Pass
 from mmc.remedies import cut, decided_by
 from mmc.shapes import MOST_ELEMENTS
+from mmc.values import WHY_KEPT
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def diagnostic(node: Node) -> Diagnostic:
     """Say which result, and what to do."""
     where = f"{node.op_type} {', '.join(sources(node))!r}"
     why = f"the shape of its result depends on data: {[str(v.shape) for v in node.outputs]}"
+    why = node.metadata_props.get(WHY_KEPT, why)
     given = decided_by(v for v in node.inputs[1:] if v is not None)
     bind = f"bind {', '.join(map(repr, given))} with --const; or " if given else ""
     fix = bind + cut(node)

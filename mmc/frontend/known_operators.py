@@ -40,9 +40,7 @@ def check_operators(proto: onnx.ModelProto) -> None:
         known = (node.domain, node.op_type) in local or (
             domain in versions and defs.has(node.op_type, max(versions[domain], 1), domain)
         )
-        known = known or (
-            domain == contrib.DOMAIN and contrib.EXPANSIONS.get(node.op_type) is not None
-        )
+        known = known or contrib.expansion_of(domain, node.op_type) is not None
         if not known:
             full = f"{domain}.{node.op_type}" if domain else node.op_type
             unknown.setdefault(full, []).append(node.name or (node.output or ["?"])[0])

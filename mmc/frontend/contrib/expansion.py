@@ -1,4 +1,4 @@
-"""Replace every contrib node of a model by its expansion."""
+"""Replace every node of another domain by its expansion."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from onnx_ir import Graph, Model, Node
 
 from mmc.builder import Builder, detach
 from mmc.diagnostics import ModelError
-from mmc.frontend.contrib.registry import DOMAIN, EXPANSIONS, Call, NotExpandable
+from mmc.frontend.contrib.registry import CLASSICAL, DOMAIN, Call, NotExpandable, expansion_of
 from mmc.frontend.protos import all_nodes
 from mmc.inference import infer_node
 from mmc.naming import fresh_name
-from mmc.values import SOURCES, attrs
+from mmc.values import SOURCES, WHY_KEPT, attrs
 
+EXPANDED = (DOMAIN, CLASSICAL)
 SPELLED_STANDARD = frozenset({"SimplifiedLayerNormalization", "SkipSimplifiedLayerNormalization"})
 """Operators that ONNX Runtime's tools write without a domain, though ONNX has no such operator."""
 
@@ -31,15 +32,18 @@ def spell(proto: onnx.ModelProto) -> None:
 
 
 def expand(model: Model) -> int:
-    """Expand every contrib node, in subgraphs too; returns how many there were.
+    """Expand every contrib and classical node, in subgraphs too; returns how many there were.
 
     Raises:
         ModelError: MMC110 for a node in a form that has no expansion.
     """
-    if not any(n.domain == DOMAIN for n in model.graph.all_nodes()):
+    if not any(n.domain in EXPANDED for n in model.graph.all_nodes()):
         return 0
     count = _expand_graph(model.graph, model.graph)
-    model.graph.opset_imports.pop(DOMAIN, None)
+    left = {n.domain for n in model.graph.all_nodes()}
+    for domain in EXPANDED:
+        if domain not in left:
+            model.graph.opset_imports.pop(domain, None)
     return count
 
 
@@ -50,8 +54,7 @@ def _expand_graph(graph: Graph, main: Graph) -> int:
         for attribute in node.attributes.values():
             if attribute.type.name == "GRAPH":
                 count += _expand_graph(attribute.as_graph(), main)
-        if node.domain == DOMAIN:
-            _replace(node, main)
+        if node.domain in EXPANDED and _replace(node, main):
             count += 1
         else:
             _type(node)
@@ -63,16 +66,22 @@ def _type(node: Node) -> None:
         infer_node(node)
 
 
-def _replace(node: Node, main: Graph) -> None:
-    """Put the expansion before the node and let its values stand for the node's."""
+def _replace(node: Node, main: Graph) -> bool:
+    """Put the expansion before the node and let its values stand for the node's.
+
+    Returns whether it did: a classical node without an expansion stays.
+    """
     out = Builder()
     try:
-        expansion = EXPANSIONS.get(node.op_type)
+        expansion = expansion_of(node.domain, node.op_type)
         if expansion is None:
-            raise NotExpandable("mmc does not know it")
+            raise NotExpandable("mmc has no standard form of it")
         made = expansion(out, Call(node, attrs(node)))
     except NotExpandable as reason:
         detach(out.tape.nodes)
+        if node.domain == CLASSICAL:
+            node.metadata_props[WHY_KEPT] = str(reason)
+            return False
         where = f"{DOMAIN} {node.op_type} {node.name!r}"
         fix = "export with standard operators only, without a runtime-specific optimizer"
         raise ModelError(
@@ -86,6 +95,7 @@ def _replace(node: Node, main: Graph) -> None:
     graph = node.graph
     assert graph is not None
     graph.remove(node, safe=True)
+    return True
 
 
 def _splice(out: Any, node: Node, main: Graph) -> None:

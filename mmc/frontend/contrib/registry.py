@@ -1,4 +1,4 @@
-"""Which contrib operators have an expansion, and what an expansion gets to see."""
+"""Which operators of other domains have an expansion, and what an expansion gets to see."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mmc.values import Array
 
 DOMAIN = "com.microsoft"
+CLASSICAL = "ai.onnx.ml"
+"""ONNX's own domain of classical machine learning; what has no expansion is left for lowering."""
 
 T = TypeVar("T")
 
@@ -78,12 +80,17 @@ Expansion = Callable[[Any, Call], Any]
 EXPANSIONS: Registry[Expansion] = Registry("expansion", "mmc.frontend.contrib")
 
 
-def expands(*op_types: str) -> Callable[[Expansion], Expansion]:
-    """Register the expansion of contrib operators."""
+def expands(*op_types: str, domain: str = DOMAIN) -> Callable[[Expansion], Expansion]:
+    """Register the expansion of operators of a domain."""
 
     def decorate(function: Expansion) -> Expansion:
         for op_type in op_types:
-            EXPANSIONS.add(op_type, function)
+            EXPANSIONS.add(f"{domain}.{op_type}", function)
         return function
 
     return decorate
+
+
+def expansion_of(domain: str, op_type: str) -> Expansion | None:
+    """Return how an operator is written as standard ONNX, None when mmc does not know."""
+    return EXPANSIONS.get(f"{domain}.{op_type}")
