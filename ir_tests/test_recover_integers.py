@@ -16,7 +16,7 @@ from mmc.compiler import to_program
 from mmc.ir import Array, constant, load, parse
 from mmc.options import CompileOptions
 from mmc.passes.recover_integers import RecoverIntegers
-from mmc.quant.recovery import recover
+from mmc.quant.recovery import PIECE, recover
 from mmc.result import CompileResult
 from mmc.shapes import infer
 from mmc.stored_weights import stored_weights
@@ -63,6 +63,19 @@ def test_codes_with_a_zero_point_stay_bytes() -> None:
     assert found.codes.min() >= 0
     assert found.codes.max() <= 255
     assert np.array_equal(found.codes - found.zero[:, None], codes - zero)
+
+
+@pytest.mark.parametrize("last", [0, 128])
+def test_large_weights_are_looked_at_in_pieces_and_have_one_kind_of_zero(last: int) -> None:
+    codes = drawn(1, -100, 100, 2 * PIECE // 512 + 3, 512)
+    codes[-1, :2] = last, last - 1
+    weight = codes * np.random.default_rng(1).uniform(0.5, 2, (len(codes), 1))
+    found = recover(weight.astype(np.float32))
+    assert found is not None
+    assert np.array_equal(found.codes - found.zero[:, None], codes)
+    assert found.zero.any() == (last == 128)
+    weight[-1, -1] *= 1.001
+    assert recover(weight.astype(np.float32)) is None
 
 
 @pytest.mark.parametrize("columns", [8, 9, 64, 1000])

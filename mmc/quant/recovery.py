@@ -16,6 +16,8 @@ NEAR = 1e-2
 """How far from an integer a weight in steps may be before the step is refined."""
 ROUNDING = 2.0**-21
 """Relative error that scales and factors folded into weights have left: a few float32 roundings."""
+PIECE = 1 << 18
+"""Numbers looked at together: a few copies of them in float64 fit the cache."""
 LEAST_COLUMNS = 8
 """Rows of fewer numbers lie on some grid by chance."""
 
@@ -37,24 +39,36 @@ def recover(rows: Array) -> Recovered | None:
     """
     if rows.ndim != 2 or rows.shape[1] < LEAST_COLUMNS or not np.isfinite(rows).all():
         return None
-    exact = rows.astype(np.float64)
-    steps = find_steps(exact)
-    if steps is None:
-        return None
-    codes = np.rint(exact / steps[:, None])
-    steps = refined(exact, codes, steps)
-    peak = np.abs(exact).max(axis=1, keepdims=True)
-    if (np.abs(codes * steps[:, None] - exact) > ROUNDING * peak).any():
-        return None
+    codes = np.empty(rows.shape, np.int16)
+    scale = np.empty(len(rows), np.float32)
+    together = max(1, PIECE // rows.shape[1])
+    for start in range(0, len(rows), together):
+        part = slice(start, start + together)
+        found = on_grid(rows[part].astype(np.float64))
+        if found is None:
+            return None
+        codes[part], scale[part] = found
     least, most = codes.min(axis=1), codes.max(axis=1)
-    zero = np.zeros(len(rows))
+    zero = np.zeros(len(rows), np.int16)
     if least.min() < -128 or most.max() > 127:
         zero = -np.minimum(least, 0)
     if (most + zero).max() > LARGEST:
         return None
-    return Recovered(
-        (codes + zero[:, None]).astype(np.int16), steps.astype(np.float32), zero.astype(np.int16)
-    )
+    codes += zero[:, None]
+    return Recovered(codes, scale, zero)
+
+
+def on_grid(rows: Array) -> tuple[Array, Array] | None:
+    """Return codes (O, K) and steps (O,) whose products rows are but for ROUNDING, or None."""
+    steps = find_steps(rows)
+    if steps is None:
+        return None
+    codes = np.rint(rows / steps[:, None])
+    steps = refined(rows, codes, steps)
+    peak = np.abs(rows).max(axis=1, keepdims=True)
+    if (np.abs(codes * steps[:, None] - rows) > ROUNDING * peak).any():
+        return None
+    return codes, steps
 
 
 def find_steps(rows: Array) -> Array | None:
