@@ -125,6 +125,13 @@ OPS: dict[str, Op] = {
   whole = Reshape (found, shape)
   y = Mul (whole, scale)""",
     ),
+    # the nearest of 256 steps, times scale instead of the step; zero is the code of 0 (int8)
+    "OnGrid": Op(
+        "x, step, zero, scale",
+        """
+  q = QuantizeLinear (x, step, zero)
+  y = DequantizeLinear (q, scale, zero)""",
+    ),
     "Silu": Op("x", "\n  s = Sigmoid (x)\n  y = Mul (x, s)"),
     "Add": Op("a, b", "\n  y = Add (a, b)"),
     "Sub": Op("a, b", "\n  y = Sub (a, b)"),

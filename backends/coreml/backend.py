@@ -46,6 +46,8 @@ WHOLE = (
     *("conv-transpose-3d", "expand-pool-3d", "pool-1d"),
 )
 """Rules that take apart what MIL has: one and three spatial axes, groups, gaps in kernels."""
+GRIDS = 8
+"""The first specification version with quantize and dequantize: iOS 17."""
 ATTENTION_VERSION = 9
 """The first specification version with scaled_dot_product_attention: iOS 18."""
 
@@ -75,11 +77,12 @@ class CoremlBackend:
         decompose = goal.decomposing(keep=NATIVE, without=WHOLE)
         chosen = (QuantizeWeights.chosen_by(self.options),) if self.options.integer_weights else ()
         integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
-        whole = self.target.settings["version"] >= ATTENTION_VERSION
+        version = self.target.settings["version"]
+        whole, legalize = version >= ATTENTION_VERSION, LegalizeCoreml(grids=version >= GRIDS)
         return [
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
             Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
-            Phase("legalize", (LegalizeCoreml(), *clean(goal)), max_rounds=3),
+            Phase("legalize", (legalize, *clean(goal)), max_rounds=3),
             Phase("quantize", integers),
         ]
 

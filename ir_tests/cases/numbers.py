@@ -34,4 +34,11 @@ NUMBERS: dict[str, Array] = {
     "step1": np.float32(0.1),
     "large300": np.float32(300),
     "scale7": np.float32(0.7),
+    "code12": np.float32(12),
+    "code_12": np.float32(-12),
+    "code_12_axes": np.full((1, 1, 1), -12, np.float32),
+    "code_zero": np.array(-5, np.int8),
+    "code_low": np.float32(-128),
+    "code_high": np.float32(127),
+    "code_top": np.float32(255),
 }

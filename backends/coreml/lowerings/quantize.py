@@ -1,6 +1,8 @@
-"""Weights as integers: unpacked for the first reader, in the float type that it computes in."""
+"""Weights as integers, unpacked for the first reader in its float type; activations on a grid."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from mmc.backends.coreml.coded import dequantizer, looked_up, unpacked
 from mmc.backends.coreml.emitter import Emitter, lowers
@@ -24,3 +26,14 @@ def lookup_dequantize(e: Emitter, n: Node) -> None:
     if any(constant(v) is None for v in n.inputs):
         raise Unsupported("its codes or its table are computed")
     e.defer(n.outputs[0], lambda: looked_up(e, n))
+
+
+@lowers("OnGrid", domain=DOMAIN)
+def on_grid(e: Emitter, n: Node) -> None:
+    """y = (clip(round(x / step) + zero) - zero) scale, in 8 bits -> quantize, dequantize."""
+    x, step, scale = (e.var(n.inputs[i]) for i in (0, 1, 3))
+    zero = e.typed(np.asarray(constant(n.inputs[2]), np.int8), "int8")
+    kind = {"output_dtype": "int8", "zero_point": zero}
+    codes = e.op("quantize", x.shape, "int8", input=x, scale=step, **kind)
+    y = e.op("dequantize", x.shape, e.float, input=codes, scale=scale, zero_point=zero)
+    e.set(n.outputs[0], y)
