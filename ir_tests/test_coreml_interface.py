@@ -12,6 +12,8 @@ import pytest
 
 import mmc
 from ir_tests.coreml_oracle import coremltools, spec_of
+from mmc import ir
+from mmc.backends.coreml.reader import read
 from mmc.backends.coreml.run import run
 from mmc.cli import main
 from mmc.diagnostics import EmitError
@@ -65,6 +67,35 @@ def test_a_picture_is_verified_by_its_pixels(classifier: Path) -> None:
     last = pixels[0].transpose(1, 2, 0)
     again = run(path, {"image": last, "n": n})
     np.testing.assert_array_equal(again["in:scores/0"], found["in:scores/0"])
+
+
+LAST = """<ir_version: 9, opset_import: ["" : 17]>
+g (float[1,6,8,3] image) => (float[1,4,4,6] y, float[1,6,8,3] z) {
+    z = Mul(image, each)
+    t = Transpose<perm = [0,3,1,2]>(TURNED)
+    y = Conv(t, w)
+}"""
+
+
+@pytest.mark.parametrize("turned", ["image", "z"])
+def test_a_picture_of_channels_last_is_taken_as_core_ml_gives_it(
+    turned: str, tmp_path: Path
+) -> None:
+    """As TensorFlow's models have it: turned at once, or after arithmetic of its own."""
+    weight = RNG.standard_normal((4, 3, 3, 3)).astype(np.float32)
+    each = np.array([1, 2, 3], np.float32)
+    ir.save(ir.parse(LAST.replace("TURNED", turned), w=weight, each=each), tmp_path / "net.onnx")
+    path = compiled(tmp_path / "net.onnx", "--precision", "float32")
+    pixels = RNG.integers(0, 256, (1, 6, 8, 3), np.uint8)
+    found = run(path, {"image": pixels})
+    shown = (pixels / 127.5 + np.array([-1, -0.9, -0.8])).astype(np.float32)
+    wanted = mmc.run(tmp_path / "net.onnx", {"image": shown})
+    np.testing.assert_allclose(found["y"], wanted["y"], atol=1e-4)
+    np.testing.assert_allclose(found["z"], wanted["z"], atol=1e-5)
+    program = read(path)
+    assert program.inputs[0].var.shape == (1, 3, 6, 8)
+    codes = [op.code for op in program.computing()]
+    assert codes.count("transpose") == (1 if turned == "image" else 2)
 
 
 @pytest.mark.parametrize("as_pixels", [True, False])

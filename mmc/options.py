@@ -21,6 +21,17 @@ class Picture:
     scale: float = 1.0
     bias: tuple[float, ...] = (0.0,)
 
+    @property
+    def channels(self) -> int:
+        """How many numbers a pixel has."""
+        return 1 if self.color == "G" else 3
+
+    def axis(self, shape: tuple[int, ...]) -> int | None:
+        """Return which axis of one picture's array has the channels; None if it is no picture."""
+        if len(shape) != 4 or shape[0] != 1:
+            return None
+        return next((axis for axis in (1, 3) if shape[axis] == self.channels), None)
+
 
 @dataclass(frozen=True)
 class CompileOptions:

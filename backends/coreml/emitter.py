@@ -97,6 +97,10 @@ class Emitter:
             var.name = value.name or ""
         self._vars[value] = var
 
+    def is_set(self, value: Value) -> bool:
+        """Say whether an IR value has its variable already."""
+        return value in self._vars
+
     def type_of(self, value: Value | None) -> str:
         """Return the MIL type that values of the IR value's type are computed in."""
         return self.mil_type(dtype_of(value))

@@ -233,4 +233,7 @@ def widen_feature(
     last.var.shape = widened([f.var.shape for f in features])
     last.shape = widened([f.shape for f in features])
     if declared := shapes.get(last.onnx_name):
-        last.shapes, last.ranged = tuple(declared), ranged
+        picture = last.picture
+        turned = picture is not None and picture.axis(declared[0]) == 3
+        chosen = [(n, c, h, w) for n, h, w, c in declared] if turned else declared
+        last.shapes, last.ranged = tuple(chosen), ranged

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmc.backends.lowering import Unsupported
 from mmc.diagnostics import Diagnostic, LegalityError, Severity, UsageError
-from mmc.ir import Model, Node, Value, dtype_of, shape_of
+from mmc.ir import Model, Node, Value, attrs, dtype_of, shape_of
 from mmc.options import Picture
 
 from .emitter import LOWERINGS, MAX_RANK, Emitter
@@ -17,6 +17,8 @@ from .identifiers import Names
 from .precision import wide_nodes
 from .program import Feature, Program, Var
 
+FIRST = (0, 3, 1, 2)
+"""The permutation from channels last to channels first."""
 STAGES = ("decompose", "linear", "coreml")
 """The rules that bring operators to forms that are lowered here."""
 
@@ -45,6 +47,8 @@ def lower(model: Model, form: Form | None = None) -> Program:
         add_input(e, value, names, form.pictures.get(value.name or ""))
     wide = wide_nodes(model) if form.precision == "fp16" else frozenset()
     for node in model.graph:
+        if e.is_set(node.outputs[0]):
+            continue
         e.float = "fp32" if node in wide else form.precision
         try:
             e.node(node)
@@ -66,13 +70,14 @@ def check_pictures(model: Model, pictures: Mapping[str, Picture]) -> None:
     """Refuse pictures of inputs that are none (MMC117, MMC116)."""
     shapes = {v.name or "": shape_of(v) for v in model.graph.inputs}
     for name, picture in pictures.items():
-        where, channels = f"--image-input {name}", 1 if picture.color == "G" else 3
+        where, channels = f"--image-input {name}", picture.channels
         if name not in shapes:
             fix = f"the inputs are {', '.join(shapes)}"
             raise UsageError("MMC117", where, "is no input of the model", fix=fix)
         shape = shapes[name]
-        if len(shape) != 4 or shape[:2] != (1, channels):
-            what = f"the input has shape {list(shape)}, not [1, {channels}, height, width]"
+        if picture.axis(shape) is None:
+            sides = f"[1, {channels}, height, width] nor [1, height, width, {channels}]"
+            what = f"the input has shape {list(shape)}, neither {sides}"
             raise UsageError("MMC116", where, what, fix="give it as an array")
 
 
@@ -94,12 +99,30 @@ def add_input(e: Emitter, value: Value, names: Names, picture: Picture | None) -
         where, what = f"input {name!r}", "cannot be part of the signature"
         finding = Diagnostic("MMC201", Severity.ERROR, where, what, reason.why, reason.fix)
         raise LegalityError([finding]) from reason
-    outer = Var(names.take(name), boundary_type(dtype_of(value)), shape or (1,))
+    last = picture is not None and picture.axis(shape) == 3
+    given = tuple(shape[i] for i in FIRST) if last else shape or (1,)
+    outer = Var(names.take(name), boundary_type(dtype_of(value)), given)
     e.program.inputs.append(Feature(outer, name, str(dtype_of(value)), shape, picture))
     inner = e.cast(outer, kind) if kind == "bool" and value.uses() else outer
     if picture is not None:
         inner = pixels(e, e.cast(inner, e.float), picture)
-    e.set(value, e.reshape(inner, shape))
+    if last:
+        take_first(e, value, inner)
+    else:
+        e.set(value, e.reshape(inner, shape))
+
+
+def take_first(e: Emitter, value: Value, inner: Var) -> None:
+    """Let an input (1, H, W, C) be a picture, which Core ML gives as (1, C, H, W).
+
+    Readers that turn it so themselves get it as it comes; it is turned once for all others.
+    """
+    for use in value.uses():
+        if use.node.op_type == "Transpose" and tuple(attrs(use.node).get("perm", ())) == FIRST:
+            e.set(use.node.outputs[0], inner)
+    e.defer(
+        value, lambda: e.op("transpose", shape_of(value), inner.dtype, x=inner, perm=(0, 2, 3, 1))
+    )
 
 
 def pixels(e: Emitter, x: Var, picture: Picture) -> Var:

@@ -18,18 +18,18 @@ NEAR = 0.01
 
 
 def seen(pixels: Array, picture: Picture) -> Array:
-    """Return what the model sees of pixels (1, C, H, W): float32."""
-    bias = np.asarray(picture.bias, np.float64).reshape(-1, 1, 1)
+    """Return what the model sees of pixels, channels first or last as it has them: float32."""
+    bias = bias_of(pixels, picture)
     return (pixels.astype(np.float64) * picture.scale + bias).astype(np.float32)
 
 
 def pixels_of(name: str, values: Array, picture: Picture) -> Array:
-    """Return the pixels (1, C, H, W), uint8, of which a model sees `values`.
+    """Return the pixels, uint8, of which a model sees `values`.
 
     Raises:
         EmitError: MMC403 if there are none: the values are no picture's.
     """
-    bias = np.asarray(picture.bias, np.float64).reshape(-1, 1, 1)
+    bias = bias_of(values, picture)
     exact = (values.astype(np.float64) - bias) / picture.scale
     whole = np.rint(exact)
     if not np.isfinite(exact).all() or whole.min(initial=0) < 0 or whole.max(initial=0) > 255:
@@ -39,9 +39,15 @@ def pixels_of(name: str, values: Array, picture: Picture) -> Array:
     return whole.astype(np.uint8)
 
 
+def bias_of(array: Array, picture: Picture) -> Array:
+    """Return the bias a channel, along the axis of the channels."""
+    bias = np.asarray(picture.bias, np.float64)
+    return bias if picture.axis(array.shape) == 3 else bias.reshape(-1, 1, 1)
+
+
 def no_picture(name: str, why: str) -> EmitError:
     """Return the error for values that no picture gives."""
-    fix = "give the pixels as uint8, (1, C, H, W)"
+    fix = "give the pixels as uint8, in the input's shape"
     what = "the values are no picture's"
     return EmitError("MMC403", f"input {name!r}", what, why=why, fix=fix)
 
