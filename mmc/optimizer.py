@@ -14,6 +14,7 @@ from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import check_output
 from mmc.instruments import Verify, looking
 from mmc.ir import Model, Node, load
+from mmc.matching import match
 from mmc.options import CompileOptions
 from mmc.pass_manager import (
     PASSES,
@@ -25,7 +26,7 @@ from mmc.pass_manager import (
     Phase,
     parse_pipeline,
 )
-from mmc.pattern import RULES, Rule, apply_rules
+from mmc.pattern import RULES, NoMatch, Rule, apply_rules
 from mmc.pipelines import PIPELINES, pipeline
 from mmc.rule_pass import RulePass
 from mmc.saving import save_standard
@@ -66,19 +67,19 @@ def optimize(
     options = options or CompileOptions()
     if output:
         check_output(Path(output))
-    rule = find_rule(explain) if explain else None
-    phases = [*phases_of(text or ("tflite" if rule else "default")), *then]
+    rules = find_rules(explain) if explain else []
+    phases = [*phases_of(text or ("tflite" if rules else "default")), *then]
     model = load_fixed(source, options)
     before = model.graph.num_nodes()
     lossy = any(map(is_lossy, PassManager(phases).passes()))
     watchers = looking(dump_ir, check or lossy, check_layers, options)
-    told = Explain(rule) if rule else None
+    told = Explain(rules) if rules else None
     told_of = [told] if told else []
     every = (*told_of, *watchers, *always(source, options))
     records = PassManager(phases, every).run(model)
     found = unsettled(model)
     nodes = save_standard(model, output) if output else model.graph.num_nodes()
-    heard = told.lines() if told else []
+    heard = [*told.lines()] if told else []
     return Optimized(before, nodes, records, heard, found)
 
 
@@ -113,41 +114,58 @@ def phases_of(text: str) -> list[Phase | Pass]:
     return [*parse_pipeline(text)]
 
 
-def find_rule(name: str) -> Rule:
-    """Return a rule by `stage/name` or its name alone; UsageError (MMC008) when there is none."""
+def find_rules(name: str) -> list[Rule]:
+    """Return a rule by `stage/name` or its name alone, and its variants: `name-of-...`.
+
+    Raises UsageError (MMC008) when there is none.
+    """
     stages = [key for key in RULES if key.partition("/")[2] == name]
     rule = RULES.get(name) or (RULES[stages[0]] if len(stages) == 1 else None)
     if rule is None:
         close = stages or RULES.close_to(name)
         fix = f"did you mean {', '.join(close)}?" if close else "`mmc rules` lists them"
         raise UsageError("MMC008", f"--explain {name}", "there is no such rule", fix=fix)
-    return rule
+    variant = f"{rule.stage}/{rule.name}-"
+    return [rule, *(RULES[key] for key in RULES if key.startswith(variant))]
 
 
 @dataclass
 class Explain(Instrument):
-    """Try one rule right before the pass that applies it, and collect where it refused and why."""
+    """Try a rule and its variants right before the pass that applies them; collect the refusals.
 
-    rule: Rule
-    refusals: Counter[tuple[str, str]] = field(default_factory=Counter)
-    matches: int = 0
+    `near` are the sites where everything of the pattern was found, and the rule itself refused.
+    """
+
+    rules: list[Rule]
+    refusals: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    near: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)
+    matches: Counter[str] = field(default_factory=Counter)
     tried: bool = False
 
     def before(self, p: Pass, model: Model) -> None:
-        """Apply the rule alone; its pass would apply it next anyway."""
-        if isinstance(p, RulePass) and self.rule in p.rules():
+        """Apply the rules alone; their pass would apply them next anyway."""
+        if isinstance(p, RulePass) and self.rules[0] in p.rules():
             self.tried = True
-            self.matches += apply_rules(model, [self.rule], self._hear)
+            for rule in self.rules:
+                self.matches[rule.name] += apply_rules(model, [rule], self._hear)
 
     def _hear(self, rule: Rule, node: Node, reason: str) -> None:
-        self.refusals[(node.name or node.op_type, reason)] += 1
+        try:
+            match(rule.pattern, node)
+            heard = self.near
+        except NoMatch:
+            heard = self.refusals
+        heard.setdefault(rule.name, Counter())[(node.name or node.op_type, reason)] += 1
 
-    def lines(self) -> list[str]:
-        """Return the story, a line a site."""
+    def lines(self) -> Iterator[str]:
+        """Yield the story, a line a site; rules and sites that came nearest first."""
         if not self.tried:
-            return [f"the pipeline has no pass for rules of stage {self.rule.stage!r}"]
-        head = f"{self.rule.name}: {self.matches} matched, {len(self.refusals)} refused"
-        return [head, *(f"  {where}: {why}" for where, why in self.refusals)]
+            yield f"the pipeline has no pass for rules of stage {self.rules[0].stage!r}"
+            return
+        for rule in sorted(self.rules, key=lambda rule: rule.name not in self.near):
+            refused = [*self.near.get(rule.name, ()), *self.refusals.get(rule.name, ())]
+            yield f"{rule.name}: {self.matches[rule.name]} matched, {len(refused)} refused"
+            yield from (f"  {where}: {why}" for where, why in refused)
 
 
 def reproduce(folder: Path) -> None:

@@ -76,4 +76,16 @@ CASES = (
         "k = ReduceMean(x, pair) d = Sub(x, k) p = Mul(d, d) v = ReduceMean(p, pair) "
         "e = Add(v, epsilon) r = Sqrt(e) y = Div(d, r)",
     ),
+    Case(
+        "layer-norm",
+        "m = ReduceMean(x, last) s = Mul(x, x) a = ReduceMean(s, last) b = Mul(m, m) v = Sub(a, b)"
+        " e = Add(v, epsilon) r = Sqrt(e) d = Sub(x, m) y = Div(d, r)",
+        "rounding errors",
+    ),
+    Case(
+        "layer-norm-of-quotient",
+        "m = ReduceMean(x, last) s = Mul(x, x) a = ReduceMean(s, last) b = Mul(m, m) v = Sub(a, b)"
+        " p = Relu(v) e = Add(p, epsilon) r = Sqrt(e) q = Div(g5, r) d = Sub(x, m) y = Mul(d, q)",
+        "rounding errors",
+    ),
 )

@@ -17,8 +17,13 @@ from mmc.pattern import Builder, NoMatch, const, either, op, rewrite
 
 MEAN = op.ReduceMean("x", const("axes")).named("mean")
 CENTERED = op.Sub("x", MEAN)
-VARIANCE = op.ReduceMean(op.Mul(CENTERED, CENTERED), const("axes2")).named("variance")
-"""Not E[x²] - E[x]²: that cancels, so a model's own numbers are far from those of a better form."""
+DIFFERENCE = op.Sub(op.ReduceMean(op.Mul("x", "x"), const("axes2")), op.Mul(MEAN, MEAN))
+VARIANCE = either(
+    op.ReduceMean(op.Mul(CENTERED, CENTERED), const("axes2")).named("variance"),
+    op.Relu(DIFFERENCE.named("variance")),
+    DIFFERENCE.named("variance"),
+)
+"""E[x²] - E[x]² is matched to be refused with a reason."""
 DEVIATION = op.Sqrt(op.Add(VARIANCE, const("epsilon")))
 
 
@@ -30,7 +35,12 @@ def layer_norm(out: Builder, x: Value, mean: Node, variance: Node, epsilon: Arra
 
 
 def shared_axes(mean: Node, variance: Node) -> list[int]:
-    """Return the axes of mean and variance; refuse unless they agree and are kept."""
+    """Return the axes of mean and variance; refuse unless they agree and are kept.
+
+    E[x²] - E[x]² cancels, so a model's own numbers are far from those of a better form.
+    """
+    if variance.op_type == "Sub":
+        raise NoMatch("the variance is E[x²] - E[x]², whose rounding errors no other form has")
     axes = axes_of(mean)
     if axes != axes_of(variance) or not (attrs(mean)["keepdims"] and attrs(variance)["keepdims"]):
         raise NoMatch("mean and variance run over different axes")
