@@ -48,8 +48,8 @@ def sizes_of(large: Value, small: Value) -> tuple[int, int, int, int, int]:
     if len(shape) != 4 or len(blocks) != 4:
         raise NoMatch("it does not turn an image into an image")
     block = isqrt(blocks[1] // shape[1]) if shape[1] else 0
-    wanted = (shape[0], shape[1] * block**2, shape[2] // block if block else 0)
-    if block < 2 or blocks[:3] != wanted or shape[2:] != (blocks[2] * block, blocks[3] * block):
+    wanted = (blocks[0], shape[1], blocks[2] * block, blocks[3] * block)
+    if block < 2 or shape != wanted or blocks[1] != shape[1] * block**2:
         raise NoMatch("the sizes are not those of square blocks")
     return shape[0], shape[1], blocks[2], blocks[3], block
 
