@@ -87,4 +87,15 @@ CASES = (
         z="int32[6]",
         y="int8",
     ),
+    Case(
+        "dequantize-linear",
+        "c = DequantizeLinear<axis = -1>(codes34, steps4, tiny4) y = Add(x, c)",
+        x="float[3,4]",
+    ),
+    Case(
+        "dequantize-linear",
+        "c = DequantizeLinear<axis = 0, block_size = 2>(codes34, steps24) y = Add(x, c)",
+        x="float[3,4]",
+    ),
+    Case("dequantize-linear", "c = DequantizeLinear(codes34, tenth) y = Add(x, c)", x="float[3,4]"),
 )

@@ -260,6 +260,7 @@ WEIGHTS: dict[str, Array] = {
     "grouped5": weight(6, 2, 1, 2, 2),
     "b12": weight(12),
     "tiny3": np.array(3, np.int8),
+    "codes34": np.arange(-6, 6, dtype=np.int8).reshape(3, 4),
     "tiny4": np.array([1, -2, 0, 3], np.int8),
     "tiny06": np.zeros(6, np.int8),
     "tiny53": np.arange(-7, 8, dtype=np.int8).reshape(5, 3),

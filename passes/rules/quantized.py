@@ -122,7 +122,7 @@ def dequantized(n: Node, parts: list[Array | None]) -> Array:
 
 
 def _spread_array(p: Array, q: Array, axis: int, block: int) -> Array:
-    if p.size == 1 and not block:
+    if p.size == 1:
         return p.reshape(())
     if block:
         return np.repeat(p, block, axis)[tuple(slice(s) for s in q.shape)]
