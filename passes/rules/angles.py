@@ -68,7 +68,7 @@ def computed_half(out: Builder, value: Value, half: int) -> Value:
     if made.op_type == "Reshape" and shape_of(first)[-1:] == (2 * half,):
         return computed_half(out, first, half)
     if made.op_type in ELEMENTWISE and not made.domain:
-        return elementwise(out, made, computed_half(out, first, half))
+        return elementwise(out, made, computed_half(out, first, half), half)
     if made.op_type == "Concat" and tuple(made.inputs) == (first, first):
         if attrs(made)["axis"] % len(shape_of(value)) != len(shape_of(value)) - 1:
             raise NoMatch(f"{value.name!r} joins along another axis")
@@ -88,14 +88,14 @@ def like(found: Value, value: Value, half: int) -> Value:
     return found
 
 
-def elementwise(out: Builder, n: Node, half: Value) -> Value:
-    """Record node `n` of half of its operand; a product only by one number."""
+def elementwise(out: Builder, n: Node, operand: Value, half: int) -> Value:
+    """Record node `n` of the first half of its operand; a product only by one number."""
     others = [constant(v) for v in n.inputs[1:] if v is not None]
     if any(c is None or c.size != 1 for c in others):
         raise NoMatch(f"{n.op_type} {n.name!r} is not by one number")
     given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    made: Value = out.node(n.op_type, [half, *n.inputs[1:]], **given)
-    return like(made, n.outputs[0], shape_of(half)[-1])
+    made: Value = out.node(n.op_type, [operand, *n.inputs[1:]], **given)
+    return like(made, n.outputs[0], half)
 
 
 def rotated(

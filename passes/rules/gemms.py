@@ -33,7 +33,7 @@ def gemm_constant_weight(out: Builder, x: Value, w: Array, b: Value | None, n: N
     weight = w if options["transB"] else w.T
     if options["alpha"] != 1:
         weight = weight * weight.dtype.type(options["alpha"])
-    added = bias * bias.dtype.type(options["beta"]) if scaled and bias is not None else b
+    added = b if bias is None else bias * bias.dtype.type(options["beta"])
     source = out.Transpose(x, perm=[1, 0]) if options["transA"] else x
     return out.Gemm(*[source, weight, added][: 3 if b is not None else 2], transB=1)
 
