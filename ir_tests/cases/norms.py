@@ -7,6 +7,10 @@ DEVIATION = (
     "e = Add(v, epsilon) r = Sqrt(e)"
 )
 SQUARES = "s = Mul(x, x) v = ReduceMean(s, last) e = Add(v, epsilon) r = Sqrt(e)"
+CANCELLING = (
+    "mean = ReduceMean(x, last) d = Sub(x, mean) s = Mul(x, x) t = ReduceMean(s, last) "
+    "k = Mul(mean, mean) v = Sub(t, k)"
+)
 CASES = (
     Case(
         "layer-norm",
@@ -78,14 +82,12 @@ CASES = (
     ),
     Case(
         "layer-norm",
-        "m = ReduceMean(x, last) s = Mul(x, x) a = ReduceMean(s, last) b = Mul(m, m) v = Sub(a, b)"
-        " e = Add(v, epsilon) r = Sqrt(e) d = Sub(x, m) y = Div(d, r)",
+        f"{CANCELLING} e = Add(v, epsilon) r = Sqrt(e) y = Div(d, r)",
         "rounding errors",
     ),
     Case(
         "layer-norm-of-quotient",
-        "m = ReduceMean(x, last) s = Mul(x, x) a = ReduceMean(s, last) b = Mul(m, m) v = Sub(a, b)"
-        " p = Relu(v) e = Add(p, epsilon) r = Sqrt(e) q = Div(g5, r) d = Sub(x, m) y = Mul(d, q)",
+        f"{CANCELLING} u = Relu(v) e = Add(u, epsilon) r = Sqrt(e) q = Div(g5, r) y = Mul(d, q)",
         "rounding errors",
     ),
 )
