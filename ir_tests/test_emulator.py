@@ -17,7 +17,7 @@ from mmc.backends.tflite.reader import read
 from mmc.cli import main
 from mmc.diagnostics import EmitError, UsageError
 from mmc.ir import parse, save
-from mmc.reports.compile_report import verification
+from mmc.reports.verification import verification
 
 MODEL = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,8] x, float[1,8] z) => (float[1,8] y) { t = Add(x, z) y = Tanh(t) }"""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from mmc.interpret import RANDOM, evaluate, run_node
+from mmc.interpret import RANDOM, evaluate
 from mmc.ir import (
     Array,
     Graph,
@@ -26,6 +26,7 @@ from mmc.ir import (
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import inline_branch
+from mmc.run_node import run_node
 from mmc.shapes import infer_node
 
 DEEPEST = 50

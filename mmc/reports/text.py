@@ -19,7 +19,8 @@ from mmc.reports.next_step import next_step
 
 if TYPE_CHECKING:
     from mmc.pass_manager import PassRecord
-    from mmc.reports.compile_report import CompileReport, Difference, Memory, PassRun, Verification
+    from mmc.reports.compile_report import CompileReport, Memory, PassRun
+    from mmc.reports.verification import Difference, Verification
 
 KINDS_SHOWN = 5
 OUTPUTS_SHOWN = 6
