@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
+import onnx
 import pytest
+from onnx_ir import serde, tensor
 
 from mmc.compiler import compile_model
 from mmc.instruments import Verify
-from mmc.ir import Array, Model, parse, save
+from mmc.ir import Array, Model, dtype_of, load, parse, save
 from mmc.pass_manager import PassManager
 from mmc.passes.widen_floats import WidenFloats
 
@@ -70,3 +73,27 @@ def test_stored_halves_stay() -> None:
         v=half(4, 4),
     )
     assert PassManager([WidenFloats()], [Verify()]).run(model)[0].changes == 0
+
+
+BRAIN = """(bfloat16[2,8] x) => (bfloat16[2,4] y) {
+    d = Add(x, x)  f = Cast <to = 1> (d)  v = Cast <to = 1> (w)
+    m = MatMul(f, v)  r = Cast <to = 16> (m)  y = Mul(r, two) }"""
+
+
+@pytest.mark.parametrize("target", ["cpu", "ane_ios18"])
+def test_bfloat16_models_have_a_float32_interface(target: str, tmp_path: Path) -> None:
+    """ONNX Runtime cannot add in bfloat16, so the reference is the model as it was loaded."""
+    w = half(8, 4).astype(ml_dtypes.bfloat16)
+    proto = onnx.parser.parse_model(HEAD + BRAIN)
+    for name, array in {"w": w, "two": np.array(2, ml_dtypes.bfloat16)}.items():
+        proto.graph.initializer.append(serde.serialize_tensor(tensor(array, name=name)))
+    onnx.save(proto, tmp_path / "m.onnx")
+    model = load(tmp_path / "m.onnx")
+    boundary = [*model.graph.inputs, *model.graph.outputs]
+    assert [str(dtype_of(value)) for value in boundary] == ["float32", "float32"]
+    assert str(dtype_of(model.graph.initializers["w"])) == "bfloat16"  # it is only cast
+    artifact = tmp_path / ("m.tflite" if target == "cpu" else "m.mlpackage")
+    result = compile_model(tmp_path / "m.onnx", target, artifact)
+    assert result.verification is not None
+    assert result.verification.passed
+    assert result.verification.reference == "the original model as loaded by mmc"

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import onnx_ir as ir
 
-from mmc.ir import SOURCES, Graph, Model, Node, Value, constant, sources
+from mmc.ir import SOURCES, Graph, Model, Node, Value, sources
 from mmc.naming import fresh_name
 from mmc.pass_manager import Contract, Pass
 from mmc.values import WIDENED, every_node
+from mmc.widening import SINGLE, widen, widen_attributes
 
-SINGLE = ir.DataType.FLOAT
 HALVES = (ir.DataType.FLOAT16, ir.DataType.BFLOAT16)
-TYPES = ("to", "dtype", "output_dtype")
-"""Attributes that name the type of a result."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class WidenFloats(Pass):
         kept = frame(model.graph)
         for node in every_node(model.graph):
             if node not in kept:
-                widen_attributes(node)
+                widen_attributes(node, HALVES)
         outer = {*model.graph.inputs, *model.graph.outputs}
         values = [v for g in model.graphs() for v in inner(g) if is_half(v) and v not in outer]
         for value in values:
@@ -93,24 +90,3 @@ def inner(graph: Graph) -> Iterator[Value]:
     yield from graph.initializers.values()
     for node in graph:
         yield from node.outputs
-
-
-def widen_attributes(node: Node) -> None:
-    """Let attributes that name or have float16 be float32."""
-    for name, attribute in list(node.attributes.items()):
-        if attribute.is_ref():
-            continue
-        if name in TYPES and attribute.type == ir.AttributeType.INT:
-            if attribute.as_int() in HALVES:
-                node.attributes[name] = ir.AttrInt64(name, int(SINGLE))
-        elif attribute.type == ir.AttributeType.TENSOR and attribute.as_tensor().dtype in HALVES:
-            data = attribute.as_tensor().numpy().astype(np.float32)
-            node.attributes[name] = ir.AttrTensor(name, ir.tensor(data))
-
-
-def widen(value: Value) -> None:
-    """Make one value float32."""
-    value.type = ir.TensorType(SINGLE)
-    data = constant(value) if value.const_value is not None else None
-    if data is not None:
-        value.const_value = ir.tensor(data.astype(np.float32), name=value.name)

@@ -15,6 +15,7 @@ from onnx import inliner, parser
 
 from mmc.diagnostics import MmcError, ModelError
 from mmc.frontend import checks, contrib
+from mmc.frontend.bfloat16 import widen_bfloat16
 from mmc.frontend.constants import densify, prepare
 from mmc.frontend.conversion import to_working_opset
 from mmc.frontend.protobuf import LIMIT, WireError, strip
@@ -56,6 +57,7 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         model = _working_form(proto)
         mark_quantized(model)
         _map_weights(model, file.parent)
+        widen_bfloat16(model)
         contrib.expand(model)
         if all(is_static(value) for value in model.graph.inputs):
             infer(model)

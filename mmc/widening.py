@@ -1,0 +1,35 @@
+"""Values and attributes of a smaller floating-point type, made float32."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import onnx_ir as ir
+
+from mmc.values import constant
+
+SINGLE = ir.DataType.FLOAT
+TYPES = ("to", "dtype", "output_dtype")
+"""Attributes that name the type of a result."""
+
+
+def widen_attributes(node: ir.Node, kinds: Collection[ir.DataType]) -> None:
+    """Let attributes that name or have one of these types be float32."""
+    for name, attribute in list(node.attributes.items()):
+        if attribute.is_ref():
+            continue
+        if name in TYPES and attribute.type == ir.AttributeType.INT:
+            if attribute.as_int() in kinds:
+                node.attributes[name] = ir.AttrInt64(name, int(SINGLE))
+        elif attribute.type == ir.AttributeType.TENSOR and attribute.as_tensor().dtype in kinds:
+            data = attribute.as_tensor().numpy().astype(np.float32)
+            node.attributes[name] = ir.AttrTensor(name, ir.tensor(data))
+
+
+def widen(value: ir.Value) -> None:
+    """Make one value float32."""
+    value.type = ir.TensorType(SINGLE)
+    data = constant(value) if value.const_value is not None else None
+    if data is not None:
+        value.const_value = ir.tensor(data.astype(np.float32), name=value.name)
