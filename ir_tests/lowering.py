@@ -13,8 +13,8 @@ import onnx_ir as ir
 
 from mmc import opset
 from mmc.backends.tflite.flatbuffer import write
+from mmc.backends.tflite.lower import lower
 from mmc.backends.tflite.run import run
-from mmc.backends.tflite.translate import lower
 from mmc.ir import SOURCES, Array, Model, dtype_of, parse, save, shape_of
 from mmc.pattern import Builder
 from mmc.shapes import infer

@@ -10,7 +10,7 @@ import onnx_ir as ir
 import pytest
 from lowering import emit, feeds_for, run_both, single
 
-from mmc.backends.tflite.translate import lower
+from mmc.backends.tflite.lower import lower
 from mmc.diagnostics import LegalityError
 from mmc.ir import Array, parse, print_ir
 from mmc.passes.expand_functions import ExpandFunctions

@@ -127,7 +127,7 @@ def test_an_embedding_is_one_gather() -> None:
 
 
 def test_gather_out_of_range_is_refused() -> None:
-    from mmc.backends.tflite.emitter import lower
+    from mmc.backends.tflite.lower import lower
 
     with pytest.raises(LegalityError, match="out of range"):
         lower(single("Gather", (4, 5), ints(4)))
@@ -152,7 +152,7 @@ def test_scatter_nd_at_computed_indices() -> None:
 
 
 def test_scatter_that_meets_is_refused() -> None:
-    from mmc.backends.tflite.emitter import lower
+    from mmc.backends.tflite.lower import lower
 
     with pytest.raises(LegalityError, match="undefined"):
         lower(single("ScatterND", (4,), np.array([[1], [1]]), (2,)))

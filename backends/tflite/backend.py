@@ -13,9 +13,9 @@ from mmc.backends.phases import clean, to_static
 from mmc.backends.tflite.describe import program_lines, program_stats, program_structure
 from mmc.backends.tflite.emitter import LOWERINGS
 from mmc.backends.tflite.integer_io import left_float, take_codes
+from mmc.backends.tflite.lower import lower
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
-from mmc.backends.tflite.translate import lower
 from mmc.diagnostics import OFF_NPU, Diagnostic, RecipeError, UsageError
 from mmc.goals import GOALS
 from mmc.integer_ops import WEIGHTED
