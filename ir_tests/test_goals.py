@@ -12,9 +12,10 @@ import pytest
 from mmc.backends.base import load_backend
 from mmc.compiler import compile_model
 from mmc.goals import GOALS
-from mmc.ir import Array, load, parse, save
+from mmc.growth import check_growth
+from mmc.ir import Array, constant, load, parse, save
 from mmc.options import CompileOptions
-from mmc.pattern import apply_rules, rules_of
+from mmc.pattern import Builder, NoMatch, apply_rules, rules_of
 from mmc.target import load_target
 from mmc.verification.execute import execute
 
@@ -113,3 +114,27 @@ def test_lowerings_are_all_there_whichever_was_imported_first(backend: str) -> N
     ]
     assert found[0] == found[1]
     assert "Transpose" in found[0]
+
+
+def test_size_counts_operators_and_stores_views_once(tmp_path: Path) -> None:
+    """A merge that keeps a shared bias as it is frees an operator: there is nothing to save."""
+    text = f"""{HEAD}g (float[1,16] x) => (float[1,16] y) {{
+        a = MatMul(x, w)  b = Add(a, c)  r = Tanh(b)  d = MatMul(r, w)  y = Add(d, c) }}"""
+    path = tmp_path / "steps.onnx"
+    save(parse(text, w=f(16, 16), c=f(16)), path)
+    sizes = {goal: compiled(path, goal).stat().st_size for goal in ("latency", "size")}
+    assert sizes["size"] <= sizes["latency"]
+
+
+def test_growth_is_what_is_not_stored_yet() -> None:
+    text = f"{HEAD}g (float[2,8] x) => (float[2,8] y) {{ a = Add(x, c)  y = Mul(a, c) }}"
+    model = parse(text, c=f(8))
+    node, array = model.graph[0], constant(model.graph[0].inputs[1])
+    assert array is not None
+    view, other = Builder(), Builder()
+    view.Add(node.inputs[0], array.reshape(1, 8))
+    check_growth([node], view, 0)
+    other.Add(node.inputs[0], 2 * array)
+    with pytest.raises(NoMatch, match="32 bytes more"):
+        check_growth([node], other, 31)
+    check_growth([node], other, 32)

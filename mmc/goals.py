@@ -1,7 +1,7 @@
 """What `--optimize` chooses where a computation has several equivalent forms.
 
-latency: fewest operators. size: no form that stores more constants than another. accuracy: no form
-that can round worse than another.
+latency: fewest operators. size: no form that stores more than another, operators included.
+accuracy: no form that can round worse than another.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from mmc.growth import OPERATOR
 from mmc.passes.decompose import Decompose
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
@@ -29,6 +30,6 @@ class Goal:
 
 GOALS = {
     "latency": Goal(),
-    "size": Goal(FoldConstants(max_float_growth_bytes=1024), Fuse(max_growth_bytes=0)),
+    "size": Goal(FoldConstants(max_float_growth_bytes=1024), Fuse(max_growth_bytes=OPERATOR)),
     "accuracy": Goal(fuse=Fuse(precise=True), decompose={"precise": True}),
 }

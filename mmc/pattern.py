@@ -17,6 +17,7 @@ from typing import Any
 from mmc import opset
 from mmc.builder import Builder, detach
 from mmc.diagnostics import ModelError
+from mmc.growth import check_growth
 from mmc.ir import SOURCES, Graph, Model, Node, Value, is_static, origin_of
 from mmc.matching import (
     Match,
@@ -158,7 +159,7 @@ class _Rewriter:
             self.check_replaceable(root, values)
             check_types(root, out, values)
             if self.max_growth_bytes is not None:
-                check_growth(found, out, self.max_growth_bytes)
+                check_growth(found.nodes, out, self.max_growth_bytes)
         except (NoMatch, NotInferredError) as reason:
             if self.explain is not None:
                 self.explain(rule, root, str(reason))
@@ -199,22 +200,6 @@ def check_types(root: Node, out: Builder, values: list[Value]) -> None:
         known = old.shape is not None and new.shape is not None
         if known and is_static(old) and is_static(new) and old.shape != new.shape:
             raise NoMatch(f"the result would have shape {new.shape}, not {old.shape}")
-
-
-def check_growth(found: Match, out: Builder, most: int) -> None:
-    """Refuse a replacement whose constants take more than `most` bytes beyond what it frees."""
-    added = sum(bytes_of(v) for v in out.tape.initializers if v.uses())
-    read = {v for n in found.nodes for v in n.inputs if v is not None and v.is_initializer()}
-    gone = {*found.nodes}
-    freed = [v for v in read if all(use.node in gone for use in v.uses())]
-    grown = added - sum(map(bytes_of, freed))
-    if grown > most:
-        raise NoMatch(f"its constants would take {grown} bytes more")
-
-
-def bytes_of(value: Value) -> int:
-    """Return the size of a constant."""
-    return 0 if value.const_value is None else value.const_value.nbytes
 
 
 def adopt(
