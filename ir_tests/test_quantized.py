@@ -10,8 +10,10 @@ import pytest
 from lowering import run_both, single
 
 from mmc.compiler import compile_model
-from mmc.ir import Array, parse, save
+from mmc.ir import Array, constant, parse, save
 from mmc.options import CompileOptions
+from mmc.pass_manager import PassManager
+from mmc.passes.decompose import Decompose
 
 RNG = np.random.default_rng(3)
 
@@ -130,3 +132,24 @@ def test_dynamically_quantized_model(tmp_path: Path) -> None:
 def test_pooled_bytes_are_padded_below_all_of_them(dtype: type) -> None:
     given = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}
     run_both(single("MaxPool", ((1, 4, 7, 7), dtype), **given))
+
+
+def test_steps_share_the_floats_of_their_weight() -> None:
+    """An unrolled loop multiplies by one weight at every step: so does what becomes of it."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+        g (uint8[2,16] a, uint8[2,16] b) => (float[2,32] y, float[2,32] z) {
+            p = MatMulInteger(a, w, zero, zw)
+            y = Cast<to = 1>(p)
+            q = MatMulInteger(b, w, zero, zw)
+            z = Cast<to = 1>(q)
+        }"""
+    weight = np.arange(512, dtype=np.uint8).reshape(16, 32)
+    zeros = {"zero": np.array(3, np.uint8), "zw": np.array(128, np.uint8)}
+    model = parse(text, w=weight, **zeros)
+    PassManager([Decompose()]).run(model)
+    products = [n for n in model.graph if n.op_type == "MatMul"]
+    first, second = (constant(n.inputs[1]) for n in products)
+    assert first is not None
+    assert second is not None
+    assert np.shares_memory(first, second)
+    np.testing.assert_array_equal(first, weight.astype(np.float32) - 128)

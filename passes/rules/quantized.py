@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -13,6 +14,12 @@ FLOAT = 1
 CONV = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
 
 
+_centred: WeakKeyDictionary[Any, list[tuple[Array, tuple[int, ...] | None, Array]]] = (
+    WeakKeyDictionary()
+)
+"""What `centred` made of a tensor, while that lives: zero points, the shape asked for, result."""
+
+
 def codes(out: Builder, x: Value, zero: Value | None, shape: tuple[int, ...] | None = None) -> Any:
     """Return x - zero as float32: exact, as the integers have 16 bits at most.
 
@@ -20,8 +27,7 @@ def codes(out: Builder, x: Value, zero: Value | None, shape: tuple[int, ...] | N
     """
     q, z = constant(x), constant(zero)
     if q is not None and (zero is None or z is not None):
-        offset = np.float32(0) if z is None else shaped(z.astype(np.float32), shape)
-        return np.asarray(q.astype(np.float32) - offset, np.float32)
+        return centred(x, q, z, shape)
     made: Value = out.Cast(x, to=FLOAT)
     if zero is None or (z is not None and not z.astype(np.float32).any()):
         return made
@@ -29,6 +35,23 @@ def codes(out: Builder, x: Value, zero: Value | None, shape: tuple[int, ...] | N
         return out.Sub(made, shaped(z.astype(np.float32), shape))
     centre = out.Cast(zero, to=FLOAT)
     return out.Sub(made, centre if shape is None else out.Reshape(centre, np.array(shape)))
+
+
+def centred(x: Value, q: Array, z: Array | None, shape: tuple[int, ...] | None) -> Array:
+    """Return constant codes q of x minus z as float32, one array however often it is asked for.
+
+    The steps of an unrolled loop read one weight: an array each would be its size times the steps.
+    """
+    zero = np.zeros((), np.uint8) if z is None else z
+    known = [] if x.const_value is None else _centred.get(x.const_value, [])
+    for given, asked, made in known:
+        if shape == asked and np.array_equal(zero, given):
+            return made
+    offset = shaped(zero.astype(np.float32), shape)
+    made = np.asarray(q.astype(np.float32) - offset, np.float32)
+    if x.const_value is not None and len(x.uses()) > 1:
+        _centred[x.const_value] = [*known, (zero, shape, made)]
+    return made
 
 
 def shaped(array: Array, shape: tuple[int, ...] | None) -> Array:
