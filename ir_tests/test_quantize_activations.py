@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import golden_models as golden
 import mmc
 from ir_tests.lowering import emit, oracle, single
 from ir_tests.test_quantize_weights import WINDOW, normal
+from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.integer_ops import INTEGER
 from mmc.ir import Array, Model, constant, parse, save, shape_of
+from mmc.kept_float import DELICATE, MOVES_FLOATS, NO_KERNEL, kept_float
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
@@ -192,6 +195,7 @@ def test_operators_without_kernels_stay_float(tmp_path: Path) -> None:
     quantized(model, 8, tmp_path)
     marked = [n.op_type for n in model.graph if INTEGER in n.metadata_props]
     assert marked == ["Relu", "Relu"]
+    assert [(k.op, k.why) for k in kept_float(model)] == [("Erf", NO_KERNEL)]
     assert QuantizeActivations(bits=8, calibration="none").run(model) == 0
 
 
@@ -202,6 +206,31 @@ def test_data_that_only_moves_stays_float(tmp_path: Path) -> None:
     )
     infer(model)
     assert QuantizeActivations(bits=8, calibration=data_of(model, tmp_path)).run(model) == 0
+    assert [k.why for k in kept_float(model)] == [MOVES_FLOATS, NO_KERNEL, NO_KERNEL]
+
+
+def test_the_report_tells_what_stays_float(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A normalization: its mean is an integer operator, its quotient and what belongs to it not."""
+    rng = np.random.default_rng(0)
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,32] x) => (float[4,32] y) {
+            a = MatMul (x, w)  n = LayerNormalization (a, s)  y = MatMul (n, v) }""",
+        **{n: rng.standard_normal((32, 32)).astype(np.float32) for n in "wv"},
+        s=np.ones(32, np.float32),
+    )
+    save(model, tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", x=rng.standard_normal((8, 4, 32)).astype(np.float32))
+    given = ["--weights", "int8", "--activations", "int8", "--calibration", tmp_path / "d.npz"]
+    command = ["compile", tmp_path / "m.onnx", "--target", "hexagon_v73", *given]
+    out = ["-o", tmp_path / "m.tflite", "--report", tmp_path / "r.json"]
+    assert main([str(word) for word in (*command, *out)]) == 0
+    kept = json.loads((tmp_path / "r.json").read_text())["kept_float"]
+    assert {one["why"] for one in kept} == {DELICATE}
+    assert {one["name"] for one in kept} == {"n"}
+    assert DELICATE in " ".join(capsys.readouterr().out.split())
 
 
 def test_integers_need_data(tmp_path: Path) -> None:

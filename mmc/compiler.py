@@ -14,6 +14,7 @@ from mmc.files import check_artifact
 from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.ir import Model, load
+from mmc.kept_float import kept_float
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager
 from mmc.progress import Progress
@@ -116,6 +117,7 @@ def to_program(
         result.passes = PassManager(backend.phases(), watchers).run(model)
         result.diagnostics += unsettled(model)
         result.weights = [*stored_weights(model)]
+        result.kept_float = [*kept_float(model)]
     with result.stage("lower"):
         program = backend.lower(model)
         result.ops = backend.count(program)

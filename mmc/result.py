@@ -14,6 +14,7 @@ from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import UNWRITABLE, Diagnostic, MmcError
 from mmc.files import remove, size_of, unwritable
+from mmc.kept_float import KeptFloat
 from mmc.pass_manager import PassRecord
 from mmc.progress import Progress
 from mmc.staging import put, staged
@@ -60,6 +61,7 @@ class CompileResult:
     vendor: list[VendorVerdict] = field(default_factory=list)
     search: Search | None = None
     weights: list[StoredWeight] = field(default_factory=list)
+    kept_float: list[KeptFloat] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
     @contextmanager

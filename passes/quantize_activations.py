@@ -16,6 +16,7 @@ from mmc.float_islands import islands
 from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
 from mmc.integer_ranges import lowest
 from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
+from mmc.kept_float import COSTLY, DELICATE, NO_KERNEL, tell_floats
 from mmc.layers import base_of
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
@@ -71,11 +72,14 @@ class QuantizeActivations(Pass):
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
         seen = calibrate(model, data, ranges=wanted, counted=counted).histograms
         ranges = self.ranges(model, scales, seen)
-        if self.islands and (apart := islands(model, data, scales, ranges, nodes)):
+        apart = islands(model, data, scales, ranges, nodes) if self.islands else set()
+        if apart:
             nodes, before = settle([n for n in nodes if n not in apart]), scales
             scales = tied(nodes, self.bits)
             exact = scales.merged(seen, min_max)
             ranges = {r: within(exact[r], ranges.get(before.root(r), exact[r])) for r in exact}
+        unfit = {n for n in model.graph if not takes_integers(n, self.bits)}
+        tell_floats(model.graph, nodes, {COSTLY: apart, DELICATE: stay, NO_KERNEL: unfit})
         scales.choose(ranges)
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:

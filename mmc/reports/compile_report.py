@@ -9,6 +9,7 @@ import mmc
 from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
+from mmc.kept_float import KeptFloat
 from mmc.reports.layers import Layer
 from mmc.reports.verification import Verification, verification
 from mmc.stored_weights import StoredWeight
@@ -136,6 +137,7 @@ class CompileReport:
     evaluation: Measured | None
     search: Search | None
     weights: list[StoredWeight] = field(default_factory=list)
+    kept_float: list[KeptFloat] = field(default_factory=list)
     budget: list[BudgetLine] = field(default_factory=list)
     stages: list[Stage] = field(default_factory=list)
     passes: list[PassRun] = field(default_factory=list)
@@ -168,6 +170,7 @@ class CompileReport:
             evaluation=evaluation(result.evaluation) if result.evaluation else None,
             search=result.search,
             weights=list(result.weights),
+            kept_float=list(result.kept_float),
             budget=list(result.budget),
             stages=[Stage(**vars(s)) for s in result.stages],
             passes=[PassRun(**vars(p)) for p in result.passes],
@@ -202,16 +205,10 @@ def operators(result: CompileResult) -> Operators:
 
 def memory(found: Schedule) -> Memory:
     """Return what the activations need."""
-    before, after = found.before, found.after
-    return Memory(
-        after.peak_bytes,
-        after.arena_bytes,
-        after.lower_bound,
-        before.peak_bytes,
-        before.arena_bytes,
-        after.in_place,
-        after.aliases,
-    )
+    old, new = found.before, found.after
+    least, views = new.lower_bound, (new.in_place, new.aliases)
+    earlier = (old.peak_bytes, old.arena_bytes)
+    return Memory(new.peak_bytes, new.arena_bytes, least, *earlier, *views)
 
 
 def evaluation(found: Evaluation) -> Measured:

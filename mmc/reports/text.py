@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,6 +18,7 @@ from mmc.reports.cost import device_rows
 from mmc.reports.next_step import next_step
 
 if TYPE_CHECKING:
+    from mmc.kept_float import KeptFloat
     from mmc.pass_manager import PassRecord
     from mmc.reports.compile_report import CompileReport, Memory, PassRun
     from mmc.reports.verification import Difference, Verification
@@ -64,6 +65,7 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
         share = 100 * operators.on_npu / operators.after
         all_of_them = counted(operators.after, "operator")
         yield "on the NPU", f"{operators.on_npu} of {all_of_them} ({share:.0f} %)"
+    yield from float_rows(report.kept_float)
     if report.memory:
         yield from memory_rows(report.memory)
     if report.verification:
@@ -74,6 +76,17 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     yield from cost_rows(report)
     if step := next_step(report):
         yield "next", step
+
+
+def float_rows(kept: Sequence[KeptFloat]) -> Iterable[tuple[str, str]]:
+    """Yield what stays float under integer activations, a line a reason."""
+    label = "kept float"
+    for why in dict.fromkeys(one.why for one in kept):
+        kinds = Counter(one.op for one in kept if one.why == why).most_common()
+        shown = [f"{op} {count}" for op, count in kinds[:KINDS_SHOWN]]
+        shown += ["..."] if len(kinds) > KINDS_SHOWN else []
+        yield label, f"{', '.join(shown)}: {why}"
+        label = ""
 
 
 def memory_rows(found: Memory) -> Iterable[tuple[str, str]]:
