@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .grids import Array, Grid
-from .metrics import energy, output_error
+from .metrics import output_error, products
 from .rounding import gptq, nearest, spread, to_grid
-from .scales import max_scale, mse_scale, to_blocks
+from .scales import CANDIDATES, max_scale, mse_scale, to_blocks
 from .statistics import deviations, mean, squares
 from .tables import tabulate
 
@@ -57,10 +57,9 @@ def encode(
         values = codes * spread(scale, rows.shape[1])
         return Encoded(codes, scale, values, plain(rows, values))
     codes = gptq(rows, hessian, to_grid(scale, grid, rows.shape[1]))
-    gain = aligned(rows, codes * spread(scale, rows.shape[1]), hessian)
+    gain, error = aligned(rows, codes * spread(scale, rows.shape[1]), hessian)
     scale = (scale * (gain if scale.ndim == 1 else gain[:, None])).astype(np.float32)
-    values = codes * spread(scale, rows.shape[1])
-    return Encoded(codes, scale, values, output_error(rows, values, hessian))
+    return Encoded(codes, scale, codes * spread(scale, rows.shape[1]), error)
 
 
 def encode_in_tables(
@@ -90,22 +89,27 @@ def first_scale(rows: Array, grid: Grid, block: int, hessian: Array | None) -> A
         importance = np.einsum("...ii->...i", hessian)
         if importance.ndim == 2:
             importance = np.repeat(importance, len(rows) // len(importance), axis=0)
+    tried = CANDIDATES if hessian is None else CANDIDATES // 2  # they are fitted again at the end
     if not block:
-        return mse_scale(rows, grid, importance)
+        return mse_scale(rows, grid, importance, tried)
     if importance is not None:
         importance = np.broadcast_to(importance, rows.shape).reshape(-1, block)
-    return mse_scale(to_blocks(rows, block), grid, importance).reshape(len(rows), -1)
+    return mse_scale(to_blocks(rows, block), grid, importance, tried).reshape(len(rows), -1)
 
 
-def aligned(rows: Array, values: Array, hessian: Array) -> Array:
+def aligned(rows: Array, values: Array, hessian: Array) -> tuple[Array, float]:
     """Return (O,) gains of least squares from quantized outputs to the right ones; 1 for none.
 
-    A gain that is not positive is none: codes stand in the order of their numbers.
+    A gain that is not positive is none: codes stand in the order of their numbers. The second
+    result is the relative squared error that is left, as `output_error` has it.
     """
-    exact = values.astype(np.float64)
-    top, bottom = energy(exact, hessian, rows), energy(exact, hessian)
+    right, made = products(rows, hessian), products(values, hessian)
+    top, bottom = ((made * other).sum(axis=1, dtype=np.float64) for other in (rows, values))
     gain = np.divide(top, bottom, out=np.ones_like(top), where=bottom > 0)
-    return np.where(gain > 0, gain, 1.0)
+    gain = np.where(gain > 0, gain, 1.0)[:, None]
+    left = float(((rows - gain * values) * (right - gain * made)).sum())
+    total = float((right * rows).sum(dtype=np.float64))
+    return gain[:, 0], max(left, 0.0) / total if total > 0 else 0.0
 
 
 def plain(rows: Array, made: Array) -> float:

@@ -55,13 +55,13 @@ def output_error(weight: Array, quantized: Array, hessian: Array) -> float:
         hessian: (K, K), the sum of x xᵀ; (G, K, K) where every O / G rows have their own inputs.
     """
     difference = (weight - quantized).astype(np.float64)
-    top, bottom = energy(difference, hessian), energy(weight.astype(np.float64), hessian)
-    return float(top.sum() / bottom.sum()) if bottom.sum() > 0 else 0.0
+    top = float((products(difference, hessian) * difference).sum())
+    bottom = float((products(weight, hessian) * weight).sum(dtype=np.float64))
+    return top / bottom if bottom > 0 else 0.0
 
 
-def energy(rows: Array, hessian: Array, other: Array | None = None) -> Array:
-    """Return (O,) sums over inputs x of (row · x)(other row · x), for such a Hessian."""
+def products(rows: Array, hessian: Array) -> Array:
+    """Return (O, K) rows times the Hessian of their group."""
     h = hessian.reshape(-1, *hessian.shape[-2:])
     parts = rows.reshape(len(h), -1, rows.shape[1])
-    second = rows if other is None else other
-    return np.asarray(((parts @ h).reshape(rows.shape) * second).sum(axis=1))
+    return np.asarray((parts @ h).reshape(rows.shape))
