@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from mmc.integer_ops import FIXED, JOINED, SAME, WEIGHTED
+from mmc.integer_ops import FIXED, JOINED, SAME, layer_of
 from mmc.integer_ranges import lowest
 from mmc.ir import Node, Value, constant
 from mmc.layers import base_of
@@ -88,6 +88,6 @@ class Scales:
 
 def activations(node: Node) -> list[Value]:
     """Return the computed float inputs of a node."""
-    places = node.inputs[:1] if base_of(node)[1] in WEIGHTED else node.inputs
+    places = node.inputs[:1] if layer_of(node) else node.inputs
     floats = [v for v in places if v is not None and v.dtype == ir.DataType.FLOAT]
     return [v for v in floats if constant(v) is None]

@@ -212,6 +212,7 @@ def quantize(
     const: Mapping[str, npt.ArrayLike] | None = None,
     weights: str = "int8",
     recipe: PathName = "",
+    activations: str = "float",
     calibration: PathName = "",
     calibration_samples: int = 1000,
 ) -> int:
@@ -219,6 +220,7 @@ def quantize(
 
     Args:
         weights: "int8", "int4" or "int2"; `recipe`: a TOML file or a preset in its place.
+        activations: "float", or "int8" and "int16" with calibration data.
     Raises:
         MmcError: with coded diagnostics; nothing is written then.
     """
@@ -228,6 +230,7 @@ def quantize(
         **_shapes(input_shape, dim, const),
         weights="float32" if recipe else weights,
         recipe=str(recipe),
+        activations=activations,
         calibration=str(calibration),
         calibration_samples=calibration_samples,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mmc.ir import Node, Value, constant
+from mmc.layers import base_of
 from mmc.quant.ranges import Affine
 
 INTEGER = "mmc.integer"
@@ -11,18 +13,21 @@ WEIGHTED: dict[str, dict[int, tuple[int, ...]]] = {
     "Conv2d": {8: (8, 4), 16: (8, 4)},
     "DepthwiseConv2d": {8: (8, 4), 16: (8,)},
     "Linear": {8: (8, 4, 2), 16: (8, 4, 2)},
+    "Conv": {8: (8, 4), 16: (8, 4)},
+    "Gemm": {8: (8, 4, 2), 16: (8, 4, 2)},
 }
-"""Layers, and the bits of weights that their kernels compute rightly by bits of activations."""
+"""Layers, and the bits of weights that their kernels compute rightly by bits of activations. The
+last two are of standard ONNX, which ONNX Runtime computes."""
 
 FREE = frozenset(
     "Conv2d DepthwiseConv2d Linear Add Sub Mul ReduceMean Relu LeakyRelu HardSwish Gelu MatMul"
-    " MatMulTN MatMulNT MatMulTT".split()
+    " MatMulTN MatMulNT MatMulTT Conv Gemm GlobalAveragePool".split()
 )
 """The kernels rescale: every operand may have a scale of its own."""
 
 SAME = frozenset(
     "Reshape Squeeze Unsqueeze Flatten Transpose MaxPool2d AveragePool2d DepthToSpace SpaceToDepth"
-    " Slice".split()
+    " Slice MaxPool AveragePool".split()
 )
 """The kernels copy codes: results have the scale of the first operand."""
 
@@ -40,3 +45,21 @@ FIXED: dict[str, dict[int, Affine]] = {
     "Tanh": {8: Affine(8, 2.0**-7, 0), 16: Affine(16, 2.0**-15, 0)},
 }
 """The kernels know their range, and take no other scale for the result."""
+
+
+def layer_of(node: Node) -> str:
+    """Return the name in WEIGHTED of a layer; "" of other operators.
+
+    A product with constant codes, which standard ONNX has as MatMul, is a linear layer.
+    """
+    op = base_of(node)[1]
+    if op == "MatMul" and is_unpacked(node.inputs[1]):
+        return "Linear"
+    return op if op in WEIGHTED else ""
+
+
+def is_unpacked(value: Value | None) -> bool:
+    """Say whether a value is made of constant codes."""
+    maker = None if value is None else value.producer()
+    unpacks = maker is not None and maker.op_type == "DequantizeLinear"
+    return unpacks and maker is not None and constant(maker.inputs[0]) is not None

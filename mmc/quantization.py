@@ -1,14 +1,18 @@
-"""ONNX to ONNX with integer weights: what `mmc quantize` and `mmc.quantize` do."""
+"""ONNX to ONNX with integer weights, and activations: what `mmc quantize` and `mmc.quantize` do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmc.diagnostics import UsageError
 from mmc.optimizer import optimize
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
+
+FIX = "add --calibration DATA: real inputs, some 100 of them"
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,17 @@ class Quantized:
 
 
 def quantize_file(source: str | Path, output: str | Path, options: CompileOptions) -> Quantized:
-    """Clean, fuse and quantize the weights of `source` into `output`.
+    """Clean, fuse and quantize the weights of `source` into `output`, and activations if asked for.
 
     Raises:
+        UsageError: MMC305 for integer activations without data.
         MmcError: nothing is written then.
     """
-    then = (QuantizeWeights.chosen_by(options), EliminateDeadCode())
+    codes = (QuantizeActivations.chosen_by(options),) if options.activation_bits else ()
+    if codes and not options.calibration:
+        what = "needs data to calibrate on"
+        raise UsageError("MMC305", f"--activations {options.activations}", what, fix=FIX)
+    then = (QuantizeWeights.chosen_by(options), *codes, EliminateDeadCode())
     done = optimize(source, output, options=options, then=then)
     made = sum(r.changes for r in done.passes if r.name.startswith(QuantizeWeights.name))
     return Quantized(made, done.nodes)

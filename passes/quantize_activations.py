@@ -13,7 +13,7 @@ from mmc.calibration import Data, calibrate
 from mmc.clipping import by_output_error
 from mmc.delicate import delicate
 from mmc.float_islands import islands
-from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED
+from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED, layer_of
 from mmc.integer_ranges import lowest
 from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
 from mmc.kept_float import COSTLY, DELICATE, NO_KERNEL, tell_floats
@@ -83,7 +83,7 @@ class QuantizeActivations(Pass):
         scales.choose(ranges)
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:
-            if base_of(node)[1] in WEIGHTED:
+            if layer_of(node):
                 fit_bias(model.graph, node, chosen)
             quantize_constants(model.graph, node, self.bits, seen, chosen)
             node.metadata_props[INTEGER] = str(self.bits)
@@ -121,8 +121,8 @@ def takes_integers(node: Node, bits: int) -> bool:
     values = [v for v in (*activations(node), *node.outputs) if v is not None]
     if not values or any(v.dtype != ir.DataType.FLOAT or not is_static(v) for v in values):
         return False
-    if op in WEIGHTED:
-        return coded_weight(node, WEIGHTED[op][bits])
+    if layer := layer_of(node):
+        return coded_weight(node, WEIGHTED[layer][bits])
     return op not in ("MatMul", "MatMulTN", "MatMulNT", "MatMulTT") or len(activations(node)) == 2
 
 
@@ -265,7 +265,7 @@ def quantize_constants(
     graph: Graph, node: Node, bits: int, seen: dict[str, Histogram], chosen: dict[Value, Affine]
 ) -> None:
     """Store the constant operands of an integer operator (not weights and biases) as codes."""
-    if base_of(node)[1] in WEIGHTED:
+    if layer_of(node):
         return
     for place, value in enumerate(node.inputs):
         array = constant(value)

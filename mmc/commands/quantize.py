@@ -6,7 +6,14 @@ import argparse
 
 from mmc.arguments import Parser, one_of
 from mmc.commands import Command
-from mmc.commands.options import add_calibration, add_recipe, add_shapes, compile_options
+from mmc.commands.options import (
+    add_calibration,
+    add_choice,
+    add_outliers,
+    add_recipe,
+    add_shapes,
+    compile_options,
+)
 from mmc.counting import counted
 
 
@@ -23,8 +30,12 @@ def configure(parser: Parser) -> None:
     )
     add_recipe(parser)
     add_calibration(parser)
+    kinds = ("float", "int8", "int16")
+    text = "type of activations (default: float): QuantizeLinear and DequantizeLinear around them"
+    add_choice(parser, "--activations", kinds, text)
+    add_outliers(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
-    parser.later(("--activations", 1), ("--evaluation", 1), ("--metric", 1))
+    parser.later(("--evaluation", 1), ("--metric", 1))
 
 
 def run(args: argparse.Namespace) -> int:
