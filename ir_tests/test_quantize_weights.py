@@ -214,6 +214,25 @@ def test_the_mean_of_outputs_is_kept(cell: str, bits: int, tmp_path: Path) -> No
     assert noise.max() > 0
 
 
+@pytest.mark.parametrize("bias", [(24,), (1, 24), (1, 1), (1,), (5, 24)])
+def test_the_bias_of_a_gemm(bias: tuple[int, ...], tmp_path: Path) -> None:
+    """It may have a row in front, or be one number; one a row of the result is no bias."""
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[5,64] x) => (float[5,24] y) { y = Gemm (x, w, b) }""",
+        w=normal(64, 24),
+        b=normal(*bias, seed=2),
+    )
+    infer(model)
+    data = np.abs(normal(9, 5, 64, seed=1))
+    np.savez(tmp_path / "d.npz", x=data)
+    before = np.stack([run_model(model, {"x": x})["y"] for x in data])
+    assert QuantizeWeights(bits=4, sensitive_bits=4, calibration=str(tmp_path / "d.npz")).run(model)
+    after = np.stack([run_model(model, {"x": x})["y"] for x in data])
+    away = np.abs((after - before).mean(axis=(0, 1))).max()
+    assert (away < 1e-3 * (after - before).std()) == (bias != (5, 24))
+
+
 def questions(which: str, count: int) -> dict[str, Array]:
     with np.load(VQA / "data" / f"digits_vqa_{which}.npz") as data:
         ids = data["question_ids"][:count]

@@ -181,9 +181,10 @@ def has_bias(layer: Layer) -> bool:
     """Say whether the layer adds a constant to every channel, or could."""
     if layer.op not in ("Conv", "Conv2d", "DepthwiseConv2d", "Linear", "Gemm"):
         return False
-    bias = layer.node.inputs[2] if len(layer.node.inputs) > 2 else None
+    given = layer.node.inputs[2] if len(layer.node.inputs) > 2 else None
     plain = layer.op != "Gemm" or attrs(layer.node).get("beta", 1.0) == 1
-    return plain and (bias is None or constant(bias) is not None)
+    bias, channels = constant(given), shape_of(layer.value)[layer.axis]
+    return plain and (given is None or (bias is not None and bias.size in (1, channels)))
 
 
 def shift_bias(graph: Graph, layer: Layer, shift: Array) -> None:
@@ -191,7 +192,7 @@ def shift_bias(graph: Graph, layer: Layer, shift: Array) -> None:
     node = layer.node
     old = node.inputs[2] if len(node.inputs) > 2 else None
     before = constant(old)
-    bias = shift if before is None else np.broadcast_to(before, shift.shape) + shift
+    bias = shift if before is None else before.reshape(-1) + shift
     made = initializer(graph, old or layer.value, bias.astype(np.float32))
     node.resize_inputs(3)
     node.replace_input_with(2, made)
