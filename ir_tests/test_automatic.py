@@ -50,7 +50,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     patch.delenv("MMC_NO_CACHE", raising=False)
-    patch.setattr("mmc.automatic.STEPS", 1)
+    patch.setattr("mmc.auto.automatic.STEPS", 1)
     yield folder / "m.onnx"
     patch.undo()
 

@@ -23,14 +23,14 @@ from mmc.backends.coreml.run import run_model as run_package
 from mmc.backends.coreml.writer import write
 from mmc.compiler import compile_model, to_program
 from mmc.diagnostics import LegalityError
+from mmc.integers.layers import layers_of
+from mmc.integers.recipe import Rule
 from mmc.ir import Array, Model, constant
-from mmc.layers import layers_of
 from mmc.opset import DOMAIN
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_weights import quantize
 from mmc.quant.grids import GRIDS
-from mmc.recipe import Rule
 from mmc.result import CompileResult
 from mmc.target import load_target
 from mmc.verification.evaluate import run_model

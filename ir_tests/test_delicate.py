@@ -10,7 +10,7 @@ import pytest
 from ir_tests.lowering import oracle
 from ir_tests.test_quantize_activations import quantized
 from ir_tests.test_quantize_weights import normal
-from mmc.integer_ops import INTEGER
+from mmc.integers.integer_ops import INTEGER
 from mmc.ir import parse
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.shapes import infer

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import mmc
 from mmc.backends.tflite.backend import TfliteBackend
-from mmc.calibration import Statistics
+from mmc.integers.calibration import Statistics
 from mmc.ir import Array, Model, parse, print_ir, save
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager

@@ -10,8 +10,8 @@ import pytest
 
 import mmc
 from mmc.backends.tflite.run import opened
-from mmc.float_islands import heavy
-from mmc.integer_ops import INTEGER
+from mmc.integers.float_islands import heavy
+from mmc.integers.integer_ops import INTEGER
 from mmc.ir import Array, Model, parse, save
 from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.quantize_activations import QuantizeActivations

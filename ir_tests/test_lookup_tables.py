@@ -15,16 +15,16 @@ from mmc.backends.coreml.writer import write
 from mmc.builder import initializer
 from mmc.compiler import compile_model
 from mmc.diagnostics import LegalityError, RecipeError
+from mmc.integers.layers import layers_of
+from mmc.integers.recipe import PRESETS, Recipe, Rule, read_recipe, write_recipe
+from mmc.integers.stored_weights import stored_weights
 from mmc.ir import Array, Model, constant, parse, save
-from mmc.layers import layers_of
 from mmc.opset import DOMAIN, require
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_weights import QuantizeWeights, quantize
 from mmc.quant.tables import MOST, k_means, tabulate
-from mmc.recipe import PRESETS, Recipe, Rule, read_recipe, write_recipe
 from mmc.shapes import infer
-from mmc.stored_weights import stored_weights
 from mmc.verification.evaluate import run_model
 
 BITS = (1, 2, 3, 4, 6, 8)

@@ -10,8 +10,8 @@ import pytest
 
 import mmc
 from mmc.diagnostics import RecipeError
+from mmc.integers.recipe import PRESETS
 from mmc.ir import parse, save
-from mmc.recipe import PRESETS
 
 TEXT = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,8,12,12] x) => (float[1,40] y) {

@@ -13,12 +13,12 @@ import pytest
 
 import mmc
 from ir_tests.test_automatic import TEXT, normal
+from mmc.auto.trials import Trial, search_of
 from mmc.cli import main
 from mmc.diagnostics import BudgetError, RecipeError
+from mmc.integers.recipe import read_recipe
 from mmc.ir import load, parse, save
-from mmc.recipe import read_recipe
 from mmc.result import CompileResult
-from mmc.trials import Trial, search_of
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from ir_tests.lowering import emit, oracle, single
 from ir_tests.test_quantize_weights import WINDOW, normal
 from mmc.cli import main
 from mmc.diagnostics import UsageError
-from mmc.integer_ops import INTEGER
+from mmc.integers.integer_ops import INTEGER
+from mmc.integers.kept_float import DELICATE, MOVES_FLOATS, NO_KERNEL, kept_float
 from mmc.ir import Array, Model, constant, parse, save, shape_of
-from mmc.kept_float import DELICATE, MOVES_FLOATS, NO_KERNEL, kept_float
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights

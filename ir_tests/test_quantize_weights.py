@@ -11,11 +11,11 @@ import pytest
 import golden_models as golden
 import mmc
 from ir_tests.lowering import check_lowering, feeds_for, single
-from mmc.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.cli import main
 from mmc.diagnostics import UsageError
+from mmc.integers.calibration import Data, Inputs, calibrate, inputs_of
+from mmc.integers.layers import LayerClass, layers_of
 from mmc.ir import Array, Model, attrs, constant, load, parse, save, shape_of
-from mmc.layers import LayerClass, layers_of
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.quant.grids import GRIDS

@@ -13,13 +13,13 @@ import golden_models as golden
 from mmc.backends.base import load_backend
 from mmc.cli import main
 from mmc.compiler import to_program
+from mmc.integers.stored_weights import stored_weights
 from mmc.ir import Array, constant, load, parse
 from mmc.options import CompileOptions
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.quant.recovery import PIECE, recover
 from mmc.result import CompileResult
 from mmc.shapes import infer
-from mmc.stored_weights import stored_weights
 from mmc.target import load_target
 from mmc.values import ARRIVED_QUANTIZED
 from mmc.verification.evaluate import run_model

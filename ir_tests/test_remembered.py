@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmc import remembered
-from mmc.calibration import Data, calibrate
+from mmc.auto import remembered
+from mmc.integers.calibration import Data, calibrate
 from mmc.ir import parse
 
 TEXT = """<ir_version: 10, opset_import: ["" : 21]>
@@ -75,7 +75,7 @@ def test_a_damaged_file_is_made_anew(data: Path) -> None:
 
 def test_the_oldest_go(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen(data)
-    monkeypatch.setattr("mmc.remembered.MOST_BYTES", 1)
+    monkeypatch.setattr("mmc.auto.remembered.MOST_BYTES", 1)
     seen(data, 3)
     assert not list(remembered.home().glob("*.npz"))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from mmc.automatic import compile_best
+from mmc.auto.automatic import compile_best
 from mmc.budget import read_budget, with_limits
 from mmc.checking import check_file
 from mmc.diagnostics import Diagnostic, UsageError
@@ -22,7 +22,7 @@ from mmc.result import CompileResult
 from mmc.verification.casting import Array
 
 if TYPE_CHECKING:
-    from mmc.layer_cells import Sensitivity
+    from mmc.auto.layer_cells import Sensitivity
 
 PathName = str | PathLike[str]
 
@@ -224,7 +224,7 @@ def quantize(
     Raises:
         MmcError: with coded diagnostics; nothing is written then.
     """
-    from mmc.quantization import quantize_file
+    from mmc.integers.quantization import quantize_file
 
     options = CompileOptions(
         **_shapes(input_shape, dim, const),
@@ -254,7 +254,7 @@ def sensitivity(
     Raises:
         RecipeError: MMC300 to MMC302, MMC308 when data or model do not fit.
     """
-    from mmc.sensitivities import measure
+    from mmc.auto.sensitivities import measure
 
     options = CompileOptions(
         **_shapes(input_shape, dim, const),

@@ -13,15 +13,15 @@ from mmc.diagnostics import Diagnostic, Severity, UsageError, refuse
 from mmc.files import check_artifact
 from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
+from mmc.integers.kept_float import kept_float
+from mmc.integers.stored_weights import stored_weights
 from mmc.ir import Model, load
-from mmc.kept_float import kept_float
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager
 from mmc.progress import Progress
 from mmc.proving import prove
 from mmc.result import CompileResult
 from mmc.shapes import fix_shapes, infer
-from mmc.stored_weights import stored_weights
 from mmc.target import Target, load_target
 from mmc.values import ARRIVED_QUANTIZED, UNSETTLED, UNSETTLED_PHASES
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmc.auto.trials import Search
 from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import UNWRITABLE, Diagnostic, MmcError
 from mmc.files import remove, size_of, unwritable
-from mmc.kept_float import KeptFloat
+from mmc.integers.kept_float import KeptFloat
+from mmc.integers.stored_weights import StoredWeight
 from mmc.pass_manager import PassRecord
 from mmc.progress import Progress
 from mmc.staging import put, staged
-from mmc.stored_weights import StoredWeight
 from mmc.target import Target
-from mmc.trials import Search
 from mmc.vendor_verdict import VendorVerdict
 from mmc.verification.execute import peak_memory
 

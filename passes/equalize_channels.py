@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import networkx as nx
 import numpy as np
 
 from mmc.builder import initializer
-from mmc.calibration import Data, calibrate, inputs_of
+from mmc.integers.calibration import Data, calibrate, inputs_of
+from mmc.integers.layers import base_of
 from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, shape_of
-from mmc.layers import base_of
 from mmc.opset import DOMAIN, split_activation
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -72,6 +71,8 @@ class EqualizeChannels(Pass):
 
 def stretches(graph: Graph) -> Iterator[Stretch]:
     """Yield what can be scaled: nothing else reads or makes these channels."""
+    import networkx as nx  # a tenth of a second that other compiles need not pay
+
     web: nx.Graph[Value | str] = nx.Graph()
     web.add_edges_from((BLOCKED, v) for v in (*graph.inputs, *graph.outputs))
     for node in graph:

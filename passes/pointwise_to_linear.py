@@ -9,8 +9,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.builder import initializer
+from mmc.integers.layers import is_pointwise
 from mmc.ir import Graph, Model, Node, constant, shape_of
-from mmc.layers import is_pointwise
 from mmc.opset import DOMAIN, require, split_activation
 from mmc.pass_manager import Pass
 from mmc.pattern import substitute

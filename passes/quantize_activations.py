@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mmc.activation_scales import Range, Scales, activations
-from mmc.calibration import Data, calibrate
-from mmc.clipping import by_output_error
-from mmc.delicate import delicate
-from mmc.float_islands import islands
-from mmc.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED, layer_of
-from mmc.integer_ranges import lowest
+from mmc.integers.activation_scales import Range, Scales, activations
+from mmc.integers.calibration import Data, calibrate
+from mmc.integers.clipping import by_output_error
+from mmc.integers.delicate import delicate
+from mmc.integers.float_islands import islands
+from mmc.integers.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED, layer_of
+from mmc.integers.integer_ranges import lowest
+from mmc.integers.kept_float import COSTLY, DELICATE, NO_KERNEL, tell_floats
+from mmc.integers.layers import base_of
 from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
-from mmc.kept_float import COSTLY, DELICATE, NO_KERNEL, tell_floats
-from mmc.layers import base_of
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass

@@ -14,16 +14,16 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.builder import initializer
-from mmc.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
+from mmc.integers.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
+from mmc.integers.layers import Layer, is_pointwise, layers_of, shared
+from mmc.integers.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.ir import SOURCES, Array, Graph, Model, Value, attrs, constant, shape_of, sources
-from mmc.layers import Layer, is_pointwise, layers_of, shared
 from mmc.naming import fresh_name
 from mmc.opset import DOMAIN, OPS, require
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
 from mmc.quant.encoding import Encoded, encode, encode_in_tables
 from mmc.quant.grids import grid_of
-from mmc.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.values import ARRIVED_QUANTIZED
 
 TYPES = {8: np.int8, 4: ml_dtypes.int4, 2: ml_dtypes.int2}

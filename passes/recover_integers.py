@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from mmc.integers.layers import Layer, layers_of, shared
 from mmc.ir import Graph, Model, constant, shape_of
-from mmc.layers import Layer, layers_of, shared
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.quantize_weights import TYPES, insert, stored
 from mmc.quant.grids import GRIDS

@@ -18,7 +18,8 @@ from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
 from mmc.diagnostics import OFF_NPU, Diagnostic, RecipeError, UsageError
 from mmc.goals import GOALS
-from mmc.integer_ops import WEIGHTED
+from mmc.integers.integer_ops import WEIGHTED
+from mmc.integers.recipe import read_recipe
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
@@ -31,7 +32,6 @@ from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.passes.widen_floats import WidenFloats
-from mmc.recipe import read_recipe
 from mmc.target import Target
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from mmc.backends.tflite.coded import (
     quantizer_of,
 )
 from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor
-from mmc.integer_ops import INTEGER
+from mmc.integers.integer_ops import INTEGER
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
 
 Lowering = Callable[["Emitter", Node], None]

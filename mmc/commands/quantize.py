@@ -40,7 +40,7 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Clean, fuse, quantize and write."""
-    from mmc.quantization import quantize_file
+    from mmc.integers.quantization import quantize_file
 
     done = quantize_file(args.model, args.output, compile_options(args))
     if not args.quiet:

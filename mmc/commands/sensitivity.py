@@ -25,9 +25,9 @@ def configure(parser: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
+    from mmc.auto.sensitivities import measure
     from mmc.progress import shown
     from mmc.reports.sensitivity import check_path, print_sensitivity, write_sensitivity
-    from mmc.sensitivities import measure
 
     if args.report:
         check_path(args.report)

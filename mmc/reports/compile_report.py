@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import mmc
+from mmc.auto.trials import Search
 from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
 from mmc.diagnostics import OFF_NPU, Diagnostic, MmcError, Severity
-from mmc.kept_float import KeptFloat
+from mmc.integers.kept_float import KeptFloat
+from mmc.integers.stored_weights import StoredWeight
 from mmc.reports.layers import Layer
 from mmc.reports.verification import Verification, verification
-from mmc.stored_weights import StoredWeight
-from mmc.trials import Search
 from mmc.vendor_verdict import VendorVerdict
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mmc.findings import printable
 from mmc.reports.plot import scatter
 
 if TYPE_CHECKING:
-    from mmc.layer_cells import Cell, LayerCells, Sensitivity
+    from mmc.auto.layer_cells import Cell, LayerCells, Sensitivity
 
 SCHEMA = "mmc.sensitivity/1"
 SHOWN = 20

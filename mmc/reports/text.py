@@ -18,7 +18,7 @@ from mmc.reports.cost import device_rows
 from mmc.reports.next_step import next_step
 
 if TYPE_CHECKING:
-    from mmc.kept_float import KeptFloat
+    from mmc.integers.kept_float import KeptFloat
     from mmc.pass_manager import PassRecord
     from mmc.reports.compile_report import CompileReport, Memory, PassRun
     from mmc.reports.verification import Difference, Verification

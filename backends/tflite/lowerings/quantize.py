@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.coded import is_weight, quantizer_of
 from mmc.backends.tflite.emitter import Emitter, lowers
-from mmc.integer_ops import INTEGER
+from mmc.integers.integer_ops import INTEGER
 from mmc.ir import Node, constant
 
 

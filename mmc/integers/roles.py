@@ -1,7 +1,7 @@
 """What a layer is for, in the words of recipes: attention_layers, early_convolutions and so on.
 
-Next to the classes of `mmc.layers` (body, first, head, depthwise, gate, embedding) every layer has
-one of these roles at most, the first that fits:
+Next to the classes of `mmc.integers.layers` (body, first, head, depthwise, gate, embedding) every
+layer has one of these roles at most, the first that fits:
 
 classification_head: nothing but pointwise steps lies between it and an output of the model.
 attention_layers: moves and scales alone lie between it and a product of two activations: the
@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
+from mmc.integers.layers import Layer, LayerClass, base_of, bias_like
 from mmc.ir import Graph, Node, Value, constant, shape_of
-from mmc.layers import Layer, LayerClass, base_of, bias_like
 
 EARLY = 3
 CONVOLUTIONS = ("Conv", "Conv2d", "DepthwiseConv2d", "ConvTranspose", "ConvTranspose2d")

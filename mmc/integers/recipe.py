@@ -3,7 +3,7 @@
 weights = "int4"                  # of layers that no rule names; float32 keeps them as they are
 
 [[rule]]                          # the first rule that fits a layer decides
-role = "classification_head"      # a class or role (mmc/roles.py)
+role = "classification_head"      # a class or role (mmc/integers/roles.py)
 weights = "int8"
 
 [[rule]]
@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from mmc.diagnostics import RecipeError
+from mmc.integers.layers import Layer, LayerClass
+from mmc.integers.roles import ROLES, SMALL_LAYERS, roles_of
 from mmc.ir import Graph, Node, sources
-from mmc.layers import Layer, LayerClass
-from mmc.roles import ROLES, SMALL_LAYERS, roles_of
 
 BITS = {"float32": 0, "int8": 8, "int4": 4, "int2": 2}
 NAMES = {bits: name for name, bits in BITS.items()}
@@ -49,7 +49,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Gather", *SPELLINGS)
 KEYS = ("name", "op", "role", "weights", "block", "group")
 PROGRESSIVE = "progressive"
-"""The recipe of several stages (`mmc.progressive`)."""
+"""The recipe of several stages (`mmc.auto.progressive`)."""
 ONE_STAGE = "name the preset of one stage; `mmc compile` goes through several"
 SENSITIVE = (LayerClass.FIRST, LayerClass.HEAD, LayerClass.DEPTHWISE, LayerClass.GATE)
 

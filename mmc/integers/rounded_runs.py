@@ -1,7 +1,7 @@
 """A model in which feeds let chosen values be rounded as codes would round them, all else float.
 
-What rounding some values alone costs at the outputs says which ranges to clip (`mmc.clipping`),
-and which values stay float (`mmc.float_islands`).
+What rounding some values alone costs at the outputs says which ranges to clip
+(`mmc.integers.clipping`), and which values stay float (`mmc.integers.float_islands`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mmc.activation_scales import Range
-from mmc.cells import error_of, let_override
+from mmc.auto.cells import error_of, let_override
+from mmc.integers.activation_scales import Range
 from mmc.ir import Array
 from mmc.quant.ranges import affine
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import escape
 
+from mmc.auto.layer_cells import LayerCells
 from mmc.backends.base import widths_of
-from mmc.layer_cells import LayerCells
+from mmc.integers.recipe import Recipe, Rule
 from mmc.quant.allocation import Choice, allocate
-from mmc.recipe import Recipe, Rule
 from mmc.target import Target
 
 

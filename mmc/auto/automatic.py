@@ -1,8 +1,9 @@
 """`--weights auto`, `--activations auto`: the artifact that fits the limits, found by measuring.
 
-Layers are measured one by one (`mmc.sensitivities`); widths that the target stores and computes
-rightly are allocated exactly (`mmc.quant.allocation`); the uniform recipes are candidates too. The
-sum of the layers' errors only proposes: what decides is the measured drop of each artifact.
+Layers are measured one by one (`mmc.auto.sensitivities`); widths that the target stores and
+computes rightly are allocated exactly (`mmc.quant.allocation`); the uniform recipes are candidates
+too. The sum of the layers' errors only proposes: what decides is the measured drop of each
+artifact.
 
 max_size: the artifact that loses least below it. max_drop (also the goal where there is no limit:
 1 %): the smallest artifact whose drop stays below it. Both: the smallest that keeps both.
@@ -14,25 +15,25 @@ from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
+from mmc.auto.candidates import Candidates, candidates
+from mmc.auto.layer_cells import LayerCells
+from mmc.auto.menu import Menu
+from mmc.auto.progressive import FineTune, compile_progressively, read_stages
+from mmc.auto.sensitivities import measure_into, statistics_of
+from mmc.auto.trials import Search, Trial
 from mmc.backends.base import activations_of, widths_of
 from mmc.budget import with_limits
-from mmc.candidates import Candidates, candidates
 from mmc.compiler import compile_model
 from mmc.counting import counted
 from mmc.diagnostics import BudgetError, Diagnostic, Severity
-from mmc.layer_cells import LayerCells
-from mmc.layers import Layer
-from mmc.menu import Menu
+from mmc.integers.layers import Layer
+from mmc.integers.recipe import PRESETS
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.passes.quantize_weights import is_dense
 from mmc.progress import Progress
-from mmc.progressive import FineTune, compile_progressively, read_stages
-from mmc.recipe import PRESETS
 from mmc.result import CompileResult
-from mmc.sensitivities import measure_into, statistics_of
 from mmc.target import load_target
-from mmc.trials import Search, Trial
 
 AUTO = "auto"
 DROP = "1%"

@@ -16,19 +16,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmc.auto.candidates import Candidates, candidates
+from mmc.auto.sensitivities import statistics_into
+from mmc.auto.trials import Trial
 from mmc.backends.base import artifact_path
 from mmc.budget import with_limits
-from mmc.candidates import Candidates, candidates
 from mmc.compiler import compile_model
 from mmc.diagnostics import Diagnostic, Severity
+from mmc.integers.recipe import PRESETS, PROGRESSIVE, malformed
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.progress import Progress
-from mmc.recipe import PRESETS, PROGRESSIVE, malformed
 from mmc.result import CompileResult
-from mmc.sensitivities import statistics_into
 from mmc.target import load_target
-from mmc.trials import Trial
 
 STAGES = ("int8", "int4", "int2-experimental")
 THRESHOLD = "1%"

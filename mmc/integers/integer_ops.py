@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mmc.integers.layers import base_of
 from mmc.ir import Node, Value, constant
-from mmc.layers import base_of
 from mmc.quant.ranges import Affine
 
 INTEGER = "mmc.integer"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 import onnx_ir as ir
 
-from mmc.integer_ops import FIXED, JOINED, SAME, layer_of
-from mmc.integer_ranges import lowest
+from mmc.integers.integer_ops import FIXED, JOINED, SAME, layer_of
+from mmc.integers.integer_ranges import lowest
+from mmc.integers.layers import base_of
 from mmc.ir import Node, Value, constant
-from mmc.layers import base_of
 from mmc.quant.ranges import Affine, affine
 from mmc.quant.statistics import Histogram
 

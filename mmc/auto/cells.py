@@ -1,4 +1,4 @@
-"""The child of `mmc.sensitivities`: runs a model with one rounded weight at a time.
+"""The child of `mmc.auto.sensitivities`: runs a model with one rounded weight at a time.
 
 Every cell is a model of its own, so that ONNX Runtime optimizes it: four times as fast as one
 session whose weights are inputs.
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mmc.calibration import prepared_samples
+from mmc.integers.calibration import prepared_samples
 from mmc.ir import Array
 from mmc.quant.encoding import encode
 from mmc.quant.grids import grid_of
 
-JOB = "mmc.cells:job"
+JOB = "mmc.auto.cells:job"
 Done = dict[tuple[str, int], tuple[float, int]]
 """(weight, bits) -> (error, samples)."""
 

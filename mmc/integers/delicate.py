@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mmc.integer_ops import JOINED, SAME, WEIGHTED
+from mmc.integers.integer_ops import JOINED, SAME, WEIGHTED
+from mmc.integers.layers import base_of
 from mmc.ir import Node, constant
-from mmc.layers import base_of
 
 RELATIVE = frozenset("Sqrt Rsqrt Reciprocal Div Pow Log".split())
 """What counts of their operands is the relative error."""

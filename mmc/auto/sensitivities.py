@@ -16,15 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmc import cache
+from mmc.auto.cells import JOB, forget_torn, read_done
+from mmc.auto.layer_cells import Cell, LayerCells, Sensitivity
 from mmc.backends.base import load_backend
-from mmc.calibration import HESSIAN_SAMPLES, Data, calibrate, signature
-from mmc.cells import JOB, forget_torn, read_done
 from mmc.compiler import load_fixed, settled
 from mmc.diagnostics import RecipeError
 from mmc.files import read_npz, write_npz
+from mmc.integers.calibration import HESSIAN_SAMPLES, Data, calibrate, signature
+from mmc.integers.layers import Layer, layers_of, shared
 from mmc.ir import Array, Model, constant, save, shape_of
-from mmc.layer_cells import Cell, LayerCells, Sensitivity
-from mmc.layers import Layer, layers_of, shared
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.passes.quantize_weights import is_dense, pays, reader_of, stored

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from mmc.activation_scales import Range
-from mmc.calibration import Data, prepared_samples, signature
+from mmc.integers.activation_scales import Range
+from mmc.integers.calibration import Data, prepared_samples, signature
+from mmc.integers.rounded_runs import RoundedRuns, round_values
 from mmc.ir import Array, Model, save
-from mmc.rounded_runs import RoundedRuns, round_values
 from mmc.staging import working_folder
 
-JOB = "mmc.clipping:job"
+JOB = "mmc.integers.clipping:job"
 SAMPLES = 16
 """Samples that an error is the mean of."""
 LEAST_GAIN = 0.6

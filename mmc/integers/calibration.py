@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from mmc.auto.remembered import key_of_run, remembered
 from mmc.dataset import read_samples
+from mmc.integers.layers import base_of
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
-from mmc.layers import base_of
 from mmc.quant.statistics import Histogram, Moments
-from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly
 
-JOB = "mmc.calibration:job"
+JOB = "mmc.integers.calibration:job"
 WIDEST = 6144
 """Layers with more inputs get no Hessian: it would be larger than 150 MB."""
 ROWS = 2048
@@ -133,7 +133,7 @@ def calibrate(
 ) -> Statistics:
     """Run the model as it is over the data and return statistics of the values asked for.
 
-    What was asked before of the same model and data is remembered (`mmc.remembered`).
+    What was asked before of the same model and data is remembered (`mmc.auto.remembered`).
 
     Args:
         counted: whether histograms count values; else they have the range only, which is faster.

@@ -15,18 +15,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from mmc import cache
+from mmc.auto.sensitivities import kept
+from mmc.auto.trials import Search, Trial, search_of
 from mmc.backends.base import artifact_path
 from mmc.compiler import compile_model
 from mmc.diagnostics import BudgetError, Diagnostic, MmcError, RecipeError
+from mmc.integers.recipe import Recipe, write_recipe
 from mmc.metrics import LABELLED, PROXIES
 from mmc.options import CompileOptions
 from mmc.progress import Progress
-from mmc.recipe import Recipe, write_recipe
 from mmc.result import CompileResult
-from mmc.sensitivities import kept
 from mmc.staging import working_folder
 from mmc.target import load_target
-from mmc.trials import Search, Trial, search_of
 from mmc.user_code import source_of
 
 PROXY = "sqnr"

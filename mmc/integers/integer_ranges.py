@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mmc.integer_ops import SAME
+from mmc.integers.integer_ops import SAME
+from mmc.integers.layers import base_of
 from mmc.ir import Node, Value, attrs, constant
-from mmc.layers import base_of
 from mmc.quant.statistics import Histogram
 
 NEGLIGIBLE = 12.0
