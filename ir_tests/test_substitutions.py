@@ -93,6 +93,6 @@ def test_the_command_reports_the_error(tmp_path: Path, capsys: pytest.CaptureFix
     command = ["opt", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "o.onnx"), "-p"]
     assert main([*command, "substitute-gelu{form=sigmoid}"]) == 0
     said = capsys.readouterr().out
-    assert "substitute-gelu{form=sigmoid}: 1 changes, SQNR " in said
+    assert "substitute-gelu{form=sigmoid}: 1 change, SQNR " in said
     decibels = float(said.partition("SQNR ")[2].partition(" dB")[0])
     assert 25 < decibels < 60
