@@ -120,6 +120,12 @@ def test_what_crosses_is_said() -> None:
     assert "0.00051 MB in 2 tensors cross" in note.why
 
 
+def test_parts_between_which_nothing_crosses() -> None:
+    note = check(program(*PROGRAMS["nothing in common"][:2]), HEXAGON)[-1]
+    assert (note.code, note.what[:15]) == ("MMC211", "runs in 2 parts")
+    assert note.why.startswith("nothing crosses")
+
+
 def test_one_part_is_no_finding() -> None:
     made = program("neg x a; mod a z")
     assert [d.code for d in check(made, HEXAGON)] == ["MMC205"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.lowering import place_of
+from mmc.counting import counted
 from mmc.diagnostics import OFF_NPU, Diagnostic, Severity
 from mmc.target import Support, Target, Verdict, load_target
 
@@ -27,24 +28,33 @@ def check(program: Program, target: Target) -> list[Diagnostic]:
 
     Errors: it cannot be emitted right. Warnings: it runs off the NPU. Notes: it could be better.
     """
+    graph, judged = Uses.of(program), judge(program, target)
+    findings = [
+        finding
+        for op, said in zip(program.operators, judged, strict=True)
+        for finding in (
+            *emission(program, op),
+            *said,
+            *advice(program, op, target, graph),
+        )
+    ]
+    return [*findings, *parted(program, off_among(judged), target)]
+
+
+def judge(program: Program, target: Target) -> list[list[Diagnostic]]:
+    """Return what the tables say, a list an operator."""
     fallback = load_target(target.fallback) if target.fallback else target
-    graph, findings, off = Uses.of(program), list[Diagnostic](), set[int]()
-    for index, op in enumerate(program.operators):
-        judged = [*legality(program, op, target, fallback)]
-        if any(d.code in OFF_NPU for d in judged):
-            off.add(index)
-        findings += [*emission(program, op), *judged, *advice(program, op, target, graph)]
-    return [*findings, *parted(program, off, target)]
+    return [[*legality(program, op, target, fallback)] for op in program.operators]
+
+
+def off_among(judged: Sequence[Sequence[Diagnostic]]) -> set[int]:
+    """Return which operators, by index, are left to the CPU."""
+    return {i for i, said in enumerate(judged) if any(d.code in OFF_NPU for d in said)}
 
 
 def off_the_npu(program: Program, target: Target) -> set[int]:
-    """Return the operators, by index, that the table leaves to the CPU."""
-    fallback = load_target(target.fallback) if target.fallback else target
-    return {
-        index
-        for index, op in enumerate(program.operators)
-        if any(d.code in OFF_NPU for d in legality(program, op, target, fallback))
-    }
+    """Return the operators of a program, by index, that the table leaves to the CPU."""
+    return off_among(judge(program, target))
 
 
 def parted(program: Program, off: set[int], target: Target) -> Iterator[Diagnostic]:
@@ -52,14 +62,16 @@ def parted(program: Program, off: set[int], target: Target) -> Iterator[Diagnost
     found = cut(program, off)
     if not off or len(found.parts) < 2:
         return
-    count, size = len(found.crossing), crossing_bytes(program, found) / 1e6
-    largest = max(found.crossing, key=lambda i: nbytes(program.tensors[i]))
     what = f"runs in {len(found.parts)} parts, cut by the operators on the CPU"
-    why = (
-        f"{size:.2g} MB in {count} tensors cross between CPU and NPU in an inference, the largest"
-        f" is '{program.tensors[largest].name}'"
-    )
+    why = "nothing crosses between CPU and NPU: in another order it would be fewer parts"
     fix = "mend the operators that are named above, those with most work behind them first"
+    if found.crossing:
+        size, number = crossing_bytes(program, found) / 1e6, counted(len(found.crossing), "tensor")
+        largest = max(found.crossing, key=lambda i: nbytes(program.tensors[i]))
+        why = (
+            f"{size:.2g} MB in {number} cross between CPU and NPU in an inference, the largest is"
+            f" '{program.tensors[largest].name}'"
+        )
     yield Diagnostic(PARTED, Severity.NOTE, target.name, what, why, fix)
 
 
