@@ -215,12 +215,13 @@ def quantize(
     activations: str = "float",
     calibration: PathName = "",
     calibration_samples: int = 1000,
+    outliers: str = "none",
 ) -> int:
     """Write the model with integer weights, as standard ONNX; returns how many weights changed.
 
     Args:
         weights: "int8", "int4" or "int2"; `recipe`: a TOML file or a preset in its place.
-        activations: "float", or "int8" and "int16" with calibration data.
+        activations: "float", or "int8" and "int16" with calibration data; `outliers` as `compile`.
     Raises:
         MmcError: with coded diagnostics; nothing is written then.
     """
@@ -233,6 +234,7 @@ def quantize(
         activations=activations,
         calibration=str(calibration),
         calibration_samples=calibration_samples,
+        outliers=outliers,
     )
     return quantize_file(str(model), str(output), options).weights
 
