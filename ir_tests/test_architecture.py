@@ -71,6 +71,14 @@ def test_passes_know_no_backend() -> None:
             assert not wrong, f"{name} imports {wrong}"
 
 
+def test_what_becomes_integers_knows_no_search() -> None:
+    """mmc.auto tries recipes; what carries one out (mmc.integers, the passes) is below it."""
+    for name in MODULES:
+        if name.startswith(("mmc.passes", "mmc.integers")):
+            wrong = {i for i in imports(name) if i.startswith("mmc.auto")}
+            assert not wrong, f"{name} imports {wrong}"
+
+
 def test_quantization_is_mathematics() -> None:
     """mmc.quant is numpy in, numpy out: neither graphs nor formats nor other parts of mmc."""
     allowed = {"numpy", "__future__", *sys.stdlib_module_names}

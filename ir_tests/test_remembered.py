@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmc.auto import remembered
+from mmc import remembered
 from mmc.integers.calibration import Data, calibrate
 from mmc.ir import parse
 
@@ -75,7 +75,7 @@ def test_a_damaged_file_is_made_anew(data: Path) -> None:
 
 def test_the_oldest_go(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen(data)
-    monkeypatch.setattr("mmc.auto.remembered.MOST_BYTES", 1)
+    monkeypatch.setattr("mmc.remembered.MOST_BYTES", 1)
     seen(data, 3)
     assert not list(remembered.home().glob("*.npz"))
 

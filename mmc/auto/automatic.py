@@ -18,7 +18,7 @@ from pathlib import Path
 from mmc.auto.candidates import Candidates, candidates
 from mmc.auto.layer_cells import LayerCells
 from mmc.auto.menu import Menu
-from mmc.auto.progressive import FineTune, compile_progressively, read_stages
+from mmc.auto.progressive import FineTune, compile_stages, read_stages
 from mmc.auto.sensitivities import measure_into, statistics_of
 from mmc.auto.trials import Search, Trial
 from mmc.backends.base import activations_of, widths_of
@@ -27,7 +27,7 @@ from mmc.compiler import compile_model
 from mmc.counting import counted
 from mmc.diagnostics import BudgetError, Diagnostic, Severity
 from mmc.integers.layers import Layer
-from mmc.integers.recipe import PRESETS
+from mmc.integers.recipe import PRESETS, PROGRESSIVE
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.passes.quantize_weights import is_dense
@@ -67,12 +67,12 @@ def compile_best(
     """
     options = options or CompileOptions()
     stages = read_stages(options.recipe) if options.recipe else None
-    if stages is not None:
-        given = path, target, stages, output, options, instruments, progress
-        return compile_progressively(*given, fine_tune)
-    if AUTO not in (options.weights, options.activations):
+    if stages is None and AUTO not in (options.weights, options.activations):
         return compile_model(path, target, output, options, instruments, progress)
-    with candidates(path, target, options, progress, AUTO) as tried:
+    asked = AUTO if stages is None else PROGRESSIVE
+    with candidates(path, target, options, progress, asked) as tried:
+        if stages is not None:
+            return compile_stages(tried, stages, output, instruments, fine_tune)
         finder = Finder(tried)
         return finder.compile(finder.find(), output, instruments)
 

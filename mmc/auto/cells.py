@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mmc.integers.calibration import prepared_samples
 from mmc.ir import Array
 from mmc.quant.encoding import encode
 from mmc.quant.grids import grid_of
+from mmc.quant.metrics import error_of
 
 JOB = "mmc.auto.cells:job"
 Done = dict[tuple[str, int], tuple[float, int]]
@@ -41,16 +42,6 @@ def forget_torn(file: Path) -> None:
     """Leave whole lines only: what is written next must begin a line."""
     lines = [json.dumps([*cell, *figures]) + "\n" for cell, figures in read_done(file).items()]
     file.write_text("".join(lines))
-
-
-def let_override(path: Path, names: set[str]) -> None:
-    """Make initializers of the model at `path` inputs too: ONNX lets a feed replace them."""
-    proto = onnx.load(path, load_external_data=False)
-    for tensor in proto.graph.initializer:
-        if tensor.name in names:
-            made = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
-            proto.graph.input.append(made)
-    path.write_bytes(proto.SerializeToString())
 
 
 def job(
@@ -102,20 +93,3 @@ def rounded(weight: Array, axis: int, bits: int, moments: Array | None) -> Array
     values = encode(rows, grid_of(bits), 0, moments).values
     made = values.astype(np.float32).reshape(moved.shape)
     return np.ascontiguousarray(np.moveaxis(made, 0, axis))
-
-
-def error_of(expected: Sequence[Array], actual: Sequence[Array]) -> float:
-    """Return the mean over outputs of error energy by signal energy (integers: what differs)."""
-    return float(np.mean([one_error(e, a) for e, a in zip(expected, actual, strict=True)]))
-
-
-def one_error(expected: Array, actual: Array) -> float:
-    """Return the error of one output; where the expected is not finite, nothing is compared."""
-    if expected.dtype.kind != "f":
-        return float((expected != actual).mean()) if expected.size else 0.0
-    finite = np.isfinite(expected)
-    right, got = expected[finite].astype(np.float64), actual[finite].astype(np.float64)
-    signal, noise = float((right**2).sum()), float(((got - right) ** 2).sum())
-    if not np.isfinite(noise):
-        return 1.0
-    return noise / signal if signal else float(noise > 0)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmc.auto.candidates import Candidates, candidates
+from mmc.auto.candidates import Candidates
 from mmc.auto.sensitivities import statistics_into
 from mmc.auto.trials import Trial
 from mmc.backends.base import artifact_path
@@ -24,9 +24,7 @@ from mmc.budget import with_limits
 from mmc.compiler import compile_model
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.integers.recipe import PRESETS, PROGRESSIVE, malformed
-from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument
-from mmc.progress import Progress
 from mmc.result import CompileResult
 from mmc.target import load_target
 
@@ -69,28 +67,23 @@ def read_stages(recipe: str) -> Stages | None:
     return Stages(tuple(names), threshold)
 
 
-def compile_progressively(
-    path: str | Path,
-    target: str,
+def compile_stages(
+    tried: Candidates,
     stages: Stages,
-    output: str | Path | None = None,
-    options: CompileOptions | None = None,
-    instruments: Sequence[Instrument] = (),
-    progress: Progress | None = None,
-    fine_tune: FineTune | None = None,
+    output: str | Path | None,
+    instruments: Sequence[Instrument],
+    fine_tune: FineTune | None,
 ) -> CompileResult:
     """Compile with the last stage whose drop is within the threshold; a note says where it ended.
 
     Raises:
         BudgetError: MMC512 if the first stage is above the threshold already.
-        RecipeError: MMC308 without calibration data.
     """
-    with candidates(path, target, options or CompileOptions(), progress, PROGRESSIVE) as tried:
-        tried.expected = len(stages.names)
-        given = tried.memory, path, tried.plain, target, tried.progress
-        tried.statistics = str(statistics_into(*given))
-        out = output or artifact_path(Path(path), load_target(target))
-        return Staged(tried, stages, fine_tune).compile(out, instruments)
+    tried.expected = len(stages.names)
+    given = tried.memory, tried.path, tried.plain, tried.target, tried.progress
+    tried.statistics = str(statistics_into(*given))
+    out = output or artifact_path(tried.path, load_target(tried.target))
+    return Staged(tried, stages, fine_tune).compile(out, instruments)
 
 
 class Staged:

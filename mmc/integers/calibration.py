@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from mmc.auto.remembered import key_of_run, remembered
 from mmc.dataset import read_samples
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
 from mmc.quant.statistics import Histogram, Moments
+from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly
 
@@ -133,7 +133,7 @@ def calibrate(
 ) -> Statistics:
     """Run the model as it is over the data and return statistics of the values asked for.
 
-    What was asked before of the same model and data is remembered (`mmc.auto.remembered`).
+    What was asked before of the same model and data is remembered (`mmc.remembered`).
 
     Args:
         counted: whether histograms count values; else they have the range only, which is faster.

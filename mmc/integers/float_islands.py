@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from mmc.auto.remembered import key_of_run, remembered
 from mmc.integers.activation_scales import Range, Scales, activations
 from mmc.integers.calibration import Data, prepared_samples, signature
 from mmc.integers.rounded_runs import RoundedRuns, round_values
 from mmc.ir import Array, Model, Node, Value, save
 from mmc.quant.ranges import Affine
+from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 
 JOB = "mmc.integers.float_islands:job"

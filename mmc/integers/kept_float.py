@@ -10,7 +10,7 @@ import onnx_ir as ir
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Model, Node, constant, sources
 
-KEPT_FLOAT = "mmc.integers.kept_float"
+KEPT_FLOAT = "mmc.kept-float"
 """Metadata of a node: why it is computed on floats."""
 DELICATE = "a quotient, root or logarithm: codes are off by a large part of a small number"
 NO_KERNEL = "no integer kernel computes it rightly in this form"

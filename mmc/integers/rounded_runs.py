@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mmc.auto.cells import error_of, let_override
 from mmc.integers.activation_scales import Range
 from mmc.ir import Array
+from mmc.quant.metrics import error_of
 from mmc.quant.ranges import affine
 
 
@@ -104,3 +104,13 @@ def branch(nodes: Sequence[onnx.NodeProto], result: str) -> onnx.GraphProto:
     """Return nodes on floats as what an If computes."""
     made = onnx.helper.make_tensor_value_info(result, onnx.TensorProto.FLOAT, None)
     return onnx.helper.make_graph(nodes, result, [], [made])
+
+
+def let_override(path: Path, names: set[str]) -> None:
+    """Make initializers of the model at `path` inputs too: ONNX lets a feed replace them."""
+    proto = onnx.load(path, load_external_data=False)
+    for tensor in proto.graph.initializer:
+        if tensor.name in names:
+            made = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            proto.graph.input.append(made)
+    path.write_bytes(proto.SerializeToString())

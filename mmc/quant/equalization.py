@@ -54,14 +54,11 @@ def noise(weight: Array, factors: Array, reached: Array, power: Array) -> float:
         weight: (O, C, window); a depthwise one as (C, 1, window), seen from its channels.
         factors, reached, power: (C,), as `balance` and `reach` return them.
     """
-    scaled = np.abs(weight) * factors[None, :, None]
+    value_step, power = (reached / factors).max() / STEPS, power / factors**2
     if weight.shape[1] == 1:  # every row has a channel, and a step, of its own
         scaled = np.abs(weight)[:, 0] * factors[:, None]
-        value_step = (reached / factors).max() / STEPS
-        steps = scaled.max(axis=1) / STEPS
-        rounded = (steps**2 * power / factors**2).sum() * weight.shape[2]
-        return float((scaled**2).sum() * value_step**2 + rounded)
-    value_step = (reached / factors).max() / STEPS
-    steps = scaled.max(axis=(1, 2)) / STEPS
-    rounded = (steps**2).sum() * (power / factors**2).sum() * weight.shape[2]
-    return float((scaled**2).sum() * value_step**2 + rounded)
+        rounded = ((scaled.max(axis=1) / STEPS) ** 2 * power).sum()
+    else:
+        scaled = np.abs(weight) * factors[None, :, None]
+        rounded = ((scaled.max(axis=(1, 2)) / STEPS) ** 2).sum() * power.sum()
+    return float((scaled**2).sum() * value_step**2 + rounded * weight.shape[2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -65,3 +66,20 @@ def products(rows: Array, hessian: Array) -> Array:
     h = hessian.reshape(-1, *hessian.shape[-2:])
     parts = rows.reshape(len(h), -1, rows.shape[1])
     return np.asarray((parts @ h).reshape(rows.shape))
+
+
+def error_of(expected: Sequence[Array], actual: Sequence[Array]) -> float:
+    """Return the mean over outputs of error energy by signal energy (integers: what differs)."""
+    return float(np.mean([one_error(e, a) for e, a in zip(expected, actual, strict=True)]))
+
+
+def one_error(expected: Array, actual: Array) -> float:
+    """Return the error of one output; where the expected is not finite, nothing is compared."""
+    if expected.dtype.kind != "f":
+        return float((expected != actual).mean()) if expected.size else 0.0
+    finite = np.isfinite(expected)
+    right, got = expected[finite].astype(np.float64), actual[finite].astype(np.float64)
+    signal, noise = float((right**2).sum()), float(((got - right) ** 2).sum())
+    if not np.isfinite(noise):
+        return 1.0
+    return noise / signal if signal else float(noise > 0)

@@ -10,12 +10,12 @@ import numpy as np
 from mmc.frontend.contrib.attention import attend, axis_length, heads, last_dimension
 from mmc.frontend.contrib.layers import scalar
 from mmc.frontend.contrib.registry import Call, NotExpandable, expands
+from mmc.ir import DataType
 from mmc.values import dtype_of
 
 if TYPE_CHECKING:
     from onnx_ir import Value
 
-INT64 = 7
 REFUSED_INPUTS = {
     12: "a quantized cache",
     13: "a quantized cache",
@@ -104,12 +104,12 @@ def separate(out: Any, call: Call) -> tuple[Any, Any, Any]:
 def measured(out: Any, call: Call, q: Value) -> Lengths:
     """Return the lengths; without a cache there is nothing before the new tokens."""
     queries = axis_length(out, q, 2)
-    last = out.Reshape(out.Cast(call.need(5), to=INT64), np.array([-1]))
+    last = out.Reshape(out.Cast(call.need(5), to=int(DataType.INT64)), np.array([-1]))
     filled = out.Add(last, np.int64(1))
     if call.input(3) is None:
         return Lengths(filled, queries, np.array([0]), queries)
     before = out.Max(out.Sub(filled, queries), np.int64(0))
-    total = out.Reshape(out.Cast(call.need(6), to=INT64), np.array([1]))
+    total = out.Reshape(out.Cast(call.need(6), to=int(DataType.INT64)), np.array([1]))
     return Lengths(filled, queries, before, total)
 
 

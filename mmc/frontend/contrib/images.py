@@ -12,8 +12,6 @@ from mmc.frontend.contrib.registry import Call, NotExpandable, expands
 if TYPE_CHECKING:
     from onnx_ir import Value
 
-INT64 = 7
-
 
 @expands("CDist")
 def cdist(out: Any, call: Call) -> Any:
