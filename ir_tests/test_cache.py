@@ -16,13 +16,14 @@ from onnx import numpy_helper
 
 import golden_models
 import mmc.compiler
-from mmc import cache
+from mmc import cache, staging
 from mmc.batch import Job, compile_job
 from mmc.cli import main
 from mmc.files import size_of
 from mmc.options import CompileOptions
 from mmc.reports.compile_report import CompileReport
 from mmc.reports.schema import from_json
+from mmc.staging import PREFIX
 
 PNET = golden_models.path("mtcnn_pnet")
 OPTIONS = CompileOptions(input_shapes={"x": (1, 3, 24, 24)}, verify=False)
@@ -154,13 +155,12 @@ def test_compiles_at_the_same_time(model: Path, home: Path) -> None:
 
 
 def test_what_a_killed_compile_left_goes(model: Path, home: Path) -> None:
-    old, new = home / ".new-old", home / ".new-new"
-    for folder in (old, new):
-        folder.mkdir(parents=True)
-    os.utime(old, (0, 0))
+    left = home / f"{PREFIX}left"
+    left.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    staging.sweep.cache_clear()
     compile_job(job(model))
-    assert not old.exists()
-    assert new.exists()
+    assert not left.exists()
 
 
 def test_a_cache_that_cannot_be_written_is_no_failure(

@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 import golden_models
 from mmc import staging
-from mmc.cli import main
+from mmc.cli import TERMINATED, main
 from mmc.staging import PREFIX, put, staged, working_folder
 
 PNET = golden_models.path("mtcnn_pnet")
@@ -116,8 +117,37 @@ def test_terminated_cleans_up(tmp_path: Path) -> None:
     process = start("ane_ios18", out)
     wait_until(lambda: any(out.iterdir()) or process.poll() is not None)
     process.terminate()
-    assert process.wait() == 143
+    assert process.wait() == TERMINATED
     assert list(out.iterdir()) == []
+
+
+def end_first(step: Callable[..., None], done: bool) -> Callable[..., None]:
+    """Return a step that ends the process as SIGTERM does, the first time, before it or after."""
+    signals = [SystemExit(TERMINATED)]
+
+    def first(*of: object, **how: object) -> None:
+        if done or not signals:
+            step(*of, **how)
+        if signals:
+            raise signals.pop()
+
+    return first
+
+
+def test_a_signal_while_a_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.mkdir", end_first(os.mkdir, done=True))
+    with pytest.raises(SystemExit), working_folder(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_while_a_folder_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.rmtree", end_first(shutil.rmtree, done=False))
+    with pytest.raises(SystemExit), working_folder(tmp_path) as folder:
+        (folder / "half").touch()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_room(case: Case, tmp_path: Path) -> None:
@@ -176,10 +206,10 @@ def test_no_permission(
 ) -> None:
     """Nobody can make anything there; root, who may write anywhere, is told that it cannot."""
 
-    def refuse(*_: object, **given: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", str(given.get("dir")))
+    def refuse(folder: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
-    monkeypatch.setattr(staging.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr("os.mkdir", refuse)
     assert main(command(target, tmp_path)[3:]) == 2
     assert "error[MMC401]" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

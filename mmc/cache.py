@@ -14,8 +14,6 @@ import json
 import os
 import platform
 import shutil
-import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -29,12 +27,12 @@ import numpy as np
 from mmc import plugins
 from mmc.diagnostics import MmcError
 from mmc.files import replace_with, size_of
+from mmc.staging import working_folder
 
 if TYPE_CHECKING:
     from mmc.options import CompileOptions
 
 MOST_BYTES = 4 << 30
-UNFINISHED_S = 24 * 3600.0
 FORMAT = 1
 BUILT_ON = ("onnx", "onnx-ir", "onnxruntime", "ai-edge-litert", "coremltools", "numpy", "ml-dtypes")
 DATA_OPTIONS = ("calibration", "evaluation", "recipe")
@@ -191,23 +189,15 @@ def store(key: str, artifact: Path, told: Any) -> None:
     """Keep a compile; nothing happens where that is not possible."""
     with suppress(OSError):
         home().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home(), prefix=".new-") as place:
-            new = Path(place) / key
+        with working_folder(home()) as place:
+            new = place / key
             new.mkdir()
             copy = new / f"artifact{artifact.suffix}"
             (shutil.copytree if artifact.is_dir() else shutil.copyfile)(artifact, copy)
             about = {"artifact": copy.name, "bytes": size_of(copy), "told": told}
             (new / "told.json").write_text(json.dumps(about))
             os.rename(new, home() / key)  # fails where another compile was first
-        sweep()
         trim(entries())
-
-
-def sweep() -> None:
-    """Remove what compiles that were killed have left: unfinished entries of days ago."""
-    for folder in home().glob(".new-*"):
-        if time.time() - folder.stat().st_mtime > UNFINISHED_S:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def entries() -> Iterable[Path]:

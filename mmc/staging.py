@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -32,16 +33,28 @@ def working_folder(parent: Path | None = None) -> Iterator[Path]:
     """
     place = Path(parent or tempfile.gettempdir())
     sweep(place)
-    with tempfile.TemporaryDirectory(
-        dir=place, prefix=PREFIX, ignore_cleanup_errors=True
-    ) as folder:
-        lock = os.open(folder, os.O_RDONLY)
-        try:
-            with suppress(OSError):  # a file system without locks: then nobody sweeps there
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield Path(folder)
+    folder = place / f"{PREFIX}{secrets.token_hex(8)}"
+    try:
+        try:  # its name is known before it is made: a signal between the two leaves nothing
+            folder.mkdir(mode=0o700)
+            with locked(folder):
+                yield folder
         finally:
-            os.close(lock)
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:  # a signal may have ended the first removal
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder; on a file system without locks nobody sweeps it."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextmanager
