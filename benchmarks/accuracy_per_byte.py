@@ -268,14 +268,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", nargs="*", help="default: all")
     parser.add_argument("--target", nargs="*", default=[])
+    parser.add_argument("--weights", nargs="*", default=[])
     parser.add_argument("--lines", type=Path, metavar="DIR")
     parser.add_argument("--results", type=Path, default=Path("accuracy_per_byte.jsonl"))
     parser.add_argument("--write", action="store_true", help=f"only write {DOCS.name}")
     args = parser.parse_args()
     done = read_results(args.results)
     asked = [r for r in rows() if args.lines or r.task != "ppocr_rec"]
-    asked = [r for r in asked if not args.tasks or r.task in args.tasks]
-    asked = [r for r in asked if not args.target or r.target in args.target]
+    for name, given in (("task", args.tasks), ("target", args.target), ("weights", args.weights)):
+        asked = [r for r in asked if not given or getattr(r, name) in given]
     asked = [] if args.write else asked
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         bench = Bench(Path(folder), args.lines)

@@ -16,6 +16,12 @@ CASES = (
     Case(
         "matmul-tn", ("t = Transpose<perm = [0, 1, 3, 2]>(x) y = MatMul(t, z)"), x="float[1,4,2,5]"
     ),
+    Case(
+        "matmul-tn",
+        "t = Transpose<perm = [0, 1, 3, 2]>(x) y = MatMul(t, m)",
+        "a layer's weight",
+        x="float[1,4,5,3]",
+    ),
     Case("matmul-to-linear", "y = MatMul(x, m)"),
     Case("matmul-transposed-to-linear", "t = Transpose<perm = [1, 0]>(mt) y = MatMul(x, t)"),
     Case(

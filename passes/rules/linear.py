@@ -88,7 +88,13 @@ def matmul_nt(out: Builder, a: Value, b: Value, turn: Node) -> Value:
 
 @rewrite(op.MatMul(op.Transpose("a").named("turn"), "b"), stage="linear")
 def matmul_tn(out: Builder, a: Value, b: Value, turn: Node) -> Value:
-    """transpose(a) b  ->  matmultn(a, b), where the last two axes are swapped."""
+    """transpose(a) b  ->  matmultn(a, b), where the last two axes are swapped.
+
+    A constant matrix is a layer's weight: it becomes a Linear, which has integers and a bias.
+    """
+    weight = constant(b)
+    if weight is not None and weight.ndim == 2 and weight.dtype in FLOATS:
+        raise NoMatch("the second operand is a layer's weight")
     swaps_last_two(turn)
     return out.mmc.MatMulTN(a, b)
 
