@@ -35,7 +35,7 @@ ROOT = HERE.parent
 COPIED = ("mmc", "passes", "backends", "ir_tests", "pyproject.toml")
 LINKED = ("golden_models", "docs", "benchmarks")
 SECONDS, MEMORY = 60, 8 << 30
-"""What a mutation may take: some never end, or never stop to grow."""
+"""What a mutation may take, in the processor's time: some never end, or never stop to grow."""
 LIBRARIES = ("pytest", "hypothesis", "numpy", "onnx", "onnx_ir", "onnxruntime", "networkx")
 """Imported once, before the first mutation; everything of mmc is imported after it."""
 TESTS = {
@@ -126,8 +126,8 @@ def verdict(task: tuple[Mutation | None, tuple[str, ...], Path]) -> str:
     if mutation is not None:
         mutation.apply(copy)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGALRM, too_slow)
-    signal.alarm(SECONDS)
+    signal.signal(signal.SIGPROF, too_slow)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS if mutation else 0)
     os.chdir(copy)
     os.environ["PYTHONPATH"] = str(copy)
     sys.path[:0] = [str(copy), str(copy / "ir_tests")]
