@@ -71,7 +71,11 @@ class Spelling:
         query = "Mul(q3, c)" if self.scale in ("query", "both") else "Identity(q3)"
         keys = "Mul(kt, c)" if self.scale == "both" else "Identity(kt)"
         after = {"scores": "Mul(s1, c)", "divided": "Div(s1, c)"}.get(self.scale, "Identity(s1)")
-        masked = {"": "Identity(s2)", "where": "Where(keep, s2, low)"}.get(self.mask, "Add(s2, m)")
+        masked = {
+            "": "Identity(s2)",
+            "where": "Where(keep, s2, low)",
+            "hidden": "Where(hide, none, s2)",
+        }.get(self.mask, "Add(s2, m)")
         return [
             f"q4 = {query} kt2 = {keys}",
             f"s1 = MatMul(q4, kt2) s2 = {after} s3 = {masked}",
@@ -95,6 +99,8 @@ class Spelling:
             "c": np.float32(2.0 if self.scale == "divided" else 0.5),
             "m": np.where(keep, np.float32(0), np.float32(hidden)),
             "keep": keep,
+            "hide": ~keep,
+            "none": np.float32(-np.inf),
             "low": np.float32(-1e9),
             "so": np.array([0, 0, query * size]),
         }
@@ -105,7 +111,7 @@ SPELLINGS = st.builds(
     batch=st.integers(1, 2),
     heads=st.sampled_from([(2, 2), (4, 2), (4, 1)]),
     bias=st.booleans(),
-    mask=st.sampled_from(["", "causal", "additive", "where"]),
+    mask=st.sampled_from(["", "causal", "additive", "where", "hidden"]),
     scale=st.sampled_from(["none", "scores", "query", "both", "divided"]),
     keys=st.sampled_from(["0231", "swap", "flat"]),
 )

@@ -18,6 +18,7 @@ TWICE = " ".join(
     f"{n}r = Reshape(z, twice5) {n}e = Expand({n}r, wide2) {n}2 = Reshape({n}e, same6)"
     for n in "kv"
 )
+LAST, WEIGHTS = "values-of-features-first", "p = Softmax(z)"
 CASES = (
     Case(SDPA, f"{TURN} d = Mul(s, half) p = Softmax(d) y = MatMul(p, z)", x=Q),
     Case(SDPA, f"{TURN} d = Add(s, causal) p = Softmax(d) y = MatMul(p, z)", x=Q),
@@ -140,4 +141,11 @@ CASES = (
         "computed mask of three axes",
         x=P3,
     ),
+    Case(LAST, f"{WEIGHTS} t = Transpose<perm = [0, 1, 3, 2]>(p) y = MatMul(x, t)"),
+    Case(
+        LAST,
+        f"{WEIGHTS} t = Transpose<perm = [1, 0, 3, 2]>(p) y = MatMul(x, t)",
+        "not transposed alone",
+    ),
+    Case(LAST, f"{WEIGHTS} t = Transpose<perm = [0, 1, 3, 2]>(p) y = MatMul(m55, t)", "constant"),
 )

@@ -3,6 +3,11 @@
 from cases import Case
 
 F5T = "float[1,4,5]"
+BETWEEN = "constant-between-reshapes"
+WINDOWS = (
+    "s = Constant<value = int64[5] {2, 2, 3, 1, 2}>() "
+    "back = Constant<value = int64[4] {4, 3, 1, 2}>() a = Reshape(x, s)"
+)
 CASES = (
     Case(
         "constant-before-transpose",
@@ -53,5 +58,39 @@ CASES = (
         "y = Mul(t, c4)",
         "more elements than the result",
         x="float[5]",
+    ),
+    Case(
+        BETWEEN,
+        f"{WINDOWS} c = Constant<value = float[1,2,1,1,2] {{1, 2, 3, 4}}>() "
+        "b = Add(a, c) y = Reshape(b, back)",
+        x="float[4,3,1,2]",
+    ),
+    Case(
+        BETWEEN,
+        f"{WINDOWS} b = Mul(a, two) y = Reshape(b, back)",
+        x="float[4,3,1,2]",
+    ),
+    Case(
+        BETWEEN,
+        "s = Constant<value = int64[2] {2, 6}>() back = Constant<value = int64[4] {2, 3, 1, 2}>() "
+        "a = Reshape(x, s) c = Constant<value = float[2,1] {1, 2}>() b = Mul(a, c) "
+        "y = Reshape(b, back)",
+        x="float[2,3,1,2]",
+    ),
+    Case(
+        BETWEEN,
+        "s = Constant<value = int64[2] {2, 6}>() back = Constant<value = int64[2] {3, 4}>() "
+        "a = Reshape(x, s) c = Constant<value = float[2,1] {1, 2}>() b = Mul(a, c) "
+        "y = Reshape(b, back)",
+        "axes that the reshape mixes",
+        x="float[3,4]",
+    ),
+    Case(BETWEEN, f"{WINDOWS} b = Add(a, two) y = Reshape(b, flat)", "undo", x="float[4,3,1,2]"),
+    Case(
+        BETWEEN,
+        f"{WINDOWS} c = Constant<value = float[1,1,1,1,1,1] {{1}}>() b = Add(a, c) "
+        "y = Reshape(b, back)",
+        "adds axes",
+        x="float[4,3,1,2]",
     ),
 )

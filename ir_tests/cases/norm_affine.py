@@ -7,6 +7,12 @@ TURNED = (
     "b = Transpose<perm = [0, 3, 1, 2]>(a)"
 )
 GROUPS = "a = GroupNormalization<num_groups = 2, epsilon = 0.5>(x, g4, ones4f)"
+ROWS = "s = Constant<value = int64[3] {20, 1, 5}>() r = Reshape(a, s)"
+F22 = "float[2,2,5,5]"
+SPREAD = (
+    "s = Constant<value = int64[4] {2, 2, 5, 5}>() "
+    "c = Constant<value = float[2,2,1,1] {1, 2, 3, 4}>() r = Reshape(a, s)"
+)
 CASES = (
     Case("norm-scale", "a = LayerNormalization(x, g5, g5) y = Mul(a, g5)"),
     Case("norm-scale", "a = LayerNormalization(x, g5, g5) y = Mul(a, c4)", "does not fit"),
@@ -85,5 +91,23 @@ CASES = (
         "layer-norm-of-instance-norm",
         "a = InstanceNormalization(x, g4, v4) y = Mul(a, c4)",
         "each place of the last axis",
+    ),
+    Case("reshaped-norm-affine", f"a = LayerNormalization(x, g5, g5) {ROWS} y = Mul(r, g5)"),
+    Case("reshaped-norm-affine", f"a = LayerNormalization(x, g5, g5) {ROWS} y = Add(r, g5)"),
+    Case("reshaped-norm-affine", f"a = LayerNormalization(x, g5) {ROWS} y = Mul(r, two)"),
+    Case("reshaped-norm-affine", f"a = RMSNormalization(x, g5) {ROWS} y = Add(r, g5)", "no bias"),
+    Case(
+        "reshaped-norm-affine",
+        f"a = LayerNormalization(x, g5) {ROWS} c = Constant<value = float[3,1] {{1, 2, 3}}>() "
+        "y = Mul(r, c)",
+        "more elements than what it meets",
+        y="float[20,3,5]",
+    ),
+    Case("reshaped-channel-norm-affine", f"{GROUPS} {SPREAD} y = Mul(r, c)", y=F22),
+    Case("reshaped-channel-norm-affine", f"{GROUPS} {SPREAD} y = Add(r, c)", y=F22),
+    Case(
+        "reshaped-channel-norm-affine",
+        "a = InstanceNormalization(x, g4, g4) r = Reshape(a, flat) y = Mul(r, g25)",
+        "one number per channel",
     ),
 )

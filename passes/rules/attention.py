@@ -13,7 +13,17 @@ from mmc.ir import Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
 
 from .reshapes import perm_of
-from .scores import Heads, Scores, each_once, heads_of, leaves_a_key, mask_of, read, scaled
+from .scores import (
+    Heads,
+    Scores,
+    each_once,
+    heads_of,
+    leaves_a_key,
+    mask_of,
+    read,
+    scaled,
+    swapped,
+)
 
 attend = partial(rewrite, stage="attention")
 
@@ -38,6 +48,21 @@ def scaled_dot_product(out: Builder, scores: Value, v: Value, softmax: Node, n: 
     if n.inputs[0] is softmax.outputs[0] and not leaves_a_key(found.masks):
         raise NoMatch("a query may see no key: its result would be 0, not NaN")
     return grouped(out, found, v) if rank == 4 else single(out, found, v)
+
+
+@attend(op.MatMul("v", op.Transpose(SOFTMAX).named("turn")))
+def values_of_features_first(
+    out: Builder, v: Value, scores: Value, softmax: Node, turn: Node
+) -> Value:
+    """v transpose(softmax)  ->  transpose(softmax transpose(v)), for values (.., size, keys)."""
+    order = list(range(len(shape_of(scores))))
+    if constant(v) is not None:
+        raise NoMatch("the values are constant")
+    if list(perm_of(turn)) != swapped(order) or len(shape_of(v)) != len(order):
+        raise NoMatch("the softmax is not transposed alone, or broadcast")
+    y = out.MatMul(softmax.outputs[0], out.Transpose(v, perm=swapped(order)))
+    made: Value = out.Transpose(y, perm=swapped(order))
+    return made
 
 
 def grouped(out: Builder, found: Scores, v: Value) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mmc.ir import Array, Node, Value, constant, shape_of
@@ -71,3 +73,61 @@ def by_column(c: Array, source: tuple[int, ...], split: tuple[int, ...]) -> Arra
     if split[:lead] != source[:lead] or len(split) <= lead or c.ndim > len(parts):
         raise NoMatch("the constant is not one number, or one a column")
     return np.ascontiguousarray(np.broadcast_to(c, parts)).reshape(-1)
+
+
+@rewrite(
+    op.Reshape(
+        op["Mul", "Add"](op.Reshape("x", const("inner")), const("c")).named("n"), "shape"
+    ).named("result"),
+    contract=Contract.EXACT,
+)
+def constant_between_reshapes(
+    out: Builder, x: Value, inner: Array, c: Array, n: Node, result: Node
+) -> Value:
+    """reshape(reshape(x) + c)  ->  x + c', where the outer reshape undoes the inner; * likewise.
+
+    It is how windowed attention adds one mask to the windows of every image.
+    """
+    if shape_of(result.outputs[0]) != shape_of(x):
+        raise NoMatch("the reshapes do not undo each other")
+    made: Value = out.node(n.op_type, [x, regrouped(c, tuple(inner.tolist()), shape_of(x))])
+    return made
+
+
+def regrouped(c: Array, source: tuple[int, ...], target: tuple[int, ...]) -> Array:
+    """Return c, which meets data of shape `source`, for the same data of shape `target`."""
+    if c.ndim > len(source) or 0 in source:
+        raise NoMatch("the constant adds axes, or there is no data")
+    dims = (1,) * (len(source) - c.ndim) + c.shape
+    if any(size not in (1, full) for size, full in zip(dims, source, strict=True)):
+        raise NoMatch("the constant has more elements than what it meets")
+    if c.size == 1:
+        return c.reshape(())
+    wide: list[int] = []
+    found: list[int] = []
+    for here, there in groups(source, target):
+        one = all(size == 1 for size in dims[here])
+        if not one and min(broad(source[here]), broad(target[there])) > 1:
+            raise NoMatch("the constant varies along axes that the reshape mixes")
+        wide += dims[here] if one else source[here]
+        found += [1] * len(target[there]) if one else target[there]
+    return np.ascontiguousarray(np.broadcast_to(c, wide)).reshape(found)
+
+
+def broad(sizes: tuple[int, ...]) -> int:
+    """Return how many axes are longer than 1."""
+    return sum(size > 1 for size in sizes)
+
+
+def groups(source: tuple[int, ...], target: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """Yield the shortest runs of axes of two shapes that hold as many elements."""
+    i = j = 0
+    while i < len(source) or j < len(target):
+        first, other = i, j
+        here, there = 1, 1
+        while here != there or (first, other) == (i, j):
+            if j == len(target) or (here <= there and i < len(source)):
+                here, i = here * source[i], i + 1
+            else:
+                there, j = there * target[j], j + 1
+        yield slice(first, i), slice(other, j)

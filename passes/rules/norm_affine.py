@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
+from mmc.passes.rules.constants_through_layout import regrouped
 from mmc.passes.rules.conv_affine import per_channel
 from mmc.passes.rules.reshapes import perm_of
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
@@ -45,6 +46,24 @@ def turned_norm_shift(
     """transpose(layernorm(x, g, b)) + c  ->  transpose(layernorm(x, g, b + c))."""
     y = shifted(out, norm, scale, bias, turned_back(c, turn))
     return out.Transpose(y, perm=perm_of(turn))
+
+
+@rewrite(
+    op["Mul", "Add"](op.Reshape(NORM, const("shape")), const("c")).named("n"), stage="recognize"
+)
+def reshaped_norm_affine(
+    out: Builder,
+    scale: Array,
+    bias: Array | None,
+    shape: Array,
+    c: Array,
+    norm: Node,
+    n: Node,
+) -> Value:
+    """reshape(layernorm(x, g, b)) * c  ->  reshape(layernorm(x, g c', b c'));  + c likewise."""
+    moved = regrouped(c, tuple(shape.tolist()), shape_of(norm.outputs[0]))
+    change = scaled if n.op_type == "Mul" else shifted
+    return out.Reshape(change(out, norm, scale, bias, moved), shape)
 
 
 def scaled(out: Builder, norm: Node, scale: Array, bias: Array | None, c: Array) -> Value:
@@ -104,6 +123,25 @@ def turned_channel_norm_affine(
     """transpose(instancenorm(x, g, b)) * c  ->  transpose(instancenorm(x, g c, b c));  so + c."""
     y = by_channel(out, x, scale, bias, turned_back(c, turn), norm, n)
     return out.Transpose(y, perm=perm_of(turn))
+
+
+@rewrite(
+    op["Mul", "Add"](op.Reshape(CHANNELS, const("shape")), const("c")).named("n"),
+    stage="recognize",
+)
+def reshaped_channel_norm_affine(
+    out: Builder,
+    x: Value,
+    scale: Array,
+    bias: Array,
+    shape: Array,
+    c: Array,
+    norm: Node,
+    n: Node,
+) -> Value:
+    """reshape(instancenorm(x, g, b)) * c  ->  reshape(instancenorm(x, g c', b c'));  so + c."""
+    moved = regrouped(c, tuple(shape.tolist()), shape_of(norm.outputs[0]))
+    return out.Reshape(by_channel(out, x, scale, bias, moved, norm, n), shape)
 
 
 def by_channel(

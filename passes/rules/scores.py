@@ -104,10 +104,18 @@ def chosen(out: Builder, operands: Sequence[Value]) -> Scores:
         raise NoMatch(f"{fill} is not certain to hide a score")
     found = read(out, scores)
     pair = (np.float32(0), np.float32(fill))
-    mask = out.Where(c, *(pair if scores is left else pair[::-1]))
-    mask.shape, mask.type = c.shape, scores.type
-    found.masks.append(mask)
+    found.masks.append(either_of(out, c, pair if scores is left else pair[::-1], scores))
     return found
+
+
+def either_of(out: Builder, c: Value, pair: Sequence[np.float32], like: Value) -> Value:
+    """Return where(c, *pair), at once for a known condition: what it hides can be told then."""
+    known = constant(c)
+    if known is not None:
+        return out.lift(np.where(known, *pair))
+    mask: Value = out.Where(c, *pair)
+    mask.shape, mask.type = c.shape, like.type
+    return mask
 
 
 def some_hidden_rows(c: Value, visible_if: bool) -> bool:
