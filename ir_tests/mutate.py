@@ -45,6 +45,8 @@ TESTS = {
     "backends/tflite/lowerings/": ("test_lowerings_movement.py", "test_lowerings_nn.py"),
 }
 """The tests of a folder, quick ones first; the longest prefix counts."""
+MOST = 4
+"""Tests of more files than this that import a pass are not about it."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,15 @@ def drawn(files: list[str], count: int, seed: int) -> list[Mutation]:
 
 
 def tests_of(file: str) -> tuple[str, ...]:
-    """Return the tests that watch a file: those of its rules, and of the rules that use it."""
+    """Return the tests that watch a file: of its rules, of rules that use it, of its name."""
     prefix = max((p for p in TESTS if file.startswith(p)), key=len)
     path = ROOT / file
     users = [p for p in path.parent.glob("*.py") if f"from .{path.stem} import" in p.read_text()]
     rules = sorted(set().union(*map(rules_in, (path, *users))))
-    return tuple(test.format(rules="|".join(rules)) for test in TESTS[prefix])
+    found = [test.format(rules="|".join(rules)) for test in TESTS[prefix]]
+    named = re.compile(rf"passes\.{path.stem}\b")
+    own = [t.name for t in sorted(HERE.glob("test_*.py")) if named.search(t.read_text())]
+    return tuple(dict.fromkeys([*found, *(own if len(own) <= MOST else ())]))
 
 
 def rules_in(path: Path) -> set[str]:

@@ -18,3 +18,7 @@ def test_a_seeded_bug_still_has_its_place(mutation: Mutation) -> None:
 
 def test_a_module_without_rules_is_watched_by_the_tests_of_its_users() -> None:
     assert "|scaled-dot-product" in mutate.tests_of("passes/rules/scores.py")[0]
+
+
+def test_a_pass_is_watched_by_the_tests_that_import_it() -> None:
+    assert "test_rotations.py" in mutate.tests_of("passes/merge_rotations.py")

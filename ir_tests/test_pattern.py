@@ -72,6 +72,26 @@ def test_a_name_bound_twice_must_be_one_value() -> None:
     assert any("two different values" in why for why in reasons(model, silu))
 
 
+@pytest.mark.parametrize(("other", "count"), [("b", 1), ("d", 0), ("e", 0)])
+def test_a_name_bound_twice_may_be_two_constants_that_hold_the_same(other: str, count: int) -> None:
+    """Exporters write a weight once for every use."""
+
+    @rewrite(op.Add(op.Mul("x", "c"), op.Mul("y", "c")))
+    def distribute(out: Builder, x: Value, y: Value, c: Value) -> Value:
+        return out.Mul(out.Add(x, y), c)
+
+    model = model_of(
+        f"r = Mul(x, a) t = Relu(x) s = Mul(t, {other}) y = Add(r, s)",
+        a=np.ones(3, np.float32),
+        **{
+            "b": {"b": np.ones(3, np.float32)},
+            "d": {"d": np.full(3, 2, np.float32)},
+            "e": {"e": np.ones(1, np.float32)},
+        }[other],
+    )
+    assert apply_rules(model, [distribute]) == count
+
+
 def test_an_inner_result_with_another_use_is_kept() -> None:
     model = model_of("s = Sigmoid(x) y = Mul(x, s)", outputs="float[2,3] y, float[2,3] s")
     assert reasons(model, silu) == ["'s' inside the pattern is used elsewhere"]

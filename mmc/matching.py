@@ -171,10 +171,18 @@ def _makers(pattern: Any) -> frozenset[str] | None:
     return frozenset(pattern.op_types if isinstance(pattern, OpPattern) else (CONSTANT,))
 
 
+def same_constant(a: Value | None, b: Value) -> bool:
+    """Say whether two values are constants that hold the same: exporters write some twice."""
+    if a is None or a.const_value is None or b.const_value is None or a.shape != b.shape:
+        return False
+    first, second = a.const_value.numpy(), b.const_value.numpy()
+    return first.dtype == second.dtype and first.tobytes() == second.tobytes()
+
+
 def _match_value(pattern: Any, value: Value | None, found: Match) -> None:
     if isinstance(pattern, str):
         bound = found.bindings.setdefault(pattern, value)
-        if bound is not value or value is None:
+        if value is None or (bound is not value and not same_constant(bound, value)):
             raise NoMatch(f"{pattern!r} would have to be two different values")
         return
     if isinstance(pattern, Pattern) and id(pattern) in found.values:

@@ -213,4 +213,11 @@ CASES = (
         "of another size",
         x=Q,
     ),
+    Case(
+        ROPE,
+        f"{TURNED} s = Constant<value = int64[4] {{1, 1, 1, 2}}>() j = Tile(z, s) k = Cos(j) "
+        "l = Sin(j) a = Mul(x, k) b = Mul(c, l) y = Add(a, b)",
+        x=Q,
+        z="float[1,1,5,3]",
+    ),
 )

@@ -15,6 +15,11 @@ STACKED = (
     "n = Neg(high) r = Reshape(n, pairs) l = Reshape(low, pairs) "
     "c = Concat<axis = 4>(r, l) t = Reshape(c, same6)"
 )
+TWICE = (
+    "mono = Constant<value = int64[5] {1, 1, 5, 3, 1}>() two2 = Constant<value = int64[5] "
+    "{1, 1, 5, 3, 2}>() all6 = Constant<value = int64[4] {1, 1, 5, 6}>() e = Reshape(z, mono) "
+    "f = Expand(e, two2) g = Reshape(f, all6) k = Cos(g) h = Sin(g)"
+)
 CASES = (
     Case(
         "rotary-embedding-interleaved",
@@ -91,8 +96,21 @@ CASES = (
     Case(
         "rotary-embedding-of-pairs",
         f"{ALTERNATE} {STACKED} a = Mul(x, z) b = Mul(t, pairsine) y = Add(a, b)",
-        "not constant",
+        "is an input",
         x=Q,
+    ),
+    Case(
+        "rotary-embedding-of-pairs",
+        f"{ALTERNATE} {STACKED} {TWICE} a = Mul(x, k) b = Mul(t, h) y = Add(a, b)",
+        x=Q,
+        z="float[1,1,5,3]",
+    ),
+    Case(
+        "rotary-embedding-of-pairs",
+        f"{ALTERNATE} {STACKED} k = Relu(z) a = Mul(x, k) b = Mul(t, k) y = Add(a, b)",
+        "no number twice in turn",
+        x=Q,
+        z="float[1,1,5,6]",
     ),
     Case(
         "rotary-embedding-of-pairs",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from mmc.ir import Array, Node, Shape, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch
+
+from .scores import each_once
 
 ELEMENTWISE = ("Cos", "Sin", "Cast", "Mul")
 """What may lie between the joined halves and the rotation."""
@@ -43,6 +46,10 @@ class Angles:
         return np.ascontiguousarray(flat)
 
 
+Once = Callable[[Builder, Value, int], Value]
+"""What takes each number once of a value that is made to hold each twice; refuses others."""
+
+
 def first_half(out: Builder, value: Value, half: int) -> Angles:
     """Return the first half of angles whose halves are equal."""
     known, shape = constant(value), shape_of(value)
@@ -50,14 +57,27 @@ def first_half(out: Builder, value: Value, half: int) -> Angles:
         raise NoMatch(f"{value.name!r} is of another size")
     short = (*shape[:-1], half)
     if known is None:
-        return Angles(computed_half(out, value, half), short)
+        return Angles(half_of_computed(out, value, half, joined), short)
     if not np.array_equal(known[..., :half], known[..., half:]):
         raise NoMatch(f"the halves of {value.name!r} differ")
     return Angles(known[..., :half], short)
 
 
-def computed_half(out: Builder, value: Value, half: int) -> Value:
-    """Record the first half of a value that is made of one value joined with itself.
+def one_a_pair(out: Builder, value: Value) -> Angles:
+    """Return every second number of angles whose neighbours are equal."""
+    known, shape = constant(value), shape_of(value)
+    if not shape or shape[-1] % 2:
+        raise NoMatch(f"{value.name!r} is not one a pair: {shape}")
+    short = (*shape[:-1], shape[-1] // 2)
+    if known is None:
+        return Angles(half_of_computed(out, value, short[-1], repeated), short)
+    if not np.array_equal(known[..., 0::2], known[..., 1::2]):
+        raise NoMatch(f"{value.name!r} differs within pairs")
+    return Angles(known[..., 0::2], short)
+
+
+def half_of_computed(out: Builder, value: Value, half: int, once: Once) -> Value:
+    """Record half of a value whose numbers are there twice.
 
     Axes of size 1 are left where they were before a reshape added them.
     """
@@ -66,12 +86,24 @@ def computed_half(out: Builder, value: Value, half: int) -> Value:
         raise NoMatch(f"{value.name!r} is an input")
     first = made.inputs[0]
     if made.op_type == "Reshape" and shape_of(first)[-1:] == (2 * half,):
-        return computed_half(out, first, half)
+        return half_of_computed(out, first, half, once)
     if made.op_type in ELEMENTWISE and not made.domain:
-        return elementwise(out, made, computed_half(out, first, half), half)
+        return elementwise(out, made, half_of_computed(out, first, half, once), half)
+    return once(out, value, half)
+
+
+def joined(out: Builder, value: Value, half: int) -> Value:
+    """Return what a value joins with itself, or record its half of a table's columns."""
+    made = value.producer()
+    assert made is not None
+    first = made.inputs[0]
+    assert first is not None
+    last = len(shape_of(value)) - 1
     if made.op_type == "Concat" and tuple(made.inputs) == (first, first):
-        if attrs(made)["axis"] % len(shape_of(value)) != len(shape_of(value)) - 1:
+        if attrs(made)["axis"] % (last + 1) != last:
             raise NoMatch(f"{value.name!r} joins along another axis")
+        return first
+    if made.op_type == "Tile" and shape_of(first) == (*shape_of(value)[:-1], half):
         return first
     table = constant(first)
     if made.op_type != "Gather" or table is None or table.ndim != 2 or attrs(made)["axis"]:
@@ -79,6 +111,14 @@ def computed_half(out: Builder, value: Value, half: int) -> Value:
     if not np.array_equal(table[:, :half], table[:, half:]):
         raise NoMatch(f"the halves of {first.name!r} differ")
     found: Value = out.Gather(np.ascontiguousarray(table[:, :half]), made.inputs[1])
+    return like(found, value, half)
+
+
+def repeated(out: Builder, value: Value, half: int) -> Value:
+    """Record what a value repeats, each number next to itself."""
+    found, _, times = each_once(out, value, len(shape_of(value)) - 1)
+    if times != 2:
+        raise NoMatch(f"{value.name!r} is not constant, and holds no number twice in turn")
     return like(found, value, half)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, op, rewrite
 from mmc.signs import may_be_negative
+
+from .reshapes import reshape
 
 
 def from_front(out: Builder, i: Value, size: int | Array) -> Value:
@@ -61,3 +64,15 @@ def gather_nd_batches(out: Builder, x: Value, i: Value, n: Node) -> Value:
     grid = np.moveaxis(np.indices(counted[:-1])[:batches], 0, -1).astype(kind)
     full = out.Concat(grid, from_front(out, i, sizes), axis=-1)
     return out.GatherND(x, full)
+
+
+@rewrite(op.GatherND("x", "i").named("n"), stage="canonicalize", contract=Contract.EXACT)
+def gather_nd_of_one_axis(out: Builder, x: Value, i: Value, n: Node) -> Value:
+    """gather_nd(x, i (.., 1))  ->  gather(x, i (..)): rows of the first axis.
+
+    PyTorch's newer exporter writes table[positions] so.
+    """
+    counted = shape_of(i)
+    if attrs(n)["batch_dims"] or counted[-1] != 1:
+        raise NoMatch("it indexes more than the first axis, or in batches")
+    return out.Gather(x, reshape(out, i, counted[:-1]), axis=0)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-
-from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.ir import Node, Value, attrs, shape_of
 from mmc.pattern import Builder, NoMatch, either, op, rewrite
 
-from .angles import Angles, rotated
+from .angles import Angles, one_a_pair, rotated
 from .rotary import part_of
 
 attend = partial(rewrite, stage="attention")
@@ -101,16 +99,4 @@ def rotary_embedding_of_pairs(
     if source is not x:
         raise NoMatch("what is turned is not what is scaled")
     need_stack_of(x, stack, n)
-    return rotated(out, x, one_a_pair(cos), one_a_pair(sin), interleaved=1)
-
-
-def one_a_pair(value: Value) -> Angles:
-    """Return every second number of a constant, whose neighbours are equal."""
-    known = constant(value)
-    if known is None:
-        raise NoMatch(f"{value.name!r} is not constant")
-    if not known.ndim or known.shape[-1] % 2:
-        raise NoMatch(f"{value.name!r} is not one a pair: {known.shape}")
-    if not np.array_equal(known[..., 0::2], known[..., 1::2]):
-        raise NoMatch(f"{value.name!r} differs within pairs")
-    return Angles(known[..., 0::2], (*known.shape[:-1], known.shape[-1] // 2))
+    return rotated(out, x, one_a_pair(out, cos), one_a_pair(out, sin), interleaved=1)

@@ -111,10 +111,12 @@ def chosen(out: Builder, operands: Sequence[Value]) -> Scores:
 def either_of(out: Builder, c: Value, pair: Sequence[np.float32], like: Value) -> Value:
     """Return where(c, *pair), at once for a known condition: what it hides can be told then."""
     known = constant(c)
+    mask: Value
     if known is not None:
-        return out.lift(np.where(known, *pair))
-    mask: Value = out.Where(c, *pair)
-    mask.shape, mask.type = c.shape, like.type
+        mask = out.lift(np.where(known, *pair))  # type: ignore[assignment]
+    else:
+        mask = out.Where(c, *pair)
+        mask.shape, mask.type = c.shape, like.type
     return mask
 
 
