@@ -1,4 +1,4 @@
-"""CPU time and memory of quantizing: `python benchmarks/quantization_cost.py [--lines DIR]`.
+"""CPU time and memory of quantizing: `python benchmarks/quantization_cost.py`.
 
 Each command runs alone, without caches, one thread a kernel: user and system time of the command
 and all of its children, and the largest of their peak memories. `--write` puts the table into
