@@ -23,7 +23,7 @@ from mmc.opset import DOMAIN, require
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_weights import QuantizeWeights, quantize
-from mmc.quant.tables import MOST, k_means, tabulate
+from mmc.quant.tables import MOST, k_means, sharing, tabulate
 from mmc.shapes import infer
 from mmc.verification.evaluate import run_model
 
@@ -168,3 +168,34 @@ def test_the_pass_takes_them_from_the_recipe() -> None:
     kinds = sorted(n.op_type for n in model.graph if "Dequantize" in n.op_type)
     assert kinds == ["DequantizeLinear", "LookupDequantize", "LookupDequantize"]
     assert sqnr(before, run_model(model, feeds)["y"]) > 14
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted", "shared"),
+    [
+        (48, 16, 16),
+        (48, 0, 48),
+        (24, 16, 12),
+        (64, 12, 16),
+        (32, 11, 8),
+        (6625, 16, 25),
+        (97, 16, 97),
+    ],
+)
+def test_channels_that_share_a_table(rows: int, wanted: int, shared: int) -> None:
+    assert sharing(rows, wanted) == shared
+
+
+def test_tables_stay_small_where_channels_have_no_common_factor_with_a_group(
+    tmp_path: Path,
+) -> None:
+    """A table of its own for every channel is more than the codes of 120 inputs."""
+    model = single("Linear", (3, 120), normal(6625 // 5, 120), domain=DOMAIN)
+    save(model, tmp_path / "m.onnx")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('weights = "table4"\n')
+    options = CompileOptions(recipe=str(recipe), verify=False)
+    (found,) = compile_model(
+        tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage", options
+    ).weights
+    assert found.bytes < 1.2 * (1325 * 120 / 2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import prod
@@ -24,6 +23,7 @@ from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
 from mmc.quant.encoding import Encoded, encode, encode_in_tables
 from mmc.quant.grids import grid_of
+from mmc.quant.tables import sharing
 from mmc.values import ARRIVED_QUANTIZED
 
 TYPES = {8: np.int8, 4: ml_dtypes.int4, 2: ml_dtypes.int2}
@@ -154,7 +154,7 @@ def quantize(graph: Graph, layer: Layer, rule: Rule, moments: Array | None) -> N
     tables = rule.table and layer.axis == 0
     bits = rule.bits if tables else min(b for b in TYPES if b >= rule.bits)
     block = rule.block if bits < 8 and can_block(layer, rows, rule.block) else 0
-    group = math.gcd(rule.group, len(rows))
+    group = sharing(len(rows), rule.group)
     if tables:
         made = encode_in_tables(rows, 1 << bits, group, moments, shifts=shifts)
     else:

@@ -140,6 +140,15 @@ def tabulate(
     return np.stack(codes, axis=1).astype(np.uint8), tables
 
 
+def sharing(rows: int, wanted: int) -> int:
+    """Return how many of so many rows share a table: the divisor that is nearest as a factor.
+
+    Of two as near it is the larger one, whose tables are smaller. 0 wants one table for all.
+    """
+    divisors = [d for d in range(rows, 0, -1) if rows % d == 0]
+    return min(divisors, key=lambda d: max(d / wanted, wanted / d)) if wanted else rows
+
+
 def thinned(values: Array, weights: Array | None) -> tuple[Array, Array]:
     """Return at most MOST numbers that stand for all, and their weights: means of neighbours."""
     power = np.ones(values.size) if weights is None else weights
