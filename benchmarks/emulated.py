@@ -3,98 +3,56 @@
 Integer artifacts of models with labelled data run on LiteRT's kernels and on Qualcomm's emulator of
 the Hexagon (extra `hexagon`). A decision is where an output row is largest: an answer's word, a
 class, a character of a text line. `--lines` is a folder as for benchmarks/tasks.py, without which
-text lines are left out. `--write` puts the table into docs/hexagon.md.
+text lines are left out. `--rows FILE` keeps each line as it comes, and what is in it is not
+measured again; `--write` puts the table of all into docs/hexagon.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models as golden
 import mmc
+from benchmarks.emulated_data import MODELS, NEEDS_LINES, Data
 from mmc.backends.tflite.emulator import emulate
 from mmc.values import Array
 
-if TYPE_CHECKING:
-    from benchmarks.tasks import Task
-
-Feeds = dict[str, Array]
 PAGE = Path(__file__).parent.parent / "docs" / "hexagon.md"
 BEGIN, END = "<!-- made by benchmarks/emulated.py -->", "<!-- end of emulated.py -->"
 FORMS = {"w8a8": "int8", "w8a16": "int16"}
-CALIBRATION = 64
+BOUND = 99.0
+"""The share of equal decisions, in percent, below which the page names a row."""
 
 
 @dataclass(frozen=True)
-class Data:
-    """Calibration and judged samples along axis 0, and the right decisions, -1 where none is."""
+class Row:
+    """Shares of equal decisions in percent: of each pair, then of each with the labels if any."""
 
-    calibration: Feeds
-    judged: Feeds
-    labels: Array | None = None
+    name: str
+    form: str
+    architecture: str
+    samples: int
+    decisions: int
+    shares: tuple[float, ...]
 
-
-# ---------------------------------------------------------------------------------- models
-
-
-def digits_vqa_fusion_decoder(count: int, _: Path | None) -> Data:
-    """Questions on digits; the words that come before are given, as in training."""
-    from benchmarks.questions import originals, questions, taught
-
-    given = (questions("calibration", CALIBRATION), questions("eval", count))
-    seen, judged = (taught(originals(), asked, answers) for asked, answers in given)
-    right = given[1][1].astype(np.int64)
-    return Data(seen, judged, np.where(right > 0, right, -1))
+    def text(self) -> str:
+        """Return a line of the table."""
+        cells = [self.name, self.form, str(self.samples), str(self.decisions)]
+        cells += [f"{share:.1f} %" for share in self.shares]
+        return f"| {' | '.join([*cells, *[''] * (10 - len(cells))])} |"
 
 
-def efficientnet_lite0(count: int, _: Path | None) -> Data:
-    """Crops of pictures; what the original says is the label."""
-    from benchmarks import tasks
-
-    with tempfile.TemporaryDirectory() as folder:
-        task = tasks.efficientnet_lite0(Path(folder), Path())
-        return Data(*(first(part, n) for part, n in parts(task, count)))
-
-
-def ppocr_rec(count: int, lines: Path | None) -> Data:
-    """Text lines; a decision a column."""
-    from benchmarks import tasks
-
-    with tempfile.TemporaryDirectory() as folder:
-        task = tasks.ppocr_rec(Path(folder), lines or Path())
-        seen, judged = (first(part, n) for part, n in parts(task, count))
-    judged.pop("text")
-    return Data(seen, judged)
-
-
-def parts(task: Task, count: int) -> Iterator[tuple[Path, int]]:
-    """Yield a task's two files and how many samples are used."""
-    yield task.calibration, CALIBRATION
-    yield task.evaluation, count
-
-
-def first(path: Path, count: int) -> Feeds:
-    """Return the first samples of a file."""
-    with np.load(path) as data:
-        return {name: data[name][:count] for name in data.files}
-
-
-MODELS = {m.__name__: m for m in (digits_vqa_fusion_decoder, efficientnet_lite0, ppocr_rec)}
-
-# ---------------------------------------------------------------------------------- measuring
-
-
-def measure(name: str, form: str, architecture: str, data: Data, folder: Path) -> str:
-    """Compile one model in one form and return its line of the table."""
+def measure(name: str, form: str, architecture: str, data: Data, folder: Path) -> Row:
+    """Compile one model in one form and compare what decides."""
     np.savez(file := folder / "calibration.npz", allow_pickle=False, **data.calibration)
     result = mmc.compile(
         golden.path(name),
@@ -108,37 +66,58 @@ def measure(name: str, form: str, architecture: str, data: Data, folder: Path) -
     )
     count = len(next(iter(data.judged.values())))
     singles = [{k: v[i] for k, v in data.judged.items()} for i in range(count)]
-    original = decisions([mmc.run(golden.path(name), feeds) for feeds in singles])
-    host = decisions([mmc.run(result.artifact, feeds) for feeds in singles])
-    npu = emulate(result.artifact, data.judged, architecture, stacked=True).outputs
-    emulated = decisions([{k: v[i] for k, v in npu.items()} for i in range(count)])
-    cells = [name, form, str(count), str(host.size), percent(emulated == host)]
-    cells += [percent(host == original), percent(emulated == original)]
+    original = data.decide(stacked([mmc.run(golden.path(name), feeds) for feeds in singles]))
+    host = data.decide(stacked([mmc.run(result.artifact, feeds) for feeds in singles]))
+    npu = data.decide(
+        dict(emulate(result.artifact, data.judged, architecture, stacked=True).outputs)
+    )
+    shares = [percent(npu == host), percent(host == original), percent(npu == original)]
     if data.labels is not None:
         known = data.labels >= 0
-        labelled = (o.reshape(data.labels.shape) for o in (original, host, emulated))
-        cells += [percent((o == data.labels)[known]) for o in labelled]
-    return f"| {' | '.join([*cells, *[''] * (10 - len(cells))])} |"
+        shares += [percent((made == data.labels)[known]) for made in (original, host, npu)]
+    return Row(name, form, architecture, count, host.size, tuple(shares))
 
 
-def decisions(outputs: Sequence[Mapping[str, Array]]) -> Array:
-    """Return where the rows of the first output are largest, of all samples."""
-    return np.concatenate([next(iter(o.values())).argmax(axis=-1).reshape(-1) for o in outputs])
+def stacked(outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Return the outputs with a sample along axis 0."""
+    return {name: np.stack([found[name] for found in outputs]) for name in outputs[0]}
 
 
-def percent(right: Array) -> str:
+def percent(right: Array) -> float:
     """Return the share of what is true."""
-    return f"{100 * right.mean():.1f} %"
+    return float(100 * right.mean())
 
 
-def page(lines: Sequence[str], architecture: str) -> Iterator[str]:
-    """Yield the lines of the table."""
+def page(rows: Sequence[Row], architecture: str) -> Iterator[str]:
+    """Yield the lines of the table, and what it does not hold."""
     yield f"On `hexagon_{architecture}`; CPU is LiteRT's kernels, NPU the emulator.\n"
     columns = ("model", "form", "samples", "decisions", "NPU = CPU", "CPU = original")
     columns += ("NPU = original", "original right", "CPU right", "NPU right")
     yield f"| {' | '.join(columns)} |"
     yield "|---" * len(columns) + "|"
-    yield from lines
+    yield from (row.text() for row in rows)
+    near = sum(row.shares[0] >= BOUND for row in rows)
+    yield f"\nNPU and CPU decide alike in {BOUND:g} % or more of {near} of {len(rows)} rows."
+    measured = {row.name for row in rows}
+    if left := [m.name for m in golden.models() if m.name not in measured]:
+        yield f"Not measured: {', '.join(left)}."
+
+
+def kept(path: Path | None) -> Iterator[Row]:
+    """Yield the rows of a file of earlier ones."""
+    for line in path.read_text().splitlines() if path and path.is_file() else ():
+        row = json.loads(line)
+        yield Row(**row | {"shares": tuple(row["shares"])})
+
+
+def more(args: argparse.Namespace, known: Collection[tuple[str, str]]) -> Iterator[Row]:
+    """Yield the rows that are asked for and not known."""
+    for name in args.names or [n for n in MODELS if args.lines or n not in NEEDS_LINES]:
+        if forms := [f for f in args.forms.split(",") if (name, f) not in known]:
+            data = MODELS[name](args.samples, args.lines)
+            for form in forms:
+                with tempfile.TemporaryDirectory() as folder:
+                    yield measure(name, form, args.architecture, data, Path(folder))
 
 
 def main() -> None:
@@ -146,20 +125,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODELS)}")
     parser.add_argument("--lines", type=Path, metavar="DIR", help="labelled pictures of text lines")
+    parser.add_argument("--forms", default=",".join(FORMS))
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--architecture", default="v73")
+    parser.add_argument("--rows", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--known", action="store_true", help="measure nothing that is not in --rows"
+    )
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    lines = []
-    for name in args.names or [n for n in MODELS if args.lines or n != "ppocr_rec"]:
-        data = MODELS[name](args.samples, args.lines)
-        for form in FORMS:
-            with tempfile.TemporaryDirectory() as folder:
-                lines.append(measure(name, form, args.architecture, data, Path(folder)))
-            print(lines[-1], flush=True)
+    known = {(r.name, r.form): r for r in kept(args.rows) if r.architecture == args.architecture}
+    for row in () if args.known else more(args, known):
+        known[row.name, row.form] = row
+        print(row.text(), flush=True)
+        if args.rows:
+            with args.rows.open("a") as file:
+                print(json.dumps(asdict(row)), file=file)
+    rows = [known[n, f] for n in MODELS for f in FORMS if (n, f) in known]
     if args.write:
         before, _, rest = PAGE.read_text().partition(BEGIN)
-        text = "\n".join(page(lines, args.architecture))
+        text = "\n".join(page(rows, args.architecture))
         PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
 
 

@@ -39,10 +39,10 @@ def rendered(words: Sequence[str], count: int) -> Iterator[Image.Image]:
         yield Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
 
 
-def fitted(line: Image.Image) -> Array:
-    """Return (1, 3, 48, WIDTH): at the height, at most the width, zeros to the right (PP-OCR)."""
-    width = min(WIDTH, -(-line.width * 48 // line.height))
-    x = np.zeros((1, 3, 48, WIDTH), np.float32)
+def fitted(line: Image.Image, most: int = WIDTH) -> Array:
+    """Return (1, 3, 48, most): at the height, at most the width, zeros to the right (PP-OCR)."""
+    width = min(most, -(-line.width * 48 // line.height))
+    x = np.zeros((1, 3, 48, most), np.float32)
     scaled = np.asarray(line.resize((width, 48), Image.Resampling.BILINEAR), np.float32)
     x[..., :width] = (scaled / 127.5 - 1).transpose(2, 0, 1)
     return x
