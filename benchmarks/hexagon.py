@@ -23,6 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models
 import mmc
+from benchmarks.floats import in_floats
 from golden_models.manifest import FOLDER, find, models
 from mmc.backends.targets import vendor
 from mmc.backends.tflite.check import legality
@@ -148,14 +149,16 @@ def own(name: str, form: str, architecture: str, artifact: Path) -> Cell:
 
 def build(name: str, form: str, architecture: str, artifact: Path) -> None:
     """Compile one model in one form for one architecture."""
-    model, options = find(name), dict(FORMS[form])
+    model, options, source = find(name), dict(FORMS[form]), golden_models.path(name)
     if options:
+        source = artifact.with_name("floats.onnx")  # what has integer weights keeps floats else
+        source.write_bytes(in_floats(golden_models.path(name)).SerializeToString())
         sample = np.load(FOLDER / model.sample)
         data = artifact.with_name("data.npz")
         np.savez(data, **{k: sample[k][None] for k in sample.files})
         options["calibration"] = str(data)
     mmc.compile(
-        golden_models.path(name),
+        source,
         target=f"hexagon_{architecture}",
         output=artifact,
         input_shape=model.shapes,
