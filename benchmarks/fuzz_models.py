@@ -10,17 +10,20 @@ with ONNX Runtime with its optimizer off. A model is
 - wrong: anything else. It is written to `--keep DIR`; `mmc reduce MODEL -o SMALL -- python
   benchmarks/fuzz_models.py --target T --judge {}` makes it small.
 
-The draws depend on `--seed` only. `--log FILE` keeps what became of every batch of models: those
-that are in it are not drawn again, so a long run may be ended at any moment and goes on later.
+No two models of a batch of 100 have the same nodes and shapes. The draws depend on `--seed` only.
+`--log FILE` keeps what became of every batch of models: those that are in it are not drawn again,
+so a long run may be ended at any moment and goes on later.
 Exit code 1: some were wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
+import shutil
 import sys
 import tempfile
 import traceback
@@ -136,36 +139,47 @@ def judge(path: Path, target: str) -> tuple[str, str]:
     return "right", ""
 
 
-def attempt(model: Model, folder: Path) -> list[End]:
-    """Judge one drawn model on every target."""
-    path = folder / "model.onnx"
-    save(model, path)
-    kinds = tuple(node.op_type for node in model.graph)
+def structure(path: Path) -> str:
+    """Return what a graph is but for the values of its weights."""
+    graph = onnx.load(path).graph
+    weights = [(t.name, t.data_type, *t.dims) for t in graph.initializer]
+    return str((graph.node, graph.input, graph.output, weights))
+
+
+def attempt(path: Path) -> list[End]:
+    """Judge one model on every target."""
+    kinds = tuple(node.op_type for node in onnx.load(path).graph.node)
     return [End(t, *judge(path, t), len(kinds), kinds) for t in TARGETS]
 
 
 def batch(number: int, count: int, folder: Path, out: Any) -> None:
-    """Draw and judge some models; a line of JSON each."""
-
-    @seed(number)
-    @settings(
+    """Draw and judge some models, no two of the same nodes and shapes; a line of JSON each."""
+    path, seen = folder / "model.onnx", set[str]()
+    draws = settings(
         max_examples=count,
         database=None,
         deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(model=models(steps=10, kinds=ALL_STEPS))
-    def all_models(model: Model) -> None:
-        ends = attempt(model, folder)
+    models_drawn = given(model=models(steps=10, kinds=ALL_STEPS))
+
+    def judge_new(model: Model) -> None:
+        save(model, path)
+        if (graph := structure(path)) in seen or len(seen) == count:
+            return
+        seen.add(graph)
+        ends = attempt(path)
         print(json.dumps([vars(e) for e in ends]), file=out, flush=True)
         for end in ends:
             if end.verdict == "wrong":
-                (folder / f"wrong-{number}-{end.target}-{os.urandom(3).hex()}.onnx").write_bytes(
-                    (folder / "model.onnx").read_bytes()
-                )
+                name = f"wrong-{number}-{end.target}-{os.urandom(3).hex()}.onnx"
+                shutil.copy(path, folder / name)
 
-    all_models()
+    for again in itertools.count():
+        seed(number * 1000 + again)(draws(models_drawn(judge_new)))()
+        if len(seen) == count:
+            return
 
 
 def forked(number: int, count: int, keep: Path) -> list[list[End]]:
