@@ -39,9 +39,14 @@ SECONDS, MEMORY = 60, 8 << 30
 LIBRARIES = ("pytest", "hypothesis", "numpy", "onnx", "onnx_ir", "onnxruntime", "networkx")
 """Imported once, before the first mutation; everything of mmc is imported after it."""
 TESTS = {
-    "passes/rules/": ("test_passes_rules.py -k {rules}", "test_decompositions.py"),
+    "passes/rules/": (
+        "test_passes_rules.py -k {rules}",
+        "test_decompositions.py",
+        "test_rules_nn.py",
+        "test_spellings.py",
+    ),
     "passes/": ("test_passes_fold_constants.py", "test_control_flow.py", "test_passes_laws.py"),
-    "mmc/layout/": ("test_layout.py",),
+    "mmc/layout/": ("test_layout.py", "test_layout_flow.py"),
     "backends/tflite/lowerings/": ("test_lowerings_movement.py", "test_lowerings_nn.py"),
 }
 """The tests of a folder, quick ones first; the longest prefix counts."""
@@ -89,7 +94,8 @@ def tests_of(file: str) -> tuple[str, ...]:
     """Return the tests that watch a file: of its rules, of rules that use it, of its name."""
     prefix = max((p for p in TESTS if file.startswith(p)), key=len)
     path = ROOT / file
-    users = [p for p in path.parent.glob("*.py") if f"from .{path.stem} import" in p.read_text()]
+    imports = re.compile(rf"from [\w.]*\.{path.stem} import")
+    users = [p for p in path.parent.glob("*.py") if imports.search(p.read_text())]
     rules = sorted(set().union(*map(rules_in, (path, *users))))
     found = [test.format(rules="|".join(rules)) for test in TESTS[prefix]]
     named = re.compile(rf"passes\.{path.stem}\b")

@@ -58,4 +58,11 @@ CASES = (
         "split-in-one", "a, b = Split<axis = 1, num_outputs = 2>(x) y = Add(a, b)", "several parts"
     ),
     Case("max-pool-without-indices", "y = MaxPool<kernel_shape = [2, 2]>(x)", "or not made"),
+    Case("dropout", "a = Dropout(x, half, no) y = Relu(a)"),
+    Case(
+        "dropout",
+        "peak = ReduceMax<keepdims = 0>(z) g = Greater(peak, zero) a = Dropout(x, half, g) "
+        "y = Relu(a)",
+        "or may be",
+    ),
 )

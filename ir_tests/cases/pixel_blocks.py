@@ -10,6 +10,11 @@ CUT = (
     "d = Slice(x, corner11, corner66, axes23, twice2)"
 )
 WIDE, DEEP = "recognize-depth-to-space", "recognize-space-to-depth"
+BLOCKS_OF_3 = "triple = Constant<value = int64[2] {3, 3}>() " + " ".join(
+    f"from{i} = Constant<value = int64[2] {{{i // 3}, {i % 3}}}>() "
+    f"part{i} = Slice(x, from{i}, corner66, axes23, triple)"
+    for i in range(9)
+)
 CASES = (
     Case(
         WIDE,
@@ -108,5 +113,10 @@ CASES = (
         f"{CUT} y = Concat<axis = 2>(a, b, c, d)",
         "along the channels",
         x=IMAGE,
+    ),
+    Case(
+        "space-to-depth-of-slices",
+        f"{BLOCKS_OF_3} y = Concat<axis = 1>({', '.join(f'part{i}' for i in range(9))})",
+        x="float[1,2,6,6]",
     ),
 )
