@@ -147,6 +147,39 @@ def test_a_wrong_program_for_other_sizes_is_found(
         compiled(network, {"n": [1, 2], "h": 8, "w": 8}, verify=True)
 
 
+REPEATED = """<ir_version: 9, opset_import: ["" : 17]>
+g (float[n,3,4] x) => (float[n,4,4] y, float[n,2,4] z, float[n,2] c) {
+    zero = Constant<value_ints=[0]>()
+    one = Constant<value_ints=[1]>()
+    shape = Shape(x)
+    size = Slice(shape, zero, one)
+    two = Constant<value_ints=[2,4]>()
+    many = Concat<axis=0>(size, one4)
+    class = Expand(token, many)
+    y = Concat<axis=1>(class, x)
+    part = Slice(x, zero, one, one)
+    wide = Concat<axis=0>(size, two)
+    queries = Expand(table, wide)
+    z = Add(part, queries)
+    pair = Concat<axis=0>(size, one2)
+    c = Expand(fixed, pair)
+}"""
+
+
+def test_what_is_repeated_to_the_batch_follows_it(tmp_path: Path) -> None:
+    numbers = {"token": (1, 1, 4), "table": (1, 2, 4), "fixed": (1, 2)}
+    weights: dict[str, Array] = {
+        k: RNG.standard_normal(v).astype(np.float32) for k, v in numbers.items()
+    }
+    weights |= {"one4": np.array([1, 4]), "one2": np.array([2])}
+    model = saved(tmp_path / "net.onnx", REPEATED, **weights)
+    for sizes in (range(1, 5), [1, 2, 4]):
+        package = compiled(model, {"n": sizes})
+        check_sizes(model, package, [(1, 3, 4), (2, 3, 4), (4, 3, 4)])
+        kinds = [op.op_type for op in operations(reread(package))]
+        assert "shape" not in kinds, "the engine has no such operator"
+
+
 ADDED = """<ir_version: 9, opset_import: ["" : 17]>
 g (float[n,s] x) => (float[n,s] y) {
     shape = Shape(x)

@@ -16,6 +16,7 @@ from mmc.counting import counted
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 
 from .program import Feature, Operation, Program, Var
+from .repeats import Repeats
 
 MOST_SHAPES = 128
 SEVERAL_LISTED = 9
@@ -38,7 +39,8 @@ def generalize(
     if len({tuple(op.code for op in p.operations) for p in programs}) > 1:
         raise LegalityError([refusal("the model", "takes other operators at other sizes")])
     uneven: list[Operation] = []
-    found = list(merged(programs, uneven))
+    repeats = Repeats(programs)
+    found = list(merged(programs, uneven, repeats))
     if found:
         raise LegalityError(found)
     for features in zip(*((*p.inputs, *p.outputs) for p in programs), strict=True):
@@ -48,6 +50,7 @@ def generalize(
             made[-1].shape = widened([v.shape for v in made])
     for op in uneven:
         even_out(programs[-1], op)
+    repeats.insert()
     return programs[-1]
 
 
@@ -70,10 +73,13 @@ def refuse_interface(program: Program, shapes: Mapping[str, Sequence[Shape]], ra
         raise LegalityError([refusal(f"inputs {', '.join(map(repr, shapes))}", what, why, fix)])
 
 
-def merged(programs: Sequence[Program], uneven: list[Operation]) -> Iterator[Diagnostic]:
+def merged(
+    programs: Sequence[Program], uneven: list[Operation], repeats: Repeats
+) -> Iterator[Diagnostic]:
     """Write the constants of the last program for all sizes; yield what has no such form.
 
-    Reshapes that need axes of 1 added to operand or result are collected in `uneven`.
+    Reshapes that need axes of 1 added to operand or result are collected in `uneven`, what is
+    repeated to the size in `repeats`.
     """
     places = [dict(defined(p)) for p in programs]
     for ops in zip(*(p.operations for p in programs), strict=True):
@@ -83,7 +89,7 @@ def merged(programs: Sequence[Program], uneven: list[Operation]) -> Iterator[Dia
                 operands = [op.inputs[name][i] for op in ops]
                 if not same(operands, places):
                     try:
-                        group[i] = general(ops, name, operands, uneven)
+                        group[i] = general(ops, name, operands, uneven, repeats)
                     except Unsupported as reason:
                         where = place_of(last.code, last.sources)
                         yield refusal(where, f"its {name} depends on the size", str(reason))
@@ -115,12 +121,21 @@ def same(operands: Sequence[Var], places: Sequence[Mapping[int, tuple[int, int]]
 
 
 def general(
-    ops: Sequence[Operation], name: str, operands: Sequence[Var], uneven: list[Operation]
+    ops: Sequence[Operation],
+    name: str,
+    operands: Sequence[Var],
+    uneven: list[Operation],
+    repeats: Repeats,
 ) -> Var:
-    """Return the constant that follows the size; raises Unsupported."""
+    """Return the operand that follows the size; raises Unsupported."""
     key = ops[-1].code, name
-    if key not in FOLLOWING or any(not v.is_constant or len(v.shape) != 1 for v in operands):
-        raise Unsupported("it has other numbers at each size")
+    if any(not v.is_constant for v in operands):
+        raise Unsupported("it is computed otherwise at each size")
+    if key == ("tile", "reps"):
+        repeats.tile(ops)
+        return operands[-1]
+    if key not in FOLLOWING:
+        return repeats.constant(ops, name, operands)
     wanted = [np.asarray(v.data).tolist() for v in operands]
     found = FOLLOWING[key](ops, wanted)
     if key == RESHAPE and 0 in found and len(wanted[0]) != len(ops[0].inputs["x"][0].shape):
