@@ -1,5 +1,10 @@
 """Signal to noise of every model with integer activations: `python benchmarks/quantization.py`.
 
+With `--peer NAME=PYTHON` (onnxruntime, nncf, litert-quantizer, and the interpreter that each is
+installed for) other quantizers get the same model and samples in the same run, and are judged
+alike. Rows go to `--rows`, those in it are not made again; `--write` puts them into
+docs/quantizers.md.
+
 Each golden model is calibrated on 16 samples and judged on 4 others, all of them variations of its
 one real sample (or of the project's own data, where there is some): against ONNX Runtime with its
 optimizer off, on the original model. Printed is the worst output's dB over the 4 samples, of the
@@ -9,13 +14,17 @@ artifact in LiteRT. It compares settings and tools; it is no task accuracy.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from quantizers import QuantizerError, outputs, quantized
 
 import golden_models as golden
 import mmc
@@ -23,18 +32,32 @@ from mmc.diagnostics import MmcError
 from mmc.values import Array
 
 CALIBRATION, JUDGED = 16, 4
+FORMS = {"int8": "cpu", "int16": "hexagon_v73"}
+"""Activations, and the target that mmc compiles them for."""
+PAGE = Path(__file__).parent.parent / "docs" / "quantizers.md"
+PAGE_HEAD = """# mmc and other quantizers
+
+Made by `python benchmarks/quantization.py --peer NAME=PYTHON...` in one run, then `--write`: int8
+weights per channel, 16 samples to calibrate on, the worst output's signal to noise over 4 others,
+against ONNX Runtime on the original with its optimizer off. mmc compiles int8 activations for
+`cpu`, where layers that would be slower or wrong as integers stay float, and int16 for
+`hexagon_v73`; its artifact runs in LiteRT, as that of litert-quantizer, which gets mmc's float32
+.tflite; those of onnxruntime and nncf run in ONNX Runtime. It compares tools; it is no accuracy
+of a task.
+"""
 DATA = Path(golden.__file__).parent / "data"
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What one compile came to: dB, operators on codes and all of them, or why it failed."""
+    """What one compile came to: dB, operators on codes and all of them, bytes, or why it failed."""
 
     decibels: float = float("nan")
     codes: int = 0
     operators: int = 0
     seconds: float = 0.0
     failure: str = ""
+    size: int = 0
 
 
 def variations(name: str, count: int, seed: int) -> Iterator[dict[str, Array]]:
@@ -67,35 +90,55 @@ def varied(value: Array, rng: np.random.Generator) -> Array:
     return flat.reshape(value.shape)
 
 
-def measure(name: str, target: str, weights: str, activations: str, folder: Path) -> Figures:
-    """Compile one model and compare the artifact with the original."""
-    found = golden.find(name)
+def calibration_of(name: str, folder: Path) -> tuple[Path, list[dict[str, Array]]]:
+    """Return the file of samples to calibrate on, and those to judge by."""
     drawn = list(variations(name, CALIBRATION + JUDGED, 0))
     data = folder / f"{name}.npz"
     arrays = {k: np.stack([d[k] for d in drawn[:CALIBRATION]]) for k in drawn[0]}
     np.savez(data, allow_pickle=False, **arrays)
+    return data, drawn[CALIBRATION:]
+
+
+def measure(name: str, target: str, weights: str, activations: str, folder: Path) -> Figures:
+    """Compile one model and compare the artifact with the original."""
+    data, judged = calibration_of(name, folder)
     start = time.process_time()
     try:
         result = mmc.compile(
             golden.path(name),
             target=target,
             output=folder / f"{name}.{target}.{activations}.tflite",
-            input_shape={k: tuple(v) for k, v in found.shapes.items()},
+            input_shape={k: tuple(v) for k, v in golden.find(name).shapes.items()},
             weights=weights,
             activations=activations,
             calibration=data if activations != "float" else "",
-            inputs=drawn[CALIBRATION],
+            inputs=judged[0],
             verify=True,
         )
     except MmcError as error:
         return Figures(failure=str(error.diagnostics[0]).splitlines()[0])
     seconds = time.process_time() - start
-    worst = min(
-        decibels(mmc.run(golden.path(name), feeds), mmc.run(result.artifact, feeds))
-        for feeds in drawn[CALIBRATION:]
-    )
+    worst = worst_of(name, judged, [mmc.run(result.artifact, feeds) for feeds in judged])
     ops = sum(result.ops.values())
-    return Figures(worst, ops - floats(result.artifact), ops, seconds)
+    codes = ops - floats(result.artifact)
+    return Figures(worst, codes, ops, seconds, size=result.artifact.stat().st_size)
+
+
+def peer_figures(name: str, peer: str, python: str, activations: str, folder: Path) -> Figures:
+    """Let another quantizer make its file, and compare that with the original."""
+    data, judged = calibration_of(name, folder)
+    try:
+        made = quantized(name, peer, python, data, activations)
+        worst = worst_of(name, judged, outputs(made, judged))
+    except QuantizerError as error:
+        return Figures(failure=str(error))
+    return Figures(worst, size=made.stat().st_size)
+
+
+def worst_of(name: str, judged: list[dict[str, Array]], found: list[dict[str, Array]]) -> float:
+    """Return the worst output's signal to noise over the samples."""
+    originals = (mmc.run(golden.path(name), feeds) for feeds in judged)
+    return min(map(decibels, originals, found))
 
 
 def floats(artifact: Path) -> int:
@@ -125,6 +168,51 @@ def ratio(expected: Array, actual: Array) -> float:
     return float("inf") if not noise else 10 * float(np.log10((expected**2).sum() / noise))
 
 
+def compared(rows: Path, peers: Mapping[str, str], models: Sequence[str]) -> None:
+    """Add the rows that are not there yet: a model, a form, a tool and its figures each."""
+    known = {(r["model"], r["form"], r["tool"]) for r in read_rows(rows)}
+    with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
+        for name, (form, target), tool in product(models, FORMS.items(), ["mmc", *peers]):
+            if (name, form, tool) in known:
+                continue
+            if tool == "mmc":
+                found = measure(name, target, "int8", form, Path(folder))
+            else:
+                found = peer_figures(name, tool, peers[tool], form, Path(folder))
+            row = {"model": name, "form": form, "tool": tool, **asdict(found)}
+            with rows.open("a") as out:
+                print(json.dumps(row), file=out)
+            print(f"{name} {form} {tool}: {cell(row)}", flush=True)
+
+
+def read_rows(rows: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file, none where there is no file."""
+    return [json.loads(line) for line in rows.read_text().splitlines()] if rows.exists() else []
+
+
+def cell(row: Mapping[str, Any]) -> str:
+    """Return what a table says of one tool's figures."""
+    if row["failure"]:
+        return row["failure"].replace("|", "/")
+    return f"{row['decibels']:.1f} dB, {row['size'] / 1e6:.2f} MB"
+
+
+def page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of all tools."""
+    tools = list(dict.fromkeys(row["tool"] for row in rows))
+    by = {(row["model"], row["form"], row["tool"]): row for row in rows}
+    lines = [
+        PAGE_HEAD,
+        f"| model | activations | {' | '.join(tools)} |",
+        "|---" * (len(tools) + 2) + "|",
+    ]
+    for name, form in dict.fromkeys((row["model"], row["form"]) for row in rows):
+        found = [by.get((name, form, tool)) for tool in tools]
+        cells = ["not run" if row is None else cell(row) for row in found]
+        lines.append(f"| {name} | {form} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -132,7 +220,20 @@ def main() -> None:
     parser.add_argument("--target", nargs="*", default=["cpu", "hexagon_v73"])
     parser.add_argument("--weights", default="int8")
     parser.add_argument("--activations", nargs="*", default=["int8", "int16"])
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--rows", type=Path, default=Path("quantizers.jsonl"), metavar="FILE")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name} from the rows")
     args = parser.parse_args()
+    if args.write:
+        PAGE.write_text(page(read_rows(args.rows)), "utf-8")
+    elif args.peer:
+        compared(args.rows, dict(p.split("=", 1) for p in args.peer), args.models)
+    else:
+        settings(args)
+
+
+def settings(args: argparse.Namespace) -> None:
+    """Print the table of mmc's own settings."""
     columns = ("model", "target", "activations", "SNR dB", "on codes", "seconds", "")
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
