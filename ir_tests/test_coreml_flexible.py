@@ -148,7 +148,7 @@ def test_a_wrong_program_for_other_sizes_is_found(
 
 
 REPEATED = """<ir_version: 9, opset_import: ["" : 17]>
-g (float[n,3,4] x) => (float[n,4,4] y, float[n,2,4] z, float[n,2] c) {
+g (float[n,3,4] x) => (float[n,6,4] y, float[n,2,4] z, float[n,2] c) {
     zero = Constant<value_ints=[0]>()
     one = Constant<value_ints=[1]>()
     shape = Shape(x)
@@ -156,9 +156,10 @@ g (float[n,3,4] x) => (float[n,4,4] y, float[n,2,4] z, float[n,2] c) {
     two = Constant<value_ints=[2,4]>()
     many = Concat<axis=0>(size, one4)
     class = Expand(token, many)
-    y = Concat<axis=1>(class, x)
-    part = Slice(x, zero, one, one)
     wide = Concat<axis=0>(size, two)
+    boxes = Expand(detection, wide)
+    y = Concat<axis=1>(class, x, boxes)
+    part = Slice(x, zero, one, one)
     queries = Expand(table, wide)
     z = Add(part, queries)
     pair = Concat<axis=0>(size, one2)
@@ -167,7 +168,7 @@ g (float[n,3,4] x) => (float[n,4,4] y, float[n,2,4] z, float[n,2] c) {
 
 
 def test_what_is_repeated_to_the_batch_follows_it(tmp_path: Path) -> None:
-    numbers = {"token": (1, 1, 4), "table": (1, 2, 4), "fixed": (1, 2)}
+    numbers = {"token": (1, 1, 4), "table": (1, 2, 4), "fixed": (1, 2), "detection": (1, 2, 4)}
     weights: dict[str, Array] = {
         k: RNG.standard_normal(v).astype(np.float32) for k, v in numbers.items()
     }

@@ -6,6 +6,7 @@ size that folds to a constant with as many copies as the batch is large.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -60,17 +61,20 @@ class Repeats:
     """Makes what repeats along open extents; `added`: an operation, and one to come before it.
 
     Zeros that have an extent of a computed variable are added to the constant. They are filled, not
-    multiplied by 0: what is infinite or NaN stays out of them.
+    multiplied by 0: what is infinite or NaN stays out of them. `numbers`: one operation may take
+    several constants under one name.
     """
 
     programs: Sequence[Program]
     added: list[tuple[Operation, Operation]] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def constant(self, ops: Sequence[Operation], name: str, operands: Sequence[Var]) -> Var:
         """Return a constant operand that follows the size; raises Unsupported."""
         base, axes = copies(operands)
         last = operands[-1]
-        var = Var(f"{ops[-1].output.name}_{name}_once", last.dtype, base.shape, base)
+        made = f"{ops[-1].output.name}_{name}{next(self.numbers)}_once"
+        var = Var(made, last.dtype, base.shape, base)
         if carried(ops, name, axes, base.ndim):
             return var
         for axis in axes:
