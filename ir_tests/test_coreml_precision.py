@@ -13,6 +13,7 @@ from mmc.backends.coreml.precision import wide_nodes
 from mmc.backends.coreml.run import run
 from mmc.backends.coreml.writer import write
 from mmc.compiler import compile_model
+from mmc.diagnostics import VerifyError
 from mmc.ir import Array, Model, constant, load, parse, save
 from mmc.options import CompileOptions
 from mmc.shapes import infer
@@ -191,3 +192,18 @@ def test_integers_that_a_range_is_compared_with_are_drawn_from_it() -> None:
     assert drawn.max() < 257
     other = model_of(text.replace("257", "2"), range=np.array([[[3, 4]]], np.int32))
     assert draw_inputs(other, 0)["x"].max() <= 1
+
+
+def test_float16_is_blamed_for_what_float32_gives_right(tmp_path: Path) -> None:
+    text = "g (float[1,4] x) => (float[1,4] y) { a = Mul (x, x)  y = Mul (a, two) }"
+    save(model_of(text, two=np.array(2, np.float32)), tmp_path / "m.onnx")
+    feeds = {"x": np.array([[1, 2, 3, 4]], np.float32) * np.float32(1e-5)}
+    options = CompileOptions(inputs=feeds)
+    with pytest.raises(VerifyError) as caught:
+        compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage", options)
+    (error,) = caught.value.diagnostics
+    assert error.code == "MMC410"
+    assert "numbers up to 3.2e-09 are too small" in error.why
+    assert "--precision float32" in error.fix
+    options = CompileOptions(inputs=feeds, precision="float32")
+    compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage", options)

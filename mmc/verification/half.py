@@ -20,6 +20,9 @@ from mmc.verification.evaluate import compare
 from mmc.verification.result import OutputResult, VerifyResult
 from mmc.verification.trial import Subject, Trial
 
+TINY = 2.0**-14
+"""Below it float16 has fewer digits."""
+
 
 def excuse_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
     """Judge the outputs that missed `target_db` once more, by their rounding floor in float16."""
@@ -45,6 +48,27 @@ def excuse_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
             why=f"constants rounded to float16 alone move it to {floor:.1f} dB in ONNX Runtime",
             fix="see what a real sample gives, --inputs X.npz, or use --precision float32",
         )
+
+
+def blame_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
+    """Say that float16 makes outputs wrong that the same package gives right in float32."""
+    failed = {f"output {o.name!r}": o for o in result.outputs if is_short(o, target_db)}
+    if not failed or not trial.subject.rounding:
+        return
+    exact = replace(trial.subject, rounding="float32").run_artifact(trial.feeds).outputs
+    for place, error in enumerate(result.diagnostics):
+        output = failed.get(error.where)
+        if output is None or error.code != "MMC410":
+            continue
+        found = compare(output.name, trial.final[output.name], exact[output.name])
+        if not found.passes(output.least(target_db)):
+            continue
+        largest = float(np.abs(trial.final[output.name].astype(np.float64)).max())
+        numbers = f"numbers up to {largest:.1e} are too small for it" if largest < TINY else ""
+        why = f"rounding to float16: computed in float32 the package gives {found.level_db:.1f} dB"
+        fix = "--precision float32, or scale what the model computes"
+        why, fix = (f"{why}; {numbers}", fix) if numbers else (why, "--precision float32")
+        result.diagnostics[place] = replace(error, why=why, fix=fix)
 
 
 def is_short(output: OutputResult, target_db: float) -> bool:
