@@ -239,3 +239,25 @@ def test_which_sizes_are_tried() -> None:
     assert list(patterns([{"n": 1}, {"n": 4}])) == [{"n": 4}, {"n": 5}]
     with pytest.raises(UsageError, match="MMC005"):
         declared({"n": Sizes((1, 2)), "m": Sizes((1, 2, 3))})
+
+
+CHOSEN = """<ir_version: 9, opset_import: ["" : 17]>
+g (float[n,3] x) => (float[n,3] y) {
+    zero = Constant<value_ints=[0]>()
+    one = Constant<value_ints=[1]>()
+    two = Constant<value_ints=[2]>()
+    shape = Shape(x)
+    size = Slice(shape, zero, one)
+    small = Equal(size, two)
+    a = Exp(x)
+    y = If (small) <
+        then_branch = low () => (float[n,3] b) { b = Relu(a) },
+        else_branch = high () => (float[n,3] c) { c = Tanh(a) }
+    >
+}"""
+
+
+def test_the_first_operator_that_is_another_one_is_named(tmp_path: Path) -> None:
+    model = saved(tmp_path / "net.onnx", CHOSEN)
+    with pytest.raises(LegalityError, match=r"MMC229\S* (relu|tanh) .*is (tanh|relu) at another"):
+        compiled(model, {"n": [2, 4]})

@@ -8,6 +8,7 @@ masks and negative places in a slice.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -36,8 +37,7 @@ def generalize(
         LegalityError: MMC229, with every operation that differs in another way.
     """
     refuse_interface(programs[-1], shapes, ranged)
-    if len({tuple(op.code for op in p.operations) for p in programs}) > 1:
-        raise LegalityError([refusal("the model", "takes other operators at other sizes")])
+    refuse_other_operators(programs)
     uneven: list[Operation] = []
     repeats = Repeats(programs)
     found = list(merged(programs, uneven, repeats))
@@ -71,6 +71,17 @@ def refuse_interface(program: Program, shapes: Mapping[str, Sequence[Shape]], ra
         why = "before iOS 18 one input may list its shapes"
         fix = "give a range (--dim NAME=1..4), or --target ane_ios18"
         raise LegalityError([refusal(f"inputs {', '.join(map(repr, shapes))}", what, why, fix)])
+
+
+def refuse_other_operators(programs: Sequence[Program]) -> None:
+    """Refuse programs that are not the same operations, and name the first that is not."""
+    for ops in zip_longest(*(p.operations for p in programs)):
+        codes = [op.code if op else "nothing" for op in ops]
+        if len(set(codes)) > 1:
+            here = next(op for op in reversed(ops) if op)
+            others = " or ".join(sorted(set(codes) - {here.code}))
+            where = place_of(here.code, here.sources)
+            raise LegalityError([refusal(where, f"is {others} at another size")])
 
 
 def merged(
