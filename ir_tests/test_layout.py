@@ -133,6 +133,8 @@ def test_equal_places_of_a_transpose_are_no_gain() -> None:
         (f"{CONV} t = Transpose <perm = [0, 2, 3, 1]> (c) y = Softmax(t)", "1,8,8,4", 1),
         (f"{CONV} a, b = Split <axis = 1> (c, two) y = Add(a, b)", "1,2,8,8", 2),
         (f"{CONV} y = Add(c, row)", "1,4,8,8", 2),
+        (f"{CONV} g = Gather <axis = -2> (c, one) y = Relu(g)", "1,4,8", 2),
+        (f"{CONV} g = Gather <axis = -3> (c, two) y = Relu(g)", "1,2,8,8", 2),
     ],
 )  # fmt: skip
 def test_no_transpose_is_left_that_the_ends_do_not_force(
@@ -143,6 +145,7 @@ def test_no_transpose_is_left_that_the_ends_do_not_force(
         "ax": np.array([2, 3]),
         "flat": np.array([1, 4, 64]),
         "two": np.array([2, 2]),
+        "one": np.array(1),
         "row": np.arange(8, dtype=np.float32),
     }
     used = {k: v for k, v in constants.items() if k in body.replace("(", " ").replace(")", " ")}
