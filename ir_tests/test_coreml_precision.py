@@ -13,7 +13,7 @@ from mmc.backends.coreml.precision import wide_nodes
 from mmc.backends.coreml.run import run
 from mmc.backends.coreml.writer import write
 from mmc.compiler import compile_model
-from mmc.diagnostics import VerifyError
+from mmc.diagnostics import Severity, VerifyError
 from mmc.ir import Array, Model, constant, load, parse, save
 from mmc.options import CompileOptions
 from mmc.shapes import infer
@@ -192,6 +192,17 @@ def test_integers_that_a_range_is_compared_with_are_drawn_from_it() -> None:
     assert drawn.max() < 257
     other = model_of(text.replace("257", "2"), range=np.array([[[3, 4]]], np.int32))
     assert draw_inputs(other, 0)["x"].max() <= 1
+
+
+def test_constants_that_float16_has_not_are_a_warning(tmp_path: Path) -> None:
+    text = "g (float[1,4] x) => (float[1,4] y) { a = Mul (x, near)  y = Sub (a, x) }"
+    save(model_of(text, near=np.array(1.0001, np.float32)), tmp_path / "m.onnx")
+    result = compile_model(
+        tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage", CompileOptions()
+    )
+    assert result.verification is not None
+    (found,) = result.verification.diagnostics
+    assert (found.code, found.severity) == ("MMC419", Severity.WARNING)
 
 
 def test_float16_is_blamed_for_what_float32_gives_right(tmp_path: Path) -> None:
