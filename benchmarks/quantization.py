@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -193,7 +195,7 @@ def read_rows(rows: Path) -> list[dict[str, Any]]:
 def cell(row: Mapping[str, Any]) -> str:
     """Return what a table says of one tool's figures."""
     if row["failure"]:
-        return row["failure"].replace("|", "/")
+        return re.sub(r"/\S+", "…", row["failure"]).replace("|", "/")
     return f"{row['decibels']:.1f} dB, {row['size'] / 1e6:.2f} MB"
 
 
@@ -210,7 +212,22 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
         found = [by.get((name, form, tool)) for tool in tools]
         cells = ["not run" if row is None else cell(row) for row in found]
         lines.append(f"| {name} | {form} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", summary(by)]) + "\n"
+
+
+def summary(by: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> str:
+    """Say in how many rows no other tool has a better ratio than mmc, and name the others."""
+    best: dict[tuple[str, str], float] = {}
+    for (name, form, tool), row in by.items():
+        if tool != "mmc" and not row["failure"]:
+            best[name, form] = max(row["decibels"], best.get((name, form), -math.inf))
+    ours = {k: by[*k, "mmc"] for k in best}
+    behind = [k for k, row in ours.items() if row["failure"] or row["decibels"] < best[k]]
+    names = ", ".join(f"{name} {form}" for name, form in behind)
+    missing = sorted({m.name for m in golden.models()} - {name for name, _ in best})
+    text = f"No other tool is better in {len(best) - len(behind)} of {len(best)} rows"
+    text += f"; one is in: {names}." if behind else "."
+    return text + (f"\n\nNot run: {', '.join(missing)}." if missing else "")
 
 
 def main() -> None:
