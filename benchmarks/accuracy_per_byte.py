@@ -10,7 +10,6 @@ Without `--lines` (300 pictures of text lines with labels.json) the recognizer i
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import json_lines
 from questions import PARTS, exact_answers, parts_of
 from tasks import TASKS, Feeds, Task
 
@@ -258,9 +258,7 @@ COLUMNS = (
 
 def read_results(file: Path) -> list[Found]:
     """Return the rows that were made before."""
-    lines = file.read_text().splitlines() if file.exists() else []
-    made = [json.loads(line) for line in lines]
-    return [Found(**{**one, "row": Row(**one["row"])}) for one in made]
+    return [Found(**{**one, "row": Row(**one["row"])}) for one in json_lines.read(file)]
 
 
 def main() -> None:
@@ -284,8 +282,7 @@ def main() -> None:
             if row in [one.row for one in done]:
                 continue
             done.append(bench.measure(row))
-            with args.results.open("a") as file:
-                file.write(json.dumps(asdict(done[-1])) + "\n")
+            json_lines.add(args.results, asdict(done[-1]))
             print(text_of(done[-1]), flush=True)
     order = list(rows())
     known = sorted((d for d in done if d.row in order), key=lambda d: order.index(d.row))

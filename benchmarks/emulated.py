@@ -10,7 +10,6 @@ measured again; `--write` puts the table of all into docs/hexagon.md.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models as golden
 import mmc
+from benchmarks import json_lines
 from benchmarks.emulated_data import MODELS, NEEDS_LINES, Data
 from mmc.backends.tflite.emulator import emulate
 from mmc.values import Array
@@ -105,8 +105,7 @@ def page(rows: Sequence[Row], architecture: str) -> Iterator[str]:
 
 def kept(path: Path | None) -> Iterator[Row]:
     """Yield the rows of a file of earlier ones."""
-    for line in path.read_text().splitlines() if path and path.is_file() else ():
-        row = json.loads(line)
+    for row in json_lines.read(path):
         yield Row(**row | {"shares": tuple(row["shares"])})
 
 
@@ -138,9 +137,7 @@ def main() -> None:
     for row in () if args.known else more(args, known):
         known[row.name, row.form] = row
         print(row.text(), flush=True)
-        if args.rows:
-            with args.rows.open("a") as file:
-                print(json.dumps(asdict(row)), file=file)
+        json_lines.add(args.rows, asdict(row))
     rows = [known[n, f] for n in MODELS for f in FORMS if (n, f) in known]
     if args.write:
         before, _, rest = PAGE.read_text().partition(BEGIN)

@@ -10,7 +10,6 @@ real sample of the golden model: that decides ranges, not what the NPU takes.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models
 import mmc
+from benchmarks import json_lines
 from benchmarks.floats import in_floats
 from golden_models.manifest import FOLDER, find, models
 from mmc.backends.targets import vendor
@@ -219,8 +219,7 @@ def agreement(cells: Sequence[Cell]) -> str:
 
 def kept(path: Path | None) -> Iterator[Row]:
     """Yield the rows of a file of earlier ones."""
-    for line in path.read_text().splitlines() if path and path.is_file() else ():
-        row = json.loads(line)
+    for row in json_lines.read(path):
         yield Row(row["name"], row["form"], tuple(Cell(**c) for c in row["cells"]), row["failure"])
 
 
@@ -244,9 +243,8 @@ def main() -> None:
             row = known.get((name, form)) or measure(name, form, Path(folder))
             rows.append(row)
             print(row.text(), flush=True)
-            if args.rows and (name, form) not in known:
-                with args.rows.open("a") as file:
-                    print(json.dumps(asdict(row)), file=file)
+            if (name, form) not in known:
+                json_lines.add(args.rows, asdict(row))
     if args.write:
         head = PAGE.read_text().split(MARK)[0]
         PAGE.write_text(head + "\n".join(page(rows)) + "\n")

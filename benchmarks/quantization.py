@@ -14,7 +14,6 @@ artifact in LiteRT. It compares settings and tools; it is no task accuracy.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import re
 import tempfile
@@ -25,6 +24,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import json_lines
 import numpy as np
 from quantizers import QuantizerError, outputs, quantized
 
@@ -172,7 +172,7 @@ def ratio(expected: Array, actual: Array) -> float:
 
 def compared(rows: Path, peers: Mapping[str, str], models: Sequence[str]) -> None:
     """Add the rows that are not there yet: a model, a form, a tool and its figures each."""
-    known = {(r["model"], r["form"], r["tool"]) for r in read_rows(rows)}
+    known = {(r["model"], r["form"], r["tool"]) for r in json_lines.read(rows)}
     with tempfile.TemporaryDirectory(prefix="mmc-") as folder:
         for name, (form, target), tool in product(models, FORMS.items(), ["mmc", *peers]):
             if (name, form, tool) in known:
@@ -182,14 +182,8 @@ def compared(rows: Path, peers: Mapping[str, str], models: Sequence[str]) -> Non
             else:
                 found = peer_figures(name, tool, peers[tool], form, Path(folder))
             row = {"model": name, "form": form, "tool": tool, **asdict(found)}
-            with rows.open("a") as out:
-                print(json.dumps(row), file=out)
+            json_lines.add(rows, row)
             print(f"{name} {form} {tool}: {cell(row)}", flush=True)
-
-
-def read_rows(rows: Path) -> list[dict[str, Any]]:
-    """Return the rows of a file, none where there is no file."""
-    return [json.loads(line) for line in rows.read_text().splitlines()] if rows.exists() else []
 
 
 def cell(row: Mapping[str, Any]) -> str:
@@ -242,7 +236,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name} from the rows")
     args = parser.parse_args()
     if args.write:
-        PAGE.write_text(page(read_rows(args.rows)), "utf-8")
+        PAGE.write_text(page([*json_lines.read(args.rows)]), "utf-8")
     elif args.peer:
         compared(args.rows, dict(p.split("=", 1) for p in args.peer), args.models)
     else:

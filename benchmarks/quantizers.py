@@ -11,9 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import onnx
-import onnxruntime as ort
+from optimizers import fixed, session
 
 import golden_models as golden
 import mmc
@@ -84,15 +82,7 @@ def source_of(name: str, peer: str, folder: Path) -> Path:
                 golden.path(name), target="cpu", output=path, input_shape=shapes, verify=False
             )
         return path
-    path = folder / f"{name}.fixed.onnx"
-    proto, sample = onnx.load(golden.path(name)), golden.sample(name)
-    for value in proto.graph.input:
-        for dim, size in zip(
-            value.type.tensor_type.shape.dim, np.shape(sample.get(value.name, ())), strict=False
-        ):
-            dim.dim_value = size
-    onnx.save(proto, path)
-    return path
+    return fixed(name, folder)[0]
 
 
 def quantized(name: str, peer: str, python: str, data: Path, activations: str) -> Path:
@@ -124,11 +114,8 @@ def outputs(path: Path, feeds: Sequence[dict[str, Array]]) -> list[dict[str, Arr
     try:
         if path.suffix != ".onnx":
             return [mmc.run(path, given) for given in feeds]
-        options = ort.SessionOptions()
-        options.log_severity_level = 4
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        names = [output.name for output in session.get_outputs()]
-        return [dict(zip(names, session.run(names, given), strict=True)) for given in feeds]
+        runner = session(path, plain=True)
+        names = [output.name for output in runner.get_outputs()]
+        return [dict(zip(names, runner.run(names, given), strict=True)) for given in feeds]
     except Exception as error:
         raise QuantizerError(str(error).splitlines()[0][:100]) from error

@@ -17,6 +17,7 @@ import numpy as np
 
 from mmc.counting import counted
 from mmc.ir import Node, Value, attrs, constant
+from mmc.values import tensor_digest
 
 CONSTANT = "Constant"
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Xor", "Equal", "Sum", "Mean"})
@@ -175,8 +176,7 @@ def same_constant(a: Value | None, b: Value) -> bool:
     """Say whether two values are constants that hold the same: exporters write some twice."""
     if a is None or a.const_value is None or b.const_value is None or a.shape != b.shape:
         return False
-    first, second = a.const_value.numpy(), b.const_value.numpy()
-    return first.dtype == second.dtype and first.tobytes() == second.tobytes()
+    return tensor_digest(a.const_value) == tensor_digest(b.const_value)
 
 
 def _match_value(pattern: Any, value: Value | None, found: Match) -> None:

@@ -83,8 +83,6 @@ class Repeats:
 
     def wider(self, ops: Sequence[Operation], x: Var, axis: int, extents: Sequence[int]) -> Var:
         """Return x, which is 1 wide along `axis`, repeated to the extents."""
-        if x.dtype == "bool":
-            raise Unsupported("a mask is repeated to the size")
         shape = tuple(-1 if i == axis else size for i, size in enumerate(x.shape))
         made = Var(f"{x.name}_repeated", x.dtype, shape)
         zeros = self.zeros(ops, x, axis, extents)
@@ -99,13 +97,13 @@ class Repeats:
         others = [r for row in reps for i, r in enumerate(row) if i not in moving]
         if len(moving) != 1 or x.shape[moving[0]] != 1 or max(others, default=1) > 1:
             raise Unsupported("it is repeated along several axes")
-        if x.dtype == "bool":
-            raise Unsupported("a mask is repeated to the size")
         zeros = self.zeros(ops, x, moving[0], [row[moving[0]] for row in reps])
         last.code, last.inputs = "add", {"x": [x], "y": [zeros]}
 
     def zeros(self, ops: Sequence[Operation], x: Var, axis: int, extents: Sequence[int]) -> Var:
         """Return zeros with extents along one axis, and of 1 along the others of x."""
+        if x.dtype == "bool":
+            raise Unsupported("a mask is repeated to the size")
         last, rank = ops[-1], len(x.shape)
         found = next(self.having(ops, extents), None)
         if found is None:

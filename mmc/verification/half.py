@@ -65,11 +65,12 @@ def blame_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
         found = compare(output.name, trial.final[output.name], exact[output.name])
         if not found.passes(output.least(target_db)):
             continue
-        largest = float(np.abs(trial.final[output.name].astype(np.float64)).max())
-        numbers = f"numbers up to {largest:.1e} are too small for it" if largest < TINY else ""
         why = f"rounding to float16: computed in float32 the package gives {found.level_db:.1f} dB"
-        fix = "--precision float32, or scale what the model computes"
-        why, fix = (f"{why}; {numbers}", fix) if numbers else (why, "--precision float32")
+        fix = "--precision float32"
+        largest = float(np.abs(trial.final[output.name].astype(np.float64)).max())
+        if largest < TINY:
+            why += f"; numbers up to {largest:.1e} are too small for it"
+            fix += ", or scale what the model computes"
         result.diagnostics[place] = replace(error, why=why, fix=fix)
 
 
