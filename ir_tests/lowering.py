@@ -74,9 +74,11 @@ def feeds_for(model: Model, seed: int = 0, low: int = 0, high: int = 5) -> dict[
     return feeds
 
 
-def emit(model: Model, feeds: Mapping[str, Array]) -> tuple[Outputs, list[str]]:
+def emit(
+    model: Model, feeds: Mapping[str, Array], *, npu: bool = False
+) -> tuple[Outputs, list[str]]:
     """Lower a model in its final form; returns LiteRT's outputs and the emitted op codes."""
-    program = lower(model)
+    program = lower(model, npu=npu)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
         write(program, path)
@@ -121,10 +123,12 @@ def compare(expected: Outputs, actual: Outputs, decibels: float = FLOAT_DB) -> N
             assert sqnr(want[finite], got[finite]) >= decibels, name
 
 
-def check_lowering(model: Model, feeds: Mapping[str, Array] | None = None) -> list[str]:
+def check_lowering(
+    model: Model, feeds: Mapping[str, Array] | None = None, *, npu: bool = False
+) -> list[str]:
     """Lower a model that is in its final form and compare it; returns the emitted op codes."""
     feeds = feeds_for(model) if feeds is None else feeds
-    actual, codes = emit(model, feeds)
+    actual, codes = emit(model, feeds, npu=npu)
     compare(oracle(model, feeds), actual)
     return codes
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from lowering import check_lowering, feeds_for, single
 
+from mmc.backends.tflite.check import check
+from mmc.backends.tflite.lower import lower
 from mmc.diagnostics import LegalityError
 from mmc.ir import Array
+from mmc.target import load_target
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.int64, np.int8, np.uint8, bool])
 
@@ -127,8 +130,6 @@ def test_an_embedding_is_one_gather() -> None:
 
 
 def test_gather_out_of_range_is_refused() -> None:
-    from mmc.backends.tflite.lower import lower
-
     with pytest.raises(LegalityError, match="out of range"):
         lower(single("Gather", (4, 5), ints(4)))
 
@@ -152,8 +153,6 @@ def test_scatter_nd_at_computed_indices() -> None:
 
 
 def test_scatter_that_meets_is_refused() -> None:
-    from mmc.backends.tflite.lower import lower
-
     with pytest.raises(LegalityError, match="undefined"):
         lower(single("ScatterND", (4,), np.array([[1], [1]]), (2,)))
 
@@ -165,10 +164,23 @@ def test_top_k(largest: int, dtype: Any) -> None:
     check_lowering(model, feeds_for(model, low=0, high=4))
 
 
-@pytest.mark.parametrize("options", [{}, {"exclusive": 1}, {"reverse": 1}])
+@pytest.mark.parametrize("npu", [False, True])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 1, 3)])
+@pytest.mark.parametrize(
+    "options", [{}, {"exclusive": 1}, {"reverse": 1}, {"exclusive": 1, "reverse": 1}]
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_cum_sum(options: dict[str, int], dtype: Any) -> None:
-    check_lowering(single("CumSum", ((3, 4, 5), dtype), np.array(-2), **options))
+def test_cum_sum(options: dict[str, int], dtype: Any, shape: tuple[int, ...], npu: bool) -> None:
+    model = single("CumSum", (shape, dtype), np.array(-2), **options)
+    check_lowering(model, npu=npu)
+
+
+@pytest.mark.parametrize("flag", ["exclusive", "reverse"])
+def test_cum_sum_has_a_form_that_the_npu_compiles(flag: str) -> None:
+    target = load_target("hexagon_v73")
+    program = lower(single("CumSum", (3, 4, 5), np.array(1), **{flag: 1}), npu=True)
+    assert not check(program, target)
+    assert check(lower(single("CumSum", (3, 4, 5), np.array(1), **{flag: 1})), target)
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])

@@ -88,10 +88,10 @@ def scaled_rows(e: Emitter, i: int, rows: Codes, y: int) -> None:
     e.op("MUL", [plain, factor], [y], schema.MulOptionsT())
 
 
-def gathered(e: Emitter, table: int, i: int, result: int) -> int:
-    """Emit a GATHER of rows."""
+def gathered(e: Emitter, table: int, i: int, result: int, axis: int = 0) -> int:
+    """Emit a GATHER: rows, or what else lies along an axis."""
     options = schema.GatherOptionsT()
-    options.axis = 0
+    options.axis = axis
     return e.op("GATHER", [table, i], [result], options)
 
 

@@ -8,7 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import TYPES, WIDER, compute, convert
-from mmc.backends.tflite.lowerings.gather import from_front
+from mmc.backends.tflite.lowerings.gather import from_front, gathered
+from mmc.backends.tflite.lowerings.slice import part
 from mmc.ir import Node, attrs, constant, shape_of
 from mmc.signs import may_be_negative
 
@@ -42,13 +43,42 @@ def top_k(e: Emitter, n: Node) -> None:
 @lowers("CumSum")
 def cum_sum(e: Emitter, n: Node) -> None:
     """y = the running sum along an axis, of what comes before (exclusive) or after (reverse)."""
-    given, options = attrs(n), schema.CumsumOptionsT()
-    options.exclusive, options.reverse = bool(given["exclusive"]), bool(given["reverse"])
-    axis, rank = constant(n.inputs[1]), len(shape_of(n.inputs[0]))
-    if axis is None and rank > 1:
+    given, axis, shape = attrs(n), constant(n.inputs[1]), shape_of(n.inputs[0])
+    if axis is None and len(shape) > 1:
         raise Unsupported("CumSum along a computed axis", fix="give it with --const")
-    where = e.constant(np.array(0 if axis is None else int(axis.item()) % rank, np.int32))
-    compute(e, "CUMSUM", [e.tensor(n.inputs[0]), where], e.tensor(n.outputs[0]), options, data=(0,))
+    where = 0 if axis is None else int(axis.item()) % len(shape)
+    exclusive, reverse = bool(given["exclusive"]), bool(given["reverse"])
+    x, y, options = e.tensor(n.inputs[0]), e.tensor(n.outputs[0]), schema.CumsumOptionsT()
+    summed = y
+    if e.npu:  # which compiles the plain sum alone (hexagon.toml, measured)
+        summed = e.twin(x) if reverse else y
+        x = mirrored(e, x, where, e.twin(x)) if reverse else x
+        x = delayed(e, x, where) if exclusive else x
+    else:
+        options.exclusive, options.reverse = exclusive, reverse
+    last = e.constant(np.array(where, np.int32))
+    compute(e, "CUMSUM", [x, last], summed, options, data=(0,))
+    if summed != y:
+        mirrored(e, summed, where, y)
+
+
+def mirrored(e: Emitter, x: int, axis: int, y: int) -> int:
+    """Emit x from the last to the first along an axis."""
+    order = np.arange(e.shape(x)[axis], dtype=np.int32)[::-1].copy()
+    return gathered(e, x, e.constant(order), y, axis)
+
+
+def delayed(e: Emitter, x: int, axis: int) -> int:
+    """Emit 0, x[0], x[1], ... along an axis, without the last."""
+    first, left = list(e.shape(x)), list(e.shape(x))
+    first[axis], left[axis] = 1, left[axis] - 1
+    zero = e.constant(np.zeros(first, e.program.tensors[x].dtype.lower()))
+    if left[axis] == 0:
+        return zero
+    options = schema.ConcatenationOptionsT()
+    options.axis = axis
+    rest = part(e, x, [0] * len(left), e.twin(x, left))
+    return e.op("CONCATENATION", [zero, rest], [e.twin(x)], options)
 
 
 @lowers("ReverseSequence")
