@@ -6,10 +6,10 @@
 the model node by node, before any pass of mmc, and the program that mmc emits, which leaves it
 little to do. Both are float32 packages, read back by coremltools' own reader (not counted). mmc's
 seconds are the whole compile from the ONNX file, all passes included. Both import all that they
-have before the clock starts, in a process of their own. Model "large"
-has 100 MB of float32 weights: encoder layers with random weights. The peer is the command
-`onnx2coreml` (1.1.0) of an environment of its own; figures are the processes' CPU seconds, of which
-both may take 1.7 for imports.
+have before the clock starts, in a process of their own; they take turns, and figures are medians,
+the ratio's of the turns. Model "large" has 100 MB of float32 weights: encoder layers with random
+weights. The peer is the command `onnx2coreml` (1.1.0) of an environment of its own; figures are the
+processes' CPU seconds, of which both may take 1.7 for imports.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ import golden_models
 
 IMPORTS = 1.7
 """CPU seconds of imports that do not count, on either side."""
+TURNS = 5
+"""Runs of either side."""
 WIDTH, LAYERS, TOKENS = 512, 8, 128
 LARGE = "large"
 LAYER = """
@@ -149,18 +151,29 @@ def peer_command(source: Path, target: str, peer: str, out: Path) -> list[str]:
 def compare_coremltools(source: Path, target: str, folder: Path) -> Iterator[str]:
     """Yield the rows of coremltools: seconds and CPU seconds on both programs."""
     mine, plain = folder / "mmc.mlpackage", folder / "plain.mlpackage"
-    child = [sys.executable, __file__, "compile", str(source), target, str(mine)]
-    own = json.loads(spend(child).output or "{}")
-    wall, cpu = own["seconds"], own["cpu_seconds"]
+    other = folder / "other.mlpackage"
     for what, made in (("the model's", node_by_node), ("mmc's", emitted)):
         if not made(source, target, plain):
             print(f"{source.stem}: no program of {what} nodes", file=sys.stderr)
             continue
-        child = [sys.executable, __file__, "convert", str(plain), str(folder / "other.mlpackage")]
-        other = json.loads(spend(child).output or "{}")
-        figures = f"{wall:.2f} / {cpu:.2f} | {other['seconds']:.2f} / {other['cpu_seconds']:.2f}"
-        times = f"{other['seconds'] / wall:.1f} / {other['cpu_seconds'] / cpu:.1f}"
-        yield f"| {source.stem} | {what} | {figures} | {times} |"
+        turns = [
+            (clocked("compile", source, target, mine), clocked("convert", plain, other))
+            for _ in range(TURNS)
+        ]
+        rows = [
+            " / ".join(f"{s:.2f}" for s in np.median(side, axis=0))
+            for side in zip(*turns, strict=True)
+        ]
+        times = np.median([np.divide(theirs, own) for own, theirs in turns], axis=0)
+        ratio = " / ".join(f"{t:.1f}" for t in times)
+        yield f"| {source.stem} | {what} | {' | '.join(rows)} | {ratio} |"
+
+
+def clocked(*job: str | Path) -> tuple[float, float]:
+    """Return the seconds and CPU seconds of a child of this file; the artifact is new."""
+    shutil.rmtree(job[-1], ignore_errors=True)
+    found = json.loads(spend([sys.executable, __file__, *map(str, job)]).output or "{}")
+    return found["seconds"], found["cpu_seconds"]
 
 
 def emitted(source: Path, target: str, out: Path) -> bool:
@@ -222,6 +235,8 @@ class Clock:
 
 def compile_alone(source: Path, target: str, out: Path) -> None:
     """Be the child: compile a model as `mmc compile --no-verify` does, print the cost."""
+    import onnxruntime  # noqa: F401 - imports do not count
+
     from mmc.backends.base import load_backend
     from mmc.backends.coreml import protos, writer  # noqa: F401 - imports do not count
     from mmc.backends.coreml.emitter import LOWERINGS

@@ -204,14 +204,54 @@ def test_shared_weights_are_stored_once(tmp_path: Path) -> None:
 def test_what_no_opset_changed_is_not_converted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Add of opset 14 is that of 25, Add of opset 7 is not: it broadcasts otherwise."""
+    """Add of opset 13 is that of 25 but for its types, Add of opset 12 came before such changes."""
     asked: list[int] = []
     convert = conversion._convert
     monkeypatch.setattr(
         conversion, "_convert", lambda model, opset: asked.append(opset) or convert(model, opset)
     )
-    for opset in (14, 13):
+    for opset in (14, 13, 12):
         head = f'<ir_version: 8, opset_import: ["" : {opset}]>'
         text = head + " g (float[2,3] x) => (float[2,3] y) { y = Add(x, x) }"
         assert ir.load(write(tmp_path, text)).graph.opset_imports[""] == 25
-    assert asked == [13]
+    assert asked == [12]
+
+
+KEPT = """ g (float[1,4,6,6] x, bool b) => (float[1,4,3,3] y, int64[1,4,3,2] i) {
+    r = LeakyRelu <alpha = 0.5> (x)
+    t = Transpose <perm = [0, 1, 3, 2]> (r)
+    p = Pad <mode = "reflect"> (t, ends)
+    m = MaxPool <kernel_shape = [2, 2], strides = [2, 2], ceil_mode = 1> (p)
+    s = Reshape <allowzero = 0> (m, sizes)
+    v, i = TopK <axis = 3> (s, two)
+    c = If (b) <
+        then_branch = a () => (float[1,4,3,3] e) { e = Where(b, s, s) },
+        else_branch = d () => (float[1,4,3,3] f) { f = Pow(s, half) }
+    >
+    y = HardSwish(c)
+}"""
+
+
+def test_only_more_types_is_no_conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ONNX's converter makes of such nodes is what they are already."""
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 19]>{KEPT}')
+    ends, sizes = np.array([0, 0, 0, 0, 0, 0, 0, 0]), np.array([1, 4, 3, 3])
+    given = {"ends": ends, "sizes": sizes, "two": np.array([2]), "half": np.float32(0.5)}
+    for name, array in given.items():
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(array), name))
+    onnx.save(model, tmp_path / "m.onnx")
+    convert, asked = conversion._convert, []
+    monkeypatch.setattr(
+        conversion, "_convert", lambda model, opset: asked.append(opset) or convert(model, opset)
+    )
+    texts = [ir.print_ir(ir.load(tmp_path / "m.onnx"))]
+    assert not asked
+    monkeypatch.setattr(conversion, "_is_kept", lambda op_type, opset: False)
+    texts.append(ir.print_ir(ir.load(tmp_path / "m.onnx")))
+    assert asked == [19]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("op_type", ["GroupNormalization", "GridSample", "ReduceMean", "Split"])
+def test_another_signature_is_converted(op_type: str) -> None:
+    assert not conversion._is_kept(op_type, 17 if op_type != "GroupNormalization" else 18)

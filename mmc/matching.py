@@ -8,7 +8,7 @@ input stands for any number of further ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -146,11 +146,20 @@ def may_match(pattern: OpPattern, node: Node) -> bool:
     Only what the operands are made by is looked at, one level deep.
     """
     demands, inputs = pattern.demands, node.inputs
-    if all(i >= len(inputs) or _may_be(wanted, inputs[i]) for i, wanted in demands):
+    if _may_be_made(demands, inputs):
         return True
     if node.op_type not in COMMUTATIVE or len(inputs) != 2 or len(pattern.inputs) != 2:
         return False
-    return all(_may_be(wanted, inputs[1 - i]) for i, wanted in demands)
+    return _may_be_made(demands, inputs[::-1])
+
+
+def _may_be_made(
+    demands: Sequence[tuple[int, frozenset[str]]], inputs: Sequence[Value | None]
+) -> bool:
+    for i, wanted in demands:  # noqa: SIM110 - a generator takes as long as all that it asks
+        if i < len(inputs) and not _may_be(wanted, inputs[i]):
+            return False
+    return True
 
 
 def _may_be(wanted: frozenset[str], value: Value | None) -> bool:

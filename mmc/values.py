@@ -116,15 +116,18 @@ class NotInferredError(ValueError):
 def shape_of(value: ir.Value | None) -> tuple[int, ...]:
     """Return the static shape of a value; raises NotInferredError if a dimension is unknown."""
     shape = None if value is None else value.shape
-    if shape is None or not all(isinstance(d, int) for d in shape.dims):
+    dims = () if shape is None else shape.dims
+    known = tuple([d for d in dims if isinstance(d, int)])
+    if shape is None or len(known) < len(dims):
         name = None if value is None else value.name
         raise NotInferredError(f"value {name!r} has no static shape: {shape}")
-    return tuple(int(d) for d in shape.dims if isinstance(d, int))
+    return known
 
 
 def is_static(value: ir.Value) -> bool:
     """Say whether every dimension of the value is known."""
-    return value.shape is not None and all(isinstance(d, int) for d in value.shape.dims)
+    shape = value.shape
+    return shape is not None and not [d for d in shape.dims if not isinstance(d, int)]
 
 
 def dtype_of(value: ir.Value | None) -> np.dtype[Any]:

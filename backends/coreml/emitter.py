@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.backends.coreml.half import LARGEST_HALF, to_half
+from mmc.backends.coreml.half import LARGE, LARGEST_HALF, fits_half, to_half
 from mmc.backends.coreml.program import NUMPY_TYPES, Array, Operation, Program, Var
 from mmc.backends.lowering import FollowsRefused, Lowerings, Unsupported
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
@@ -127,11 +127,11 @@ class Emitter:
         """Return the data in a MIL type: finite numbers stay finite, long integers are cut.
 
         A single number that is not 0 stays so: it may be all that keeps a divisor from being 0.
+        Many float32 numbers are left for the writer to round: both forms would take memory.
         """
         if kind == "fp16" and array.dtype != np.float16:
-            plain = array.size > 1 and array.dtype == np.float32
-            if plain and (half := to_half(array)) is not None:
-                return half
+            if array.size > 1 and array.dtype == np.float32 and fits_half(array):
+                return array if array.size >= LARGE else to_half(array)
             limit = np.asarray(LARGEST_HALF, array.dtype)
             fits = not array.size or (-limit <= array.min() and array.max() <= limit)
             if not fits:
@@ -197,7 +197,8 @@ class Emitter:
         if (x, dtype) in self._casts:
             return self._casts[x, dtype]
         if x.is_constant and isinstance(x.data, np.ndarray):
-            return self.typed(self.convert(x.data, dtype), dtype)
+            data = to_half(x.data) if x.dtype == "fp16" and x.data.dtype == np.float32 else x.data
+            return self.typed(self.convert(data, dtype), dtype)
         made = self.op("cast", x.shape, dtype, x=x, dtype=dtype)
         self._casts[x, dtype] = made
         if {x.dtype, dtype} == FLOATS:

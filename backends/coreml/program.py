@@ -39,6 +39,8 @@ NUMPY_TYPES: dict[str, str] = {
 class Var:
     """A tensor. `name` is a wish until the program is finished; constants have data or text.
 
+    Data of fp16 may be in float32: the writer rounds it.
+
     An extent of -1 is open: the package serves several sizes.
 
     `fixed` marks what a constexpr operation makes: as good as a constant.

@@ -11,6 +11,7 @@ from typing import IO
 
 import numpy as np
 
+from .half import to_half
 from .program import Array
 
 ALIGNMENT = 64
@@ -94,7 +95,7 @@ def pack(dtype: str, data: Array) -> tuple[Array, int]:
     """Return the bytes of a constant and the number of unused bits in the last one."""
     bits = BITS.get(dtype)
     if bits is None:
-        return data, 0
+        return to_half(data) if dtype == "fp16" and data.dtype == np.float32 else data, 0
     codes = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
     places = (codes[:, None] >> np.arange(bits, dtype=np.uint8)) & 1
     return np.packbits(places.reshape(-1), bitorder="little"), -codes.size * bits % 8

@@ -20,6 +20,8 @@ from mmc.inference import infer
 from mmc.values import OPSET, SOURCES, attrs, constant, every_node, schema_of
 
 OLDEST, NEWEST = 7, 28
+SIGNED = 13
+"""From this opset on, an operator that changed has another signature."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +67,36 @@ def _means_the_same(model: ir.Model, opset: int) -> bool:
     """Say whether no operator of the model has changed since its opset: nothing to convert."""
     if model.functions:
         return False
-    return all(
-        node.domain != "" or _version(node.op_type, opset) == _version(node.op_type, OPSET)
-        for node in every_node(model.graph)
-    )
+    return all(n.domain != "" or _is_kept(n.op_type, opset) for n in every_node(model.graph))
 
 
 @cache
-def _version(op_type: str, opset: int) -> int:
-    """Return the opset that defined an operator as this one has it, 0 if it has none."""
-    return int(defs.get_schema(op_type, opset, "").since_version) if defs.has(op_type, opset) else 0
+def _is_kept(op_type: str, opset: int) -> bool:
+    """Say whether an operator of this opset means the same in the working one.
+
+    It does if it is the same version, or if later ones have only more element types: since opset 13
+    every change of meaning shows in the signature.
+    """
+    if not defs.has(op_type, opset):
+        return not defs.has(op_type, OPSET)
+    new, old = defs.get_schema(op_type, OPSET, ""), defs.get_schema(op_type, opset, "")
+    if opset < SIGNED:
+        return bool(new.since_version == old.since_version)
+    while new.since_version > old.since_version:
+        before = defs.get_schema(op_type, new.since_version - 1, "")
+        if _signature(before) != _signature(new):
+            return False
+        new = before
+    return True
+
+
+def _signature(schema: defs.OpSchema) -> tuple[object, ...]:
+    attributes = {
+        name: (a.type, a.required, a.default_value.SerializeToString())
+        for name, a in schema.attributes.items()
+    }
+    formals = [(p.name, p.option) for p in (*schema.inputs, *schema.outputs)]
+    return attributes, formals, len(schema.inputs), schema.deprecated
 
 
 def _downgrade(model: ir.Model, opset: int) -> None:
