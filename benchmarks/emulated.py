@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ import golden_models as golden
 import mmc
 from benchmarks import json_lines
 from benchmarks.emulated_data import MODELS, NEEDS_LINES, Data
+from benchmarks.questions import runs
 from mmc.backends.tflite.emulator import emulate
 from mmc.values import Array
 
@@ -65,9 +66,8 @@ def measure(name: str, form: str, architecture: str, data: Data, folder: Path) -
         verify=False,
     )
     count = len(next(iter(data.judged.values())))
-    singles = [{k: v[i] for k, v in data.judged.items()} for i in range(count)]
-    original = data.decide(stacked([mmc.run(golden.path(name), feeds) for feeds in singles]))
-    host = data.decide(stacked([mmc.run(result.artifact, feeds) for feeds in singles]))
+    original = data.decide(runs(golden.path(name), data.judged, ""))
+    host = data.decide(runs(result.artifact, data.judged, ""))
     npu = data.decide(
         dict(emulate(result.artifact, data.judged, architecture, stacked=True).outputs)
     )
@@ -76,11 +76,6 @@ def measure(name: str, form: str, architecture: str, data: Data, folder: Path) -
         known = data.labels >= 0
         shares += [percent((made == data.labels)[known]) for made in (original, host, npu)]
     return Row(name, form, architecture, count, host.size, tuple(shares))
-
-
-def stacked(outputs: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Return the outputs with a sample along axis 0."""
-    return {name: np.stack([found[name] for found in outputs]) for name in outputs[0]}
 
 
 def percent(right: Array) -> float:

@@ -151,7 +151,7 @@ def build(name: str, form: str, architecture: str, artifact: Path) -> None:
     """Compile one model in one form for one architecture."""
     model, options, source = find(name), dict(FORMS[form]), golden_models.path(name)
     if options:
-        source = artifact.with_name("floats.onnx")  # what has integer weights keeps floats else
+        source = artifact.with_name("floats.onnx")  # integer weights that arrived keep their width
         source.write_bytes(in_floats(golden_models.path(name)).SerializeToString())
         sample = np.load(FOLDER / model.sample)
         data = artifact.with_name("data.npz")

@@ -10,12 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import golden_models as golden
+import mmc
 from mmc.backends.base import load_backend
+from mmc.backends.tflite.reader import read
 from mmc.cli import main
 from mmc.compiler import to_program
 from mmc.integers.stored_weights import stored_weights
-from mmc.ir import Array, constant, load, parse
+from mmc.ir import Array, Model, constant, load, parse, print_ir, save
 from mmc.options import CompileOptions
+from mmc.pass_manager import PassManager
+from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.quant.recovery import PIECE, recover
 from mmc.result import CompileResult
@@ -134,3 +139,101 @@ def test_a_quantized_model_ships_its_own_integers(tmp_path: Path) -> None:
     }
     assert len(found) > 10
     assert found <= known
+
+
+WEIGHT_ONLY_TEXT = """<ir_version: 13, opset_import: ["" : 25]>
+    g (float[3,64] x) => (float[3,48] z) {
+        f = Cast <to = 1> (codes)
+        w = Mul (f, scale)
+        y = MatMul (x, w)
+        z = Relu (y)
+    }"""
+
+
+def weight_only(folder: Path, low: int = -127, text: str = WEIGHT_ONLY_TEXT) -> tuple[Path, Array]:
+    """Write a model whose weight is Cast and Mul of bytes; return it and the bytes."""
+    codes = drawn(7, low, 127, 64, 48).astype(np.int8)
+    codes[:2] = [[low], [127]]
+    scale = np.random.default_rng(8).uniform(0.001, 0.01, (1, 48)).astype(np.float32)
+    source = folder / "weight_only.onnx"
+    save(parse(text, codes=codes, scale=scale), source)
+    return source, codes
+
+
+def folded(source: Path) -> Model:
+    model = load(source)
+    PassManager([FoldConstants(), EliminateDeadCode()]).run(model)
+    return model
+
+
+def test_cast_and_scale_become_a_weight_of_the_same_codes(tmp_path: Path) -> None:
+    source, codes = weight_only(tmp_path)
+    model = folded(source)
+    assert RecoverIntegers(symmetric=True, release=True).run(model) == 1
+    PassManager([EliminateDeadCode()]).run(model)
+    assert (
+        print_ir(model)
+        == """\
+%0: float[3,64] = input
+@0: int8[64,48] = const
+@1: float[48] = const
+%1: float[64,48] = DequantizeLinear(@0, @1) axis=1
+%2: float[3,48] = MatMul(%0, %1)
+%3: float[3,48] = Relu(%2)
+return %3
+"""
+    )
+    (weight,) = (n for n in model.graph if n.op_type == "DequantizeLinear")
+    assert np.array_equal(constant(weight.inputs[0]), codes)
+    x = {"x": np.random.default_rng(9).standard_normal((3, 64)).astype(np.float32)}
+    expected = run_model(load(source), x)["z"]
+    np.testing.assert_allclose(run_model(model, x)["z"], expected, rtol=1e-5, atol=1e-5)
+    assert ARRIVED_QUANTIZED not in model.metadata_props, "its activations may be quantized"
+    assert RecoverIntegers(symmetric=True, release=True).run(model) == 0
+
+
+@pytest.mark.parametrize("form", ["below the grid", "activations"])
+def test_what_integer_kernels_do_not_take_stays_float(form: str, tmp_path: Path) -> None:
+    quantized = """
+        q = QuantizeLinear (x, one)
+        d = DequantizeLinear (q, one)
+        y = MatMul (d, w)"""
+    text = WEIGHT_ONLY_TEXT.replace("y = MatMul (x, w)", quantized)
+    text = text.replace("f = Cast", "one = Constant <value = float {0.05}> ()\n f = Cast")
+    plain = form == "below the grid"
+    source, _ = weight_only(tmp_path, *((-128,) if plain else (-127, text)))
+    model = folded(source)
+    before = print_ir(model)
+    assert RecoverIntegers(symmetric=True, release=True).run(model) == 0
+    assert print_ir(model) == before
+    assert (ARRIVED_QUANTIZED in model.metadata_props) == (not plain)
+
+
+@pytest.mark.parametrize("activations", ["int8", "int16"])
+def test_activations_of_a_weight_only_model_become_integers(
+    activations: str, tmp_path: Path
+) -> None:
+    source, codes = weight_only(tmp_path)
+    x = np.random.default_rng(3).standard_normal((8, 3, 64)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x)
+    given = {"weights": "int8", "activations": activations}
+    result = mmc.compile(
+        source,
+        target="hexagon_v73",
+        output=tmp_path / "m.tflite",
+        calibration=str(tmp_path / "data.npz"),
+        **given,
+    )
+    assert [d.code for d in result.diagnostics] == ["MMC304"]
+    program = read(result.artifact)
+    (op,) = (op for op in program.operators if op.code == "FULLY_CONNECTED")
+    source_of, weight = (program.tensors[i] for i in op.inputs[:2])
+    assert source_of.dtype == activations.upper()
+    assert np.array_equal(weight.data, codes.T)
+
+
+def test_integer_weights_of_a_cpu_artifact_are_those_that_arrived(tmp_path: Path) -> None:
+    source, codes = weight_only(tmp_path)
+    result = mmc.compile(source, target="cpu", output=tmp_path / "m.tflite", weights="int8")
+    program = read(result.artifact)
+    assert any(t.dtype == "INT8" and np.array_equal(t.data, codes.T) for t in program.tensors)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import mmc
 from ir_tests.test_quantize_weights import normal
@@ -131,6 +133,26 @@ def test_floats_that_codes_stand_for_may_be_a_step_off() -> None:
     assert not judged("c", expected, expected + np.float32([0, 0, 1, 0]), piece).passes
     (alone,) = pieces(program, dict.fromkeys("abcd", (4,)))
     assert not judged("c", expected, expected + np.float32([0, 0, 0.5, 0]), alone).passes
+
+
+def test_a_table_of_16_bits_is_off_where_its_result_saturates(tmp_path: Path) -> None:
+    """LiteRT's GELU joins entries of a table by lines; the corner lies between two."""
+    scales = [Quantization(np.float32([s / 32767]), np.zeros(1, np.int64)) for s in (9.2, 4.5)]
+    tensors = [Tensor(n, (20000,), "INT16", None, q) for n, q in zip("ab", scales, strict=True)]
+    program = Program(tensors, [Operator("GELU", [0], [1])], [("a", 0)], [("b", 1)])
+    program.operators[0].options = schema.GeluOptionsT()
+    (piece,) = pieces(program, dict.fromkeys("ab", (20000,)))
+    TfliteBackend.write(piece.program, tmp_path / "gelu.tflite")
+    codes = np.arange(10000, 30000, dtype=np.int16)
+    (made,) = mmc.run(tmp_path / "gelu.tflite", {"a": codes}).values()
+    x = codes * np.float64(scales[0].scale[0])
+    exact = np.minimum(x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2, 4.5)
+    off = judged("b", exact.astype(np.float32), made, piece)
+    assert off.passes
+    assert off.steps > 4
+    scales[1].scale[:] = scales[0].scale  # nothing saturates
+    (plain,) = pieces(program, dict.fromkeys("ab", (20000,)))
+    assert judged("b", exact.astype(np.float32), made, plain).allowed == 4
 
 
 def test_slack_is_for_few_numbers() -> None:

@@ -23,7 +23,7 @@ from mmc.proving import prove
 from mmc.result import CompileResult
 from mmc.shapes import fix_shapes, infer
 from mmc.target import Target, load_target
-from mmc.values import ARRIVED_QUANTIZED, UNSETTLED, UNSETTLED_PHASES
+from mmc.values import ARRIVED_QUANTIZED, UNSETTLED, UNSETTLED_PHASES, WEIGHT_ONLY
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
@@ -135,6 +135,8 @@ def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]
         return []
     given = f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}"
     what = f"is quantized already, so {given} changes nothing"
+    if options.activation_bits and WEIGHT_ONLY in model.metadata_props:
+        what = f"is quantized already: {given} is for weights that are on no symmetric grid"
     why = "rounding twice adds a second error; its own are kept"
     fix = "quantize the float model that it was made from"
     return [Diagnostic("MMC304", Severity.NOTE, repr(node), what, why, fix)]

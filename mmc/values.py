@@ -19,6 +19,9 @@ DIGEST = "mmc.digest"
 ARRIVED_QUANTIZED = "mmc.arrived_quantized"
 """Metadata key of a model that was quantized when it was loaded: which node says so."""
 
+WEIGHT_ONLY = "mmc.weight_only"
+"""Metadata key of a model that arrived quantized in its weights alone."""
+
 WIDENED = "mmc.widened"
 """Metadata key of a model that is computed in float32 here, and was made for float16."""
 

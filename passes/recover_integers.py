@@ -8,10 +8,10 @@ from math import prod
 from mmc.integers.layers import Layer, layers_of, shared
 from mmc.ir import Graph, Model, constant, shape_of
 from mmc.pass_manager import Contract, Pass
-from mmc.passes.quantize_weights import TYPES, insert, stored
+from mmc.passes.quantize_weights import TYPES, insert, is_dense, stored
 from mmc.quant.grids import GRIDS
 from mmc.quant.recovery import Recovered, recover
-from mmc.values import ARRIVED_QUANTIZED
+from mmc.values import ARRIVED_QUANTIZED, WEIGHT_ONLY
 
 
 @dataclass(frozen=True)
@@ -24,29 +24,43 @@ class RecoverIntegers(Pass):
 
     name = "recover-integers"
     contract = Contract.REASSOCIATES
+    symmetric: bool = False
+    """Only what integer kernels take: no zero points, and no codes below -127."""
+    dense_only: bool = False
+    """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
+    release: bool = False
+    """Let later passes quantize what is left float, activations too, of a weight-only model."""
 
     def run(self, model: Model) -> int:
         """Return the number of weights that became integers."""
         if ARRIVED_QUANTIZED not in model.metadata_props:
             return 0
-        return sum(stores_integers(model.graph, g[0]) for g in shared(layers_of(model.graph)))
+        if self.release:
+            if WEIGHT_ONLY not in model.metadata_props:
+                return 0
+            del model.metadata_props[ARRIVED_QUANTIZED]
+        return sum(self.stores(model.graph, g[0]) for g in shared(layers_of(model.graph)))
+
+    def stores(self, graph: Graph, layer: Layer) -> bool:
+        """Replace one weight, if it lies on a grid and is smaller that way."""
+        weight = constant(layer.value)
+        assert weight is not None
+        if prod(shape_of(layer.value)) * 2 <= stored(layer, 8):
+            return False
+        found = recover(layer.rows(weight))
+        if found is None or (self.symmetric and not is_symmetric(found)):
+            return False
+        bits = 8 if self.dense_only and not is_dense(layer) else bits_of(found)
+        codes = layer.back(found.codes, weight.shape)
+        zero = found.zero if found.zero.any() else None
+        note = {"class": str(layer.kind), "bits": bits, "block": 0, "method": "arrived"}
+        insert(graph, layer, codes, found.scale, layer.axis, 0, bits, note | {"error": 0.0}, zero)
+        return True
 
 
-def stores_integers(graph: Graph, layer: Layer) -> bool:
-    """Replace one weight, if it lies on a grid and is smaller that way."""
-    weight = constant(layer.value)
-    assert weight is not None
-    if prod(shape_of(layer.value)) * 2 <= stored(layer, 8):
-        return False
-    found = recover(layer.rows(weight))
-    if found is None:
-        return False
-    bits = bits_of(found)
-    codes = layer.back(found.codes, weight.shape)
-    zero = found.zero if found.zero.any() else None
-    note = {"class": str(layer.kind), "bits": bits, "block": 0, "method": "arrived", "error": 0.0}
-    insert(graph, layer, codes, found.scale, layer.axis, 0, bits, note, zero)
-    return True
+def is_symmetric(found: Recovered) -> bool:
+    """Say whether codes are on the grid of 8 bits, without zero points."""
+    return not found.zero.any() and int(found.codes.min()) >= GRIDS[8].low
 
 
 def bits_of(found: Recovered) -> int:

@@ -30,6 +30,7 @@ from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.pointwise_to_linear import PointwiseToLinear
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
+from mmc.passes.recover_integers import RecoverIntegers
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.passes.widen_floats import WidenFloats
 from mmc.target import Target
@@ -107,6 +108,7 @@ class TfliteBackend:
         codes = QuantizeActivations.chosen_by(options)
         alike = EqualizeChannels.chosen_by(options)
         passes = (
+            RecoverIntegers(symmetric=True, dense_only=npu, release=bool(activations)),
             *([alike] if activations == 8 and not options.statistics else []),
             replace(QuantizeWeights.chosen_by(options), dense_only=npu),
             *([PointwiseToLinear()] if npu else []),

@@ -6,6 +6,7 @@ a tensor between them that only the program has (a pad before its convolution) s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,10 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 LIMIT = 256 << 20
 """About how many bytes the tensors may have that go into and come out of one program."""
+SEGMENT = 128
+"""Codes between two entries of the tables in LiteRT's 16-bit kernels, which lines connect."""
+SLOPE = 1.13
+"""How steep GELU is at most."""
 
 
 def pieces(program: Program, known: Shapes) -> Iterator[Piece]:
@@ -129,6 +134,7 @@ class Cutter:
             unpacked = op.code == "DEQUANTIZE"
             self.piece.outputs[name] = coding(self.old, op.inputs[0] if unpacked else index)
             self.piece.operators[name] = operators - unpacked
+            self.piece.slack[name] = corner(self.old, op)
         return self.made[index]
 
     def is_cut(self, index: int) -> bool:
@@ -140,6 +146,20 @@ class Cutter:
         tensor = self.old.tensors[index]
         self.piece.program.tensors.append(replace(tensor, name=f"{prefix}{tensor.name}"))
         return len(self.piece.program.tensors) - 1
+
+
+def corner(program: Program, op: Operator) -> int:
+    """Return by how many codes the table of a 16-bit GELU misses where the result saturates.
+
+    A straight line instead of a slope that ends in a corner is off by a quarter of what the slope
+    makes of a whole segment, at most.
+    """
+    if op.code != "GELU":
+        return 0
+    x, y = coding(program, op.inputs[0]), coding(program, op.outputs[0])
+    if x is None or y is None or x.bits != 16 or y.scale >= x.scale:
+        return 0
+    return math.ceil(SLOPE * SEGMENT * x.scale / y.scale / 4)
 
 
 def coding(program: Program, index: int) -> Affine | None:

@@ -22,7 +22,7 @@ from mmc.frontend.protobuf import LIMIT, WireError, strip
 from mmc.frontend.protos import all_nodes
 from mmc.frontend.weights import check_data, check_finite, mapped
 from mmc.inference import infer
-from mmc.values import ARRIVED_QUANTIZED, SOURCES, Array, every_node, is_static
+from mmc.values import ARRIVED_QUANTIZED, SOURCES, WEIGHT_ONLY, Array, every_node, is_static
 
 IR_VERSION = 13
 logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # what it warns of is checked here
@@ -75,12 +75,26 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
 def mark_quantized(model: ir.Model) -> None:
     """Remember in the metadata that a model arrived quantized: its weights are not ours to round.
 
-    That is one with integer arithmetic or quantized values, or with weights cast from bytes.
+    That is one with integer arithmetic or quantized values, or with weights cast from bytes. Where
+    there are but integers that become floats before anything reads them, it is weight-only.
     """
-    for node in model.graph:
-        if node.op_type in INTEGER_OPS or (node.op_type == "Cast" and is_stored(node.inputs[0])):
-            model.metadata_props[ARRIVED_QUANTIZED] = node.name or node.op_type
-            return
+    found = [n for n in model.graph if n.op_type in INTEGER_OPS or casts_bytes(n)]
+    if found:
+        model.metadata_props[ARRIVED_QUANTIZED] = found[0].name or found[0].op_type
+        if all(casts_bytes(node) or unpacks(node) for node in found):
+            model.metadata_props[WEIGHT_ONLY] = "true"
+
+
+def casts_bytes(node: ir.Node) -> bool:
+    """Say whether a node makes floats of a stored matrix."""
+    return node.op_type == "Cast" and is_stored(node.inputs[0])
+
+
+def unpacks(node: ir.Node) -> bool:
+    """Say whether a node makes floats of constants, and computes on floats if at all."""
+    source = node.inputs[0] if node.op_type == "DequantizeLinear" else None
+    constant = source is not None and ir.convenience.get_const_tensor(source) is not None
+    return constant or node.op_type == "MatMulNBits"
 
 
 def is_stored(value: ir.Value | None) -> bool:

@@ -11,6 +11,7 @@ from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
+from mmc.passes.recover_integers import RecoverIntegers
 
 FIX = "add --calibration DATA: real inputs, some 100 of them"
 
@@ -34,7 +35,9 @@ def quantize_file(source: str | Path, output: str | Path, options: CompileOption
     if codes and not options.calibration:
         what = "needs data to calibrate on"
         raise UsageError("MMC305", f"--activations {options.activations}", what, fix=FIX)
-    then = (QuantizeWeights.chosen_by(options), *codes, EliminateDeadCode())
+    own = RecoverIntegers(symmetric=bool(codes), release=bool(codes))
+    then = (own, QuantizeWeights.chosen_by(options), *codes, EliminateDeadCode())
     done = optimize(source, output, options=options, then=then)
-    made = sum(r.changes for r in done.passes if r.name.startswith(QuantizeWeights.name))
+    storing = (RecoverIntegers.name, QuantizeWeights.name)
+    made = sum(r.changes for r in done.passes if r.name.startswith(storing))
     return Quantized(made, done.nodes)

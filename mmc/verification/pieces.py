@@ -41,14 +41,15 @@ FLOAT_DB = 80.0
 class Piece:
     """A program of operators that are fed and compared, and what its inputs and outputs code.
 
-    `operators` counts those behind an output: each may round once. An output may be the floats that
-    codes stand for.
+    `operators` counts those behind an output: each may round once; `slack` is the codes that a
+    kernel may be off beside. An output may be the floats that codes stand for.
     """
 
     program: Any
     inputs: dict[str, Affine | None] = field(default_factory=dict)
     outputs: dict[str, Affine | None] = field(default_factory=dict)
     operators: dict[str, int] = field(default_factory=dict)
+    slack: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def judged(name: str, expected: Array, actual: Array, piece: Piece) -> Off:
     if q is not None:
         codes, made = (in_codes(value, q).astype(np.int64) for value in (expected, actual))
         steps = np.abs(made - codes).max(initial=0)
-        return Off(name, float(steps), operators * STEPS[q.bits])
+        return Off(name, float(steps), operators * STEPS[q.bits] + piece.slack.get(name, 0))
     if expected.dtype.kind not in FLOAT_KINDS:
         return Off(name, 0, 0)  # indices: ties are for the comparison of outputs to judge
     return Off(name, 0, 0, compare(name, expected, actual).level_db)
