@@ -73,3 +73,23 @@ def test_truth_values_are_gathered_as_integers(tmp_path: Path) -> None:
     ops = compiled(CHOICE, {"w": places[..., ::1]}, tmp_path, inputs=inputs)
     assert ops["GATHER_ND"] == 1
     assert ops["CAST"] >= 2
+
+
+CLIPPED = """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,4,8] x) => (float[1,4,8] y) {
+    a = MatMul (x, w) b = Add (a, x) y = Clip (b, low, high) }"""
+
+
+@pytest.mark.parametrize("limits", [(0, 6), (-1, 1)])
+def test_16_bit_sums_end_where_their_codes_end(limits: tuple[int, int], tmp_path: Path) -> None:
+    np.savez(tmp_path / "c.npz", x=10 * normal(4, 1, 4, 8))
+    bounds = {n: np.array(v, np.float32) for n, v in zip(("low", "high"), limits, strict=True)}
+    ops = compiled(
+        CLIPPED,
+        {"w": normal(8, 8), **bounds},
+        tmp_path,
+        weights="int8",
+        activations="int16",
+        calibration=tmp_path / "c.npz",
+    )
+    assert ops.keys() == {"QUANTIZE", "FULLY_CONNECTED", "ADD", "DEQUANTIZE"}

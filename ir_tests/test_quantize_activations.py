@@ -54,6 +54,8 @@ CELLS: dict[str, Callable[[], Model]] = {
     "Add": lambda: single("Add", IMAGE, IMAGE),
     "Add constant": lambda: single("Add", IMAGE, normal(32)),
     "AddRelu": lambda: single("AddRelu", IMAGE, IMAGE, domain=DOMAIN),
+    "AddRelu6": lambda: single("AddRelu6", IMAGE, IMAGE, domain=DOMAIN),
+    "MulReluN1To1": lambda: single("MulReluN1To1", IMAGE, IMAGE, domain=DOMAIN),
     "Sub": lambda: single("Sub", IMAGE, (1, 1, 1, 32)),
     "Mul": lambda: single("Mul", IMAGE, IMAGE),
     "Mul constant": lambda: single("Mul", IMAGE, normal(1)),

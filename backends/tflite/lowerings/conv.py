@@ -16,20 +16,24 @@ from mmc.ir import Array, Node, attrs, constant, dtype_of, shape_of
 from mmc.opset import DOMAIN, split_activation
 from mmc.window import Axis, axes_of
 
-
-def activation_of(node: Node) -> int:
-    """Return the schema's code of the node's fused activation."""
-    return ACTIVATION[split_activation(node.op_type)[1]]
+SATURATED = {"Relu6": (6.0, "Relu"), "ReluN1To1": (1.0, "")}
+"""Activation -> the upper end of its values, and what is left of it where the codes end there."""
 
 
-def saturated(e: Emitter, options: Any, result: int) -> None:
-    """Let 16-bit codes that end at 6 anyway do what is left of RELU6, which no NPU kernel has."""
-    tensor = e.program.tensors[result]
-    if options.fusedActivationFunction != ACTIVATION["Relu6"] or tensor.dtype != "INT16":
-        return
-    assert tensor.quantization is not None
-    if float(tensor.quantization.scale[0]) * 32767 <= 6 * (1 + 1e-6):
-        options.fusedActivationFunction = ACTIVATION["Relu"]
+def activation_of(e: Emitter, node: Node) -> int:
+    """Return the schema's code of the node's fused activation.
+
+    RELU6 is RELU, and a clip to [-1, 1] is none, where 16-bit codes end there anyway: no NPU kernel
+    has them in 16 bits.
+    """
+    activation = split_activation(node.op_type)[1]
+    tensor = e.program.tensors[e.tensor(node.outputs[0])]
+    if tensor.dtype == "INT16" and activation in SATURATED:
+        assert tensor.quantization is not None
+        limit, left = SATURATED[activation]
+        if float(tensor.quantization.scale[0]) * 32767 <= limit * (1 + 1e-6):
+            activation = left
+    return ACTIVATION[activation]
 
 
 def inputs_of(e: Emitter, node: Node, x: int) -> list[int]:
@@ -64,10 +68,10 @@ def coded_bias(e: Emitter, bias: Array | None, x: int, w: int, width: int) -> in
     return e.add(Tensor("", (width,), dtype, codes.astype(kind), quantization))
 
 
-def fill_window(options: Any, node: Node, axes: list[Axis], padding: int) -> None:
+def fill_window(e: Emitter, options: Any, node: Node, axes: list[Axis], padding: int) -> None:
     """Set what the options of all convolutions share; `axes` are (..., H, W)."""
     options.padding = padding
-    options.fusedActivationFunction = activation_of(node)
+    options.fusedActivationFunction = activation_of(e, node)
     options.strideH, options.strideW = axes[-2].stride, axes[-1].stride
     options.dilationHFactor, options.dilationWFactor = axes[-2].dilation, axes[-1].dilation
 
@@ -79,8 +83,7 @@ def conv2d(e: Emitter, n: Node) -> None:
     axes = axes_of(n, x[1:3], w[1:3])
     source, padding = place(e, e.tensor(n.inputs[0]), axes)
     options = schema.Conv2DOptionsT()
-    fill_window(options, n, axes, padding)
-    saturated(e, options, e.tensor(n.outputs[0]))
+    fill_window(e, options, n, axes, padding)
     e.op("CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
 
 
@@ -95,7 +98,7 @@ def depthwise_conv2d(e: Emitter, n: Node) -> None:
         return
     options = schema.DepthwiseConv2DOptionsT()
     options.depthMultiplier = w[3] // x[3]
-    fill_window(options, n, axes, padding)
+    fill_window(e, options, n, axes, padding)
     e.op("DEPTHWISE_CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
 
 
@@ -109,8 +112,7 @@ def _grouped(e: Emitter, n: Node, source: int, axes: list[Axis], padding: int) -
     quantization = replace(old.quantization, axis=0)
     grouped = e.add(Tensor(old.name, moved.shape, old.dtype, moved, quantization))
     options = schema.Conv2DOptionsT()
-    fill_window(options, n, axes, padding)
-    saturated(e, options, e.tensor(n.outputs[0]))
+    fill_window(e, options, n, axes, padding)
     e.op("CONV_2D", [source, grouped, bias], [e.tensor(n.outputs[0])], options)
 
 
@@ -123,7 +125,7 @@ def conv3d(e: Emitter, n: Node) -> None:
     axes = axes_of(n, x[1:4], w[:3])
     source, padding = place(e, e.tensor(n.inputs[0]), axes)
     options = schema.Conv3DOptionsT()
-    fill_window(options, n, axes, padding)
+    fill_window(e, options, n, axes, padding)
     options.strideD, options.dilationDFactor = axes[0].stride, axes[0].dilation
     e.op("CONV_3D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
 
@@ -185,7 +187,7 @@ def _transpose_conv(e: Emitter, n: Node, w: int, full: tuple[int, ...], padding:
     options = schema.TransposeConvOptionsT()
     options.padding = padding
     options.strideH, options.strideW = a.get("strides") or (1, 1)
-    options.fusedActivationFunction = activation_of(n)
+    options.fusedActivationFunction = activation_of(e, n)
     out = e.tensor(n.outputs[0])
     result = out if full == y else e.like(n.outputs[0], full)
     x = e.tensor(n.inputs[0])

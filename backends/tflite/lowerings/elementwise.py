@@ -47,7 +47,7 @@ def binary_activated(e: Emitter, n: Node) -> None:
         raise Unsupported(f"a fused activation on {dtype_of(n.outputs[0])}")
     options = make()
     options.potScaleInt16 = False
-    options.fusedActivationFunction = activation_of(n)
+    options.fusedActivationFunction = activation_of(e, n)
     e.op(code, [e.tensor(v) for v in n.inputs], [e.tensor(n.outputs[0])], options)
 
 

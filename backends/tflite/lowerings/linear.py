@@ -5,7 +5,7 @@ from __future__ import annotations
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.tflite.emitter import Emitter, lowers
-from mmc.backends.tflite.lowerings.conv import activation_of, coded_bias, saturated
+from mmc.backends.tflite.lowerings.conv import activation_of, coded_bias
 from mmc.ir import Node, constant
 from mmc.opset import DOMAIN
 
@@ -26,6 +26,5 @@ def linear(e: Emitter, n: Node) -> None:
         )
     options = schema.FullyConnectedOptionsT()
     options.keepNumDims = True
-    options.fusedActivationFunction = activation_of(n)
-    saturated(e, options, e.tensor(n.outputs[0]))
+    options.fusedActivationFunction = activation_of(e, n)
     e.op("FULLY_CONNECTED", [x, w, b], [e.tensor(n.outputs[0])], options, version=5)

@@ -42,7 +42,7 @@ def average_pool2d(e: Emitter, n: Node) -> None:
 def _pool(e: Emitter, n: Node, code: str, source: int, axes: list[Axis], padding: int) -> None:
     options = schema.Pool2DOptionsT()
     options.padding = padding
-    options.fusedActivationFunction = activation_of(n)
+    options.fusedActivationFunction = activation_of(e, n)
     options.filterHeight, options.filterWidth = axes[0].kernel, axes[1].kernel
     options.strideH, options.strideW = axes[0].stride, axes[1].stride
     e.op(code, [source], [e.tensor(n.outputs[0])], options)
