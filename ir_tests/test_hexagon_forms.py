@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 import mmc
+from mmc.backends.targets import vendor
 
 CONV = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,3,8,8] x) => (float[1,8,4,4] y) {
@@ -93,3 +94,33 @@ def test_16_bit_sums_end_where_their_codes_end(limits: tuple[int, int], tmp_path
         calibration=tmp_path / "c.npz",
     )
     assert ops.keys() == {"QUANTIZE", "FULLY_CONNECTED", "ADD", "DEQUANTIZE"}
+
+
+STOPPING = {
+    "exclusive sum": ("y = CumSum <exclusive = 1> (x, one)", 3),
+    "reversed sum": ("y = CumSum <reverse = 1> (x, one)", 3),
+    "merged axes": (
+        "a = Reshape(x, merged) b = MatMul(a, w) c = Reshape(b, parted) y = Add(c, x)",
+        4,
+    ),
+}
+
+
+@pytest.mark.vendor
+@pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
+@pytest.mark.parametrize("body", STOPPING)
+def test_what_is_selected_is_compiled(body: str, tmp_path: Path) -> None:
+    text, count = STOPPING[body]
+    ops = compiled(
+        f"""<ir_version: 10, opset_import: ["" : 21]>
+        g (float[1,16,4,16] x) => (float[1,16,4,16] y) {{ {text} }}""",
+        {
+            "one": np.array(1),
+            "merged": np.array([1, 16, 64]),
+            "parted": np.array([1, 16, 4, 16]),
+            "w": normal(64, 64),
+        },
+        tmp_path,
+    )
+    said = vendor.ask(tmp_path / "m.tflite", "v73")
+    assert (said.selected, said.total, said.ended) == (count, sum(ops.values()), "compiled")

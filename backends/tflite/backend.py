@@ -26,6 +26,7 @@ from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.halve_weights import HalveWeights
+from mmc.passes.legalize_hexagon import LegalizeHexagon
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.pointwise_to_linear import PointwiseToLinear
 from mmc.passes.quantize_activations import QuantizeActivations
@@ -74,6 +75,7 @@ class TfliteBackend:
             Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
             *self._quantization(),
+            *([Phase("hexagon", (LegalizeHexagon(),))] if self.target.runs_on == "npu" else []),
         ]
 
     def _quantization(self) -> list[Phase]:

@@ -48,6 +48,8 @@ WEIGHTS: dict[str, Array] = {
     "row3": weight(1, 3),
     "mt": weight(3, 5),
     "same": np.array([1, 4, 5, 5]),
+    "merged": np.array([2, 5, 20]),
+    "parted": np.array([2, 5, 4, 5]),
     "flat": np.array([4, 25]),
     "rows": np.array([20, 5]),
     "back3": np.array([1, 4, 5, 3]),
@@ -291,4 +293,6 @@ WEIGHTS: dict[str, Array] = {
     "column3": weight(3, 1),
     "column5": weight(5, 1),
     "millionth": np.array(1e-6, np.float32),
+    "w20": weight(20, 20),
+    "g20": weight(20),
 }
