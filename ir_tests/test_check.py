@@ -73,9 +73,9 @@ def test_golden_text_of_a_silently_wrong_kernel() -> None:
 
 def test_golden_text_of_a_form_that_does_not_compile() -> None:
     assert [str(d) for d in findings(unary("GELU"), "hexagon_v68")] == [
-        "warning[MMC207] GELU 'features.0/gelu': runs on the CPU: "
-        "selected for the NPU, then not compiled\n"
-        "  why: GELU with float32 activations stops the compilation of its whole partition for "
+        "warning[MMC207] GELU 'features.0/gelu': keeps the whole model on the CPU: "
+        "it is selected for the NPU and does not compile there\n"
+        "  why: GELU with float32 activations stops the compiler for "
         "hexagon_v68; yes v69+, no-compile v68 (hexagon.toml, measured)\n"
         "  fix: compile for hexagon_v69 or later, or quantize this layer"
     ]

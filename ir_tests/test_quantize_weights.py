@@ -15,7 +15,7 @@ from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.integers.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.integers.layers import LayerClass, layers_of
-from mmc.ir import Array, Model, attrs, constant, load, parse, save, shape_of
+from mmc.ir import Array, Model, attrs, constant, load, parse, print_ir, save, shape_of
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.quant.grids import GRIDS
@@ -330,3 +330,29 @@ def test_shapes_stay(tmp_path: Path) -> None:
     model: Model = single("Linear", (3, 64), normal(48, 64), domain=DOMAIN)
     QuantizeWeights(bits=4, block=16, sensitive_bits=4).run(model)
     assert [shape_of(n.outputs[0]) for n in model.graph] == [(48, 64), (3, 48)]
+
+
+def test_small_weights_are_integers_where_kernels_read_no_floats() -> None:
+    """16 channels of 3 x 3: scales and all, the integers take more bytes than the floats."""
+    weight = normal(1, 3, 3, 16)
+    window = {"pads": [1, 1, 1, 1], "group": 16}
+    model = single("DepthwiseConv2d", (1, 6, 6, 16), weight, domain=DOMAIN, **window)
+    before = print_ir(model)
+    assert QuantizeWeights(bits=8).run(model) == 0
+    assert print_ir(model) == before
+    feeds = feeds_for(model, high=50)
+    (expected,) = run_model(model, feeds).values()
+    assert QuantizeWeights(bits=8, small=True).run(model) == 1
+    (found,) = run_model(model, feeds).values()
+    assert compare("y", expected, found).sqnr_db > 40
+    assert (
+        print_ir(model)
+        == """\
+%0: float[1,6,6,16] = input
+@0: int8[1,3,3,16] = const
+@1: float[16] = const
+%1: float[1,3,3,16] = DequantizeLinear(@0, @1) axis=3
+%2: float[1,6,6,16] = mmc.DepthwiseConv2d(%0, %1) group=16 pads=[1,1,1,1]
+return %2
+"""
+    )

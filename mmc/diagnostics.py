@@ -20,6 +20,9 @@ class Severity(StrEnum):
 OFF_NPU = frozenset({"MMC205", "MMC206", "MMC207", "MMC208", "MMC232"})
 """The codes that say "emitted, but runs on the CPU": what --require-npu turns into a failure."""
 
+NOT_COMPILED = "MMC207"
+"""The one of them that keeps every operator off the NPU: selected there, and then not compiled."""
+
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EBUSY)
 """What the system says of a place that is full, or that may not be written to (MMC401)."""
 

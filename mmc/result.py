@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mmc.auto.trials import Search
 from mmc.budget import BudgetLine
 from mmc.cost import CostEstimate
-from mmc.diagnostics import UNWRITABLE, Diagnostic, MmcError
+from mmc.diagnostics import NOT_COMPILED, UNWRITABLE, Diagnostic, MmcError
 from mmc.files import remove, size_of, unwritable
 from mmc.integers.kept_float import KeptFloat
 from mmc.integers.stored_weights import StoredWeight
@@ -117,6 +117,14 @@ class CompileResult:
         names = ("where", "why", "fix")
         texts = [{k: getattr(d, k).replace(old, new) for k in names} for d in found]
         return tuple(replace(d, **text) for d, text in zip(found, texts, strict=True))
+
+    @property
+    def fails_on_npu(self) -> bool:
+        """Whether the target's compiler fails on what it selects: nothing runs on the NPU then."""
+        own = (v for v in self.vendor if v.total and v.architecture == self.target.architecture)
+        for verdict in own:
+            return not verdict.compiled
+        return any(d.code == NOT_COMPILED for d in self.diagnostics)
 
     @property
     def bytes(self) -> int:

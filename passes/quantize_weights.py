@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from mmc.builder import initializer
 from mmc.integers.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
-from mmc.integers.layers import Layer, is_pointwise, layers_of, shared
+from mmc.integers.layers import Layer, LayerClass, is_pointwise, layers_of, shared
 from mmc.integers.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.ir import SOURCES, Array, Graph, Model, Value, attrs, constant, shape_of, sources
 from mmc.naming import fresh_name
@@ -67,6 +67,8 @@ class QuantizeWeights(Pass):
     """A TOML file or a preset, in place of the widths above."""
     dense_only: bool = False
     """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
+    small: bool = False
+    """Weights too that take more bytes as integers: integer kernels read no floats."""
     statistics: str = ""
     """Moments of inputs by weight (.npz) from an earlier run over the data."""
 
@@ -78,6 +80,7 @@ class QuantizeWeights(Pass):
             calibration=options.calibration,
             samples=min(HESSIAN_SAMPLES, options.calibration_samples),
             recipe=options.recipe,
+            small=bool(options.activation_bits),
             statistics=options.statistics,
         )
 
@@ -95,12 +98,19 @@ class QuantizeWeights(Pass):
                 x.node: rules[x.node] if is_dense(x) else coarsest(rules[x.node]) for x in layers
             }
         groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
-        groups = [(layer, rule, reader) for layer, rule, reader in groups if pays(layer, rule.bits)]
+        groups = [
+            (layer, rule, reader) for layer, rule, reader in groups if self.takes(layer, rule.bits)
+        ]
         wanted = {reader: str(layer.value.name) for layer, _, reader in groups if reader}
         moments = self.moments(model, wanted)
         for layer, rule, reader in groups:
             quantize(model.graph, layer, rule, moments.get(reader) if reader else None)
         return len(groups)
+
+    def takes(self, layer: Layer, bits: int) -> bool:
+        """Say whether a weight becomes integers of so many bits."""
+        coded = self.small and layer.kind is not LayerClass.EMBEDDING
+        return bits > 0 if coded else pays(layer, bits)
 
     def chosen(self) -> Recipe:
         """Return the recipe, or the one that the widths stand for."""

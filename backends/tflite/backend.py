@@ -16,7 +16,7 @@ from mmc.backends.tflite.integer_io import left_float, take_codes
 from mmc.backends.tflite.lower import lower
 from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
-from mmc.diagnostics import OFF_NPU, Diagnostic, RecipeError, UsageError
+from mmc.diagnostics import Diagnostic, RecipeError, UsageError
 from mmc.goals import GOALS
 from mmc.integers.integer_ops import WEIGHTED
 from mmc.integers.recipe import read_recipe
@@ -162,10 +162,11 @@ class TfliteBackend:
 
     def work(self, program: Program) -> Workload:
         """Return what the operators have to do; those off the NPU are the host's."""
+        from mmc.backends.tflite.check import off_the_npu, where
         from mmc.backends.tflite.work import workload
 
-        off = {d.where for d in self.check(program) if d.code in OFF_NPU}
-        return workload(program, off)
+        off = off_the_npu(program, self.target)
+        return workload(program, {where(program.operators[i]) for i in off})
 
     @staticmethod
     def write(program: Program, path: Path) -> None:

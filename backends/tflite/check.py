@@ -9,7 +9,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.lowering import place_of
 from mmc.counting import counted
-from mmc.diagnostics import OFF_NPU, Diagnostic, Severity
+from mmc.diagnostics import NOT_COMPILED, OFF_NPU, Diagnostic, Severity
 from mmc.target import Support, Target, Verdict, load_target
 
 from .cell_tables import AT_INPUT, SHAPE_INPUT
@@ -48,7 +48,9 @@ def judge(program: Program, target: Target) -> list[list[Diagnostic]]:
 
 
 def off_among(judged: Sequence[Sequence[Diagnostic]]) -> set[int]:
-    """Return which operators, by index, are left to the CPU."""
+    """Return which operators, by index, are left to the CPU: all, if one stops the compiler."""
+    if any(d.code == NOT_COMPILED for said in judged for d in said):
+        return set(range(len(judged)))
     return {i for i, said in enumerate(judged) if any(d.code in OFF_NPU for d in said)}
 
 
@@ -174,18 +176,17 @@ def at_input(
 def off_npu(op: Operator, support: Support, target: Target, fallback: Target) -> Diagnostic:
     """Return the finding for an operator that the host runs in the NPU's stead."""
     entry, _, feature = support.entry.partition(" | ")
+    form = ("MMC206", describe_feature(feature)) if feature else ("MMC205", describe_cell(entry))
     code, what = {
-        Verdict.NO_COMPILE: ("MMC207", "selected for the NPU, then not compiled"),
+        Verdict.NO_COMPILE: (NOT_COMPILED, "it is selected for the NPU and does not compile there"),
         Verdict.UNKNOWN: ("MMC208", "this form was never measured"),
-    }.get(
-        support.verdict,
-        ("MMC206", describe_feature(feature)) if feature else ("MMC205", describe_cell(entry)),
-    )
+    }.get(support.verdict, form)
+    place = "keeps the whole model" if code == NOT_COMPILED else "runs"
     return Diagnostic(
         code,
         Severity.WARNING,
         where(op),
-        f"runs on the CPU: {what}",
+        f"{place} on the CPU: {what}",
         refusal(op, support, target),
         fix_for(target, fallback, op, support),
     )
@@ -198,7 +199,7 @@ def refusal(op: Operator, support: Support, target: Target) -> str:
         return f"{said} is not in the table of {target.name} ({target.family}.toml)"
     words = {
         Verdict.NO: "is refused by",
-        Verdict.NO_COMPILE: "stops the compilation of its whole partition for",
+        Verdict.NO_COMPILE: "stops the compiler for",
         Verdict.WRONG: "is silently wrong on",
         Verdict.YES: "is taken by",
     }

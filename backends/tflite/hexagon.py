@@ -11,7 +11,7 @@ from mmc.backends.targets import vendor
 from mmc.backends.targets.vendor import Answer
 from mmc.backends.targets.vendor_log import Refusal
 from mmc.counting import counted
-from mmc.diagnostics import OFF_NPU, Diagnostic, Severity, UsageError
+from mmc.diagnostics import NOT_COMPILED, OFF_NPU, Diagnostic, Severity, UsageError
 from mmc.files import remove
 from mmc.target import Target
 from mmc.vendor_verdict import VendorRefusal, VendorVerdict
@@ -140,7 +140,7 @@ def settle(program: Program, given: Answer, findings: Sequence[Diagnostic]) -> l
         if d.code not in OFF_NPU or d.where in refused:
             reason = refused[d.where].reason if d.code in OFF_NPU else ""
             kept.append(replace(d, why=f"{d.why}; Qualcomm: {reason}") if reason else d)
-        elif d.code != "MMC207" or given.compiled:
+        elif d.code != NOT_COMPILED or given.compiled:
             kept.append(pardoned(d, given))
         else:
             kept.append(d)

@@ -198,6 +198,7 @@ def operators(result: CompileResult) -> Operators:
     """Return the counts; an operator is off the NPU if a warning of OFF_NPU names it."""
     total = sum(result.ops.values())
     off = sum(d.code in OFF_NPU and d.severity is Severity.WARNING for d in result.diagnostics)
+    off = total if result.fails_on_npu else off
     on_npu = total - off if result.target.runs_on == "npu" and total else None
     transposes = sum(n for code, n in result.ops.items() if code.upper() == "TRANSPOSE")
     return Operators(result.nodes_before, total, dict(result.ops), transposes, on_npu)

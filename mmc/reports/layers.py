@@ -99,6 +99,8 @@ def placed(result: CompileResult, structure: Structure) -> list[str | None]:
 
     if result.target.runs_on != "npu":
         return [result.target.runs_on] * len(structure.ops)
+    if result.fails_on_npu:
+        return ["cpu"] * len(structure.ops)
     off = {d.where for d in result.diagnostics if d.code in OFF_NPU}
     return ["cpu" if place_of(op.kind, op.sources) in off else "npu" for op in structure.ops]
 
