@@ -1,8 +1,8 @@
 """Do damaged and hostile files end well? `python benchmarks/fuzz_files.py [--cases 20000] [--docs]`
 
-`--minutes M` begins no case after M minutes; the table then counts those that ran. `--log FILE`
-keeps how they ended, and the cases in it are not run again: 20 000 cases in as many slices as
-one likes.
+How they ended is kept in benchmarks/rows/fuzz_files.jsonl (`--rows`), a row for each SLICE of
+cases: slices that are in it are not run again, so a long run may be ended at any moment and goes
+on later. `--minutes M` begins no slice after M minutes. `--docs` makes the table of all rows.
 
 Every case of benchmarks/hostile.py is compiled in a process of its own (forked, so that nothing is
 imported again), for TFLite and Core ML in turns, every 64th with verification. It ends well when
@@ -12,14 +12,13 @@ imported again), for TFLite and Core ML in turns, every 64th with verification. 
 - no traceback is printed, no file of mmc's is left in its folder or in the temporary one;
 - it takes at most SECONDS of CPU and MEMORY more than the imports do.
 
-`--from N --cases 1 --keep DIR` writes one case to look at. Exit code 1: some did not end well.
+`--from N --write DIR` writes one case to look at. Exit code 1: some did not end well.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import json
 import math
 import os
 import re
@@ -30,12 +29,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks import hostile
+from benchmarks import hostile, json_lines
 
 SECONDS, MEMORY = 10, 600 << 20
 ADDRESSES = 8 << 30
@@ -44,7 +44,11 @@ FOREIGN = (".ses",)
 """What ONNX Runtime itself leaves in the temporary folder, once."""
 BUGS = ("MMC001", "MMC192", "MMC193")
 TARGETS = (("hexagon_v73", ".tflite"), ("ane_ios18", ".mlpackage"))
+SLICE = 200
 PAGE = Path(__file__).parent.parent / "docs" / "fuzzing.md"
+ROWS = Path(__file__).parent / "rows" / "fuzz_files.jsonl"
+Row = dict[str, Any]
+"""Of a slice: its first case, how many there are, and for each kind of damage what `ended` says."""
 
 
 @dataclass(frozen=True)
@@ -174,47 +178,83 @@ def wait(pid: int) -> tuple[int, resource.struct_rusage]:
         time.sleep(0.002)
 
 
-def run(first: int, cases: int, log: Path | None = None) -> Iterator[End]:
-    """Yield how the cases ended; those in the log are not run again, the others added."""
+def run(first: int, cases: int, rows: Path | None, keep: Path | None) -> Iterator[Row]:
+    """Yield the row of each slice that is not among the rows, and add it to them."""
     global BASE
-    lines = log.read_text().splitlines() if log and log.exists() else []
-    known = {end.number: end for end in (End(**json.loads(line)) for line in lines)}
-    imports()
+    known = {(row["from"], row["cases"]) for row in json_lines.read(rows)}
+    stop = first + cases
+    todo = [(start, min(SLICE, stop - start)) for start in range(first, stop, SLICE)]
+    if todo := [one for one in todo if one not in known]:
+        imports()
     BASE = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
-        for number in range(first, first + cases):
-            if number not in known:
-                known[number] = attempt(number, Path(folder))
-                if log:
-                    with log.open("a") as out:
-                        print(json.dumps(vars(known[number])), file=out)
-            yield known[number]
+        for start, count in todo:
+            ends = [attempt(number, Path(folder)) for number in range(start, start + count)]
+            show(ends, keep)
+            row = {"from": start, "cases": count, **by_kind(ends)}
+            json_lines.add(rows, row)
+            yield row
 
 
-def table(ends: list[End]) -> str:
+def show(ends: Iterable[End], keep: Path | None) -> None:
+    """Print every fault, and write its files to a folder."""
+    for end in ends:
+        if end.fault:
+            made = hostile.case(end.number)
+            print(f"{made.name}: {end.fault}", flush=True)
+            if keep:
+                place = keep / str(end.number)
+                place.mkdir(parents=True, exist_ok=True)
+                made.write(place)
+
+
+def by_kind(ends: list[End]) -> Row:
+    """Return how the cases of each kind of damage ended."""
+    kinds = list(hostile.MUTATIONS)
+    return {
+        kind: ended([e for e in ends if e.number % len(kinds) == index])
+        for index, kind in enumerate(kinds)
+    }
+
+
+def ended(ends: list[End]) -> Row:
+    """Return the codes and their numbers, the number of faults, the most CPU and memory."""
+    return {
+        "codes": Counter(e.code for e in ends),
+        "faults": sum(bool(e.fault) for e in ends),
+        "cpu_seconds": max((round(e.cpu_seconds, 2) for e in ends), default=0),
+        "megabytes": max((round(e.megabytes) for e in ends), default=0),
+    }
+
+
+def table(rows: list[Row]) -> str:
     """Return how the cases of every kind of damage ended."""
     lines = ["| damage | cases | compiled | coded errors | codes | faults | most CPU s | most MB |"]
     lines += ["|---" * 8 + "|"]
     kinds = list(hostile.MUTATIONS)
-    for index, kind in enumerate([*kinds, "all"]):
-        mine = [e for e in ends if kind == "all" or e.number % len(kinds) == index]
-        codes = Counter(e.code for e in mine if e.code not in ("compiled", "none"))
+    for kind in (*kinds, "all"):
+        mine = [row[k] for row in rows for k in (kinds if kind == "all" else [kind])]
+        codes = sum((Counter(one["codes"]) for one in mine), Counter[str]())
+        cases, right = codes.total(), codes.pop("compiled", 0)
+        del codes["none"]
         common = ", ".join(f"{code} {count}" for code, count in codes.most_common(4))
-        right, faults = sum(e.code == "compiled" for e in mine), sum(bool(e.fault) for e in mine)
-        seconds = max((e.cpu_seconds for e in mine), default=0)
-        memory = max((e.megabytes for e in mine), default=0)
-        cells = (kind.replace("_", " "), len(mine), right, sum(codes.values()), common, faults)
+        faults = sum(one["faults"] for one in mine)
+        seconds = max((one["cpu_seconds"] for one in mine), default=0)
+        memory = max((one["megabytes"] for one in mine), default=0)
+        cells = (kind.replace("_", " "), cases, right, codes.total(), common, faults)
         lines.append(f"| {' | '.join(map(str, cells))} | {seconds:.1f} | {memory:.0f} |")
     return "\n".join(lines)
 
 
-def page(ends: list[End], command: str) -> str:
+def page(rows: list[Row]) -> str:
     """Return the table as a page of the documentation."""
+    first = min(row["from"] for row in rows)
     return (
         "# Hostile model files\n\n"
-        f"Made by `{command}`. What every kind of damage is: `benchmarks/hostile.py`; what\n"
-        "counts as a fault: the head of `benchmarks/fuzz_files.py`. CPU and memory are those of a\n"
-        "compile without its imports.\n\n" + table(ends) + "\n"
+        "Made by `python benchmarks/fuzz_files.py --cases 0 --docs` of\n"
+        f"`benchmarks/rows/{ROWS.name}`, a row for each {SLICE} cases; the first is case {first}. What every kind of damage is:\n"
+        "`benchmarks/hostile.py`; what counts as a fault: the head of `benchmarks/fuzz_files.py`.\n"
+        f"CPU and memory are those of a compile without its imports.\n\n{table(rows)}\n"
     )
 
 
@@ -224,28 +264,26 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--from", dest="first", type=int, default=0, metavar="N")
     parser.add_argument("--minutes", type=float, default=math.inf, metavar="M")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="go on with, and add to, this")
+    parser.add_argument("--rows", type=Path, default=ROWS, help="go on with, and add to, these")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write the files of faults there")
+    parser.add_argument("--write", type=Path, metavar="DIR", help="only write the first case there")
     parser.add_argument("--docs", action="store_true", help=f"write {PAGE.name}")
     args = parser.parse_args()
-    ends, stop = [], time.monotonic() + 60 * args.minutes
-    for end in run(args.first, args.cases, args.log):
-        ends.append(end)
-        if end.fault:
-            print(f"{hostile.case(end.number).name}: {end.fault}", flush=True)
-        if args.keep and (end.fault or args.cases == 1):
-            place = args.keep / str(end.number)
-            place.mkdir(parents=True, exist_ok=True)
-            hostile.case(end.number).write(place)
-        if len(ends) % 1000 == 0:
-            print(f"{len(ends)} cases, {sum(bool(e.fault) for e in ends)} faults", flush=True)
+    if args.write:
+        print(hostile.case(args.first).write(args.write))
+        return 0
+    stop = time.monotonic() + 60 * args.minutes
+    for row in run(args.first, args.cases, args.rows, args.keep):
+        print(
+            row["from"], row["cases"], sum(row[k]["faults"] for k in hostile.MUTATIONS), flush=True
+        )
         if time.monotonic() > stop:
             break
-    print(table(ends))
+    rows = list(json_lines.read(args.rows))
+    print(table(rows))
     if args.docs:
-        which = f"--from {args.first} --cases {len(ends)}"
-        PAGE.write_text(page(ends, f"python benchmarks/fuzz_files.py {which}"), "utf-8")
-    return int(any(end.fault for end in ends))
+        PAGE.write_text(page(rows), "utf-8")
+    return int(any(row[kind]["faults"] for row in rows for kind in hostile.MUTATIONS))
 
 
 if __name__ == "__main__":

@@ -11,16 +11,15 @@ with ONNX Runtime with its optimizer off. A model is
   benchmarks/fuzz_models.py --target T --judge {}` makes it small.
 
 No two models of a batch of 100 have the same nodes and shapes. The draws depend on `--seed` only.
-`--log FILE` keeps what became of every batch of models: those that are in it are not drawn again,
-so a long run may be ended at any moment and goes on later.
-Exit code 1: some were wrong.
+What became of every batch is a row of benchmarks/rows/fuzz_models.jsonl (`--rows`): batches that
+are in it are not drawn again, so a long run may be ended at any moment and goes on later. `--docs`
+makes the table of all rows. Exit code 1: some were wrong.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import math
 import os
 import shutil
@@ -28,7 +27,7 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +46,7 @@ from onnx.reference.op_run import OpRun  # noqa: E402
 from strategies import models  # noqa: E402
 from strategies_wide import ALL_STEPS  # noqa: E402
 
+from benchmarks import json_lines  # noqa: E402
 from mmc.backends.coreml.run import run as run_coreml  # noqa: E402
 from mmc.backends.tflite.run import run as run_tflite  # noqa: E402
 from mmc.compiler import compile_model  # noqa: E402
@@ -59,6 +59,9 @@ TARGETS = {"hexagon_v73": (".tflite", run_tflite), "ane_ios18": (".mlpackage", r
 LEAST_DB, ROUNDING_DB = 80.0, 20.0
 BATCH = 100
 PAGE = ROOT / "docs" / "fuzzing_models.md"
+ROWS = ROOT / "benchmarks" / "rows" / "fuzz_models.jsonl"
+Row = dict[str, Any]
+"""Of a batch: its number, how many models, and for each target the counts of `counted`."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,6 @@ class End:
     verdict: str
     why: str
     nodes: int
-    operators: tuple[str, ...] = ()
 
 
 def reference(path: Path, feeds: dict[str, Array]) -> dict[str, Array]:
@@ -148,12 +150,12 @@ def structure(path: Path) -> str:
 
 def attempt(path: Path) -> list[End]:
     """Judge one model on every target."""
-    kinds = tuple(node.op_type for node in onnx.load(path).graph.node)
-    return [End(t, *judge(path, t), len(kinds), kinds) for t in TARGETS]
+    nodes = len(onnx.load(path).graph.node)
+    return [End(t, *judge(path, t), nodes) for t in TARGETS]
 
 
-def batch(number: int, count: int, folder: Path, out: Any) -> None:
-    """Draw and judge some models, no two of the same nodes and shapes; a line of JSON each."""
+def batch(number: int, count: int, folder: Path) -> None:
+    """Draw and judge some models, no two of the same nodes and shapes; a row for each end."""
     path, seen = folder / "model.onnx", set[str]()
     draws = settings(
         max_examples=count,
@@ -170,8 +172,8 @@ def batch(number: int, count: int, folder: Path, out: Any) -> None:
             return
         seen.add(graph)
         ends = attempt(path)
-        print(json.dumps([vars(e) for e in ends]), file=out, flush=True)
         for end in ends:
+            json_lines.add(folder / "ends", vars(end))
             if end.verdict == "wrong":
                 name = f"wrong-{number}-{end.target}-{os.urandom(3).hex()}.onnx"
                 shutil.copy(path, folder / name)
@@ -182,7 +184,7 @@ def batch(number: int, count: int, folder: Path, out: Any) -> None:
             return
 
 
-def forked(number: int, count: int, keep: Path) -> list[list[End]]:
+def forked(number: int, count: int, keep: Path) -> list[End]:
     """Return what became of the models of a batch: drawn in a fork, as a runtime may abort."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name)
@@ -190,18 +192,14 @@ def forked(number: int, count: int, keep: Path) -> list[list[End]]:
         if pid == 0:
             code = 1
             try:
-                with open(folder / "ends", "w") as out:
-                    batch(number, count, folder, out)
+                batch(number, count, folder)
                 code = 0
             finally:
                 os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        found = [
-            [End(**e) for e in json.loads(line)]
-            for line in (folder / "ends").read_text().splitlines()
-        ]
+        found = [End(**row) for row in json_lines.read(folder / "ends")]
         if code:
-            found.append([End("any", "wrong", f"the process ended with {code}", 0)])
+            found.append(End("any", "wrong", f"the process ended with {code}", 0))
             (folder / "model.onnx").rename(folder / f"wrong-{number}-any.onnx")
         for path in folder.glob("wrong-*"):
             keep.mkdir(parents=True, exist_ok=True)
@@ -209,38 +207,51 @@ def forked(number: int, count: int, keep: Path) -> list[list[End]]:
     return found
 
 
-def run(first: int, total: int, keep: Path, log: Path | None) -> Iterator[list[End]]:
-    """Yield what became of each model; those in the log are not drawn again, the others added."""
-    known: dict[str, list[list[End]]] = {}
-    for line in log.read_text().splitlines() if log and log.exists() else ():
-        key, models_of = json.loads(line)
-        known[key] = [[End(**end) for end in ends] for ends in models_of]
+def counted(ends: Iterable[End]) -> dict[str, Any]:
+    """Return the verdicts of one target as numbers, with the reasons of refusals."""
+    mine = list(ends)
+    refused = (e.why.split(" '")[0].removeprefix("error") for e in mine if e.verdict == "refused")
+    verdicts = Counter(e.verdict for e in mine)
+    counts = {v: verdicts[v] for v in ("right", "refused", "wrong")}
+    return {"nodes": sum(e.nodes for e in mine), **counts, "why": Counter(refused)}
+
+
+def run(first: int, total: int, keep: Path, rows: Path | None) -> Iterator[Row]:
+    """Yield the row of each batch that is not among the rows, and add it to them."""
+    known = {(row["batch"], row["models"]) for row in json_lines.read(rows)}
     for start in range(0, total, BATCH):
         number, count = first + start // BATCH, min(BATCH, total - start)
-        key = f"{number} {count}"
-        if key not in known:
-            known[key] = forked(number, count, keep)
-            if log:
-                lines = [key, [[vars(end) for end in ends] for ends in known[key]]]
-                with log.open("a") as out:
-                    print(json.dumps(lines), file=out)
-        yield from known[key]
+        if (number, count) in known:
+            continue
+        ends = forked(number, count, keep)
+        for end in ends:
+            if end.verdict == "wrong":
+                print(f"{end.target}: {end.why}", flush=True)
+        targets = {t: counted(e for e in ends if e.target in (t, "any")) for t in TARGETS}
+        row = {"batch": number, "models": count, **targets}
+        json_lines.add(rows, row)
+        yield row
 
 
-def table(ends: list[End]) -> str:
+def table(rows: list[Row]) -> str:
     """Return how many were right, refused and wrong, and what was refused."""
     lines = ["| target | models | nodes | right | refused | wrong | most common refusals |"]
     lines.append("|---" * 7 + "|")
     for target in TARGETS:
-        mine = [e for e in ends if e.target in (target, "any")]
-        counts = Counter(e.verdict for e in mine)
-        refused = [e.why for e in mine if e.verdict == "refused"]
-        why = Counter(text.split(" '")[0].removeprefix("error") for text in refused)
+        mine = [row[target] for row in rows]
+        why = sum((Counter(one["why"]) for one in mine), Counter[str]())
         common = ", ".join(f"{text} {count}" for text, count in why.most_common(4))
-        cells = [target, len(mine), sum(e.nodes for e in mine)]
-        cells += [counts[v] for v in ("right", "refused", "wrong")]
+        cells = [target, sum(row["models"] for row in rows)]
+        cells += [sum(one[key] for one in mine) for key in ("nodes", "right", "refused", "wrong")]
         lines.append("| " + " | ".join(map(str, [*cells, common])) + " |")
     return "\n".join(lines)
+
+
+def page(rows: list[Row]) -> str:
+    """Return the table as a page of the documentation."""
+    text = "# Drawn models\n\nMade by `python benchmarks/fuzz_models.py --models 0 --docs` of"
+    text += f" `benchmarks/rows/{ROWS.name}`,\na row for each batch of models; the head of the"
+    return f"{text} command says what the words mean.\n\n{table(rows)}\n"
 
 
 def main() -> int:
@@ -249,7 +260,7 @@ def main() -> int:
     parser.add_argument("--models", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=0, help="of the first batch")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), metavar="DIR")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="go on with, and add to, this")
+    parser.add_argument("--rows", type=Path, default=ROWS, help="go on with, and add to, these")
     parser.add_argument("--judge", type=Path, metavar="MODEL", help="only judge this model")
     parser.add_argument("--target", choices=TARGETS, help="with --judge")
     parser.add_argument("--docs", action="store_true", help=f"write {PAGE.name}")
@@ -261,21 +272,13 @@ def main() -> int:
             found = [(t, *judge(path, t)) for t in TARGETS if args.target in (None, t)]
         print(*found, sep="\n")
         return int(any(verdict == "wrong" for _, verdict, _ in found))
-    ends: list[End] = []
-    for count, more in enumerate(run(args.seed, args.models, args.keep, args.log), 1):
-        ends += more
-        for end in more:
-            if end.verdict == "wrong":
-                print(f"{end.target}: {end.why}", flush=True)
-        if count % 500 == 0:
-            print(f"{count} models, {sum(e.verdict == 'wrong' for e in ends)} wrong", flush=True)
-    print(table(ends))
+    for row in run(args.seed, args.models, args.keep, args.rows):
+        print(row, flush=True)
+    rows = list(json_lines.read(args.rows))
+    print(table(rows))
     if args.docs:
-        command = f"fuzz_models.py --seed {args.seed} --models {args.models} --docs"
-        text = f"# Drawn models\n\nMade by `python benchmarks/{command}`,\nwhose head says what"
-        text += " the words mean."
-        PAGE.write_text(f"{text}\n\n{table(ends)}\n", "utf-8")
-    return int(any(e.verdict == "wrong" for e in ends))
+        PAGE.write_text(page(rows), "utf-8")
+    return int(any(row[target]["wrong"] for row in rows for target in TARGETS))
 
 
 if __name__ == "__main__":

@@ -33,8 +33,9 @@ def refused(model: onnx.ModelProto, tmp_path: Path, target: str) -> str:
 
 
 @pytest.mark.slow
-def test_every_kind_of_damage_ends_well() -> None:
+def test_every_kind_of_damage_ends_well(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "fuzz_files.py"), "--cases", "96"]
+    command += ["--rows", str(tmp_path / "rows.jsonl")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout
 
