@@ -252,9 +252,10 @@ def page(rows: list[Row]) -> str:
     return (
         "# Hostile model files\n\n"
         "Made by `python benchmarks/fuzz_files.py --cases 0 --docs` of\n"
-        f"`benchmarks/rows/{ROWS.name}`, a row for each {SLICE} cases; the first is case {first}. What every kind of damage is:\n"
-        "`benchmarks/hostile.py`; what counts as a fault: the head of `benchmarks/fuzz_files.py`.\n"
-        f"CPU and memory are those of a compile without its imports.\n\n{table(rows)}\n"
+        f"`benchmarks/rows/{ROWS.name}`, a row for each {SLICE} cases; the first is case {first}.\n"
+        "What every kind of damage is: `benchmarks/hostile.py`; what a fault is: the head of\n"
+        "`benchmarks/fuzz_files.py`. CPU and memory are those of a compile without its imports.\n\n"
+        f"{table(rows)}\n"
     )
 
 
