@@ -134,6 +134,16 @@ def test_on_a_terminal_one_line_moves(tmp_path: Path, colour: bool) -> None:
     assert (b"\x1b[3" in seen) == colour
 
 
+def test_what_is_slow_before_its_first_stage_is_at_its_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "SILENT_S", 0)
+    with shown("m") as told:
+        assert isinstance(told, progress.Spoken)
+        told.timer.join()
+    assert capsys.readouterr().err.endswith("s  m: start\n")
+
+
 def test_several_models_are_counted(tmp_path: Path) -> None:
     models = []
     for name in "ab":

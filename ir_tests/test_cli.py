@@ -47,6 +47,7 @@ def test_compile_run_show_check(
     assert main([*command, "--inputs", str(feeds), "--report", str(report)]) == 0
     summary = capsys.readouterr().out
     assert len(summary.splitlines()) < 30
+    assert all(line == line.rstrip() for line in summary.splitlines())
     assert summary.splitlines()[-1] == str(artifact)
     told = json.loads(report.read_text())
     assert told["status"] == "ok"
@@ -155,6 +156,13 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave.value.code == 0
     text = capsys.readouterr().out
     assert all(command.name in text for command in COMMANDS)
+
+
+def test_no_command_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert all(command.name in told.err for command in COMMANDS)
 
 
 def test_option_values() -> None:

@@ -204,6 +204,8 @@ def test_chromium_shows_the_page(compiled: Path, window: Browser) -> None:
     for tab in range(len(tabs)):
         window.run(f"document.querySelectorAll('#tabs button')[{tab}].click()")
         assert window.run("document.documentElement.scrollWidth") <= 390, tabs[tab]
+        terms = window.run("[...document.querySelectorAll('dd')].map(d => d.textContent)")
+        assert not [text for text in terms if text[:1] in ("{", "[")], tabs[tab]
     assert window.run("typeof evil") == "undefined"
     assert window.run("document.querySelectorAll('img, script[src]').length") == 0
     assert window.errors() == []

@@ -71,7 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         gc.set_threshold(*COLLECTING)
     try:
         own, check = split_check(arguments)
-        args = build_parser().parse_args(own, argparse.Namespace(check=check))
+        parser = build_parser()
+        if not own:  # somebody's first try
+            parser.print_help(sys.stderr)
+            return 2
+        args = parser.parse_args(own, argparse.Namespace(check=check))
         code = int(args.run(args))
         sys.stdout.flush()
         return code

@@ -47,7 +47,7 @@ class Spoken(Progress):
     def __init__(self, label: str, expected: Stages = ()) -> None:
         self.label = printable(label)
         self.outlook = Outlook(expected)
-        self.name, self.text = "", ""
+        self.name, self.text = "start", ""
         self.started = time.monotonic()
         self.speaking = False
         self.lock = threading.Lock()

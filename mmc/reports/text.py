@@ -41,7 +41,10 @@ def print_summary(report: CompileReport, *, verbose: bool = False) -> None:
         table.add_column(overflow="fold")
     for label, text in summary_rows(report):
         table.add_row(Text(printable(label), style="bold"), Text(printable(text)))
-    out.print(table)
+    with out.capture() as drawn:
+        out.print(table)
+    for line in drawn.get().splitlines():  # a grid fills up its lines
+        print(line.rstrip(), file=out.file)
     if report.diagnostics:
         out.print()
         print_findings([f.diagnostic() for f in report.diagnostics], verbose=verbose)

@@ -28,11 +28,14 @@ function bytes(value) {
   return value >= 1e9 ? `${(value / 1e9).toFixed(2)} GB` : value >= 1e5 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e3).toFixed(1)} KB`;
 }
 
+const listed = value => Array.isArray(value) && value.every(v => v === null || typeof v !== "object");
+const empty = value => value === null || value === undefined || value === "" || (typeof value === "object" && !Object.keys(value).length);
+
 function cell(key, value) {
-  if (value === null || value === undefined || value === "") return "–";
+  if (empty(value)) return "–";
   if (typeof value === "number") return /bytes$/.test(key) ? bytes(value) : /_ms$/.test(key) ? value.toFixed(4) : number(value);
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (Array.isArray(value) && value.every(v => typeof v !== "object")) return value.join(", ");
+  if (listed(value)) return value.join(", ");
   return typeof value === "object" ? JSON.stringify(value) : value;
 }
 
@@ -76,8 +79,8 @@ function anything(value, label = "rows") {
   if (Array.isArray(value) && value.length && value.every(v => v && typeof v === "object" && !Array.isArray(v)))
     return table(value.map(flat), {label});
   if (value && typeof value === "object" && !Array.isArray(value)) {
-    const large = Object.entries(value).filter(([, v]) => v && typeof v === "object" && Object.keys(v).length);
-    const small = Object.entries(value).filter(entry => !large.includes(entry));
+    const entries = Object.entries(value), large = entries.filter(([, v]) => typeof v === "object" && !empty(v) && !listed(v));
+    const small = entries.filter(entry => !large.includes(entry));
     return make("div", {}, make("dl", {}, small.flatMap(([k, v]) => [make("dt", {}, words(k)), make("dd", {}, cell(k, v))])),
       large.flatMap(([k, v]) => [make("h2", {}, words(k)), anything(v, words(k))]));
   }
