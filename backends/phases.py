@@ -11,6 +11,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.fuse_rotations import FuseRotations
 from mmc.passes.keep_attention import KeepAttention
 from mmc.passes.keep_half_range import KeepHalfRange
 from mmc.passes.merge_branches import MergeBranches
@@ -61,8 +62,8 @@ def to_static(
     return [
         Phase("resolve", resolve, max_rounds=5),
         Phase("clean", tidy, max_rounds=5),
-        Phase("fuse", (Recognize(), goal.fuse, *tidy), max_rounds=5),
-        Phase("attend", (FuseAttention(), *wide, *tidy), max_rounds=5),
+        Phase("fuse", (Recognize(), FuseRotations(), goal.fuse, *tidy), max_rounds=5),
+        Phase("attend", (FuseRotations(), FuseAttention(), *wide, *tidy), max_rounds=5),
         Phase("heads", (SplitHeads(), *tidy, MergeHeads(), MergeRotations()), max_rounds=3),
         Phase("decompose", (*keep, decompose, expand, goal.fuse, *tidy), max_rounds=8),
         Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),

@@ -70,7 +70,11 @@ class Spelling:
         """Multiply, scale and mask."""
         query = "Mul(q3, c)" if self.scale in ("query", "both") else "Identity(q3)"
         keys = "Mul(kt, c)" if self.scale == "both" else "Identity(kt)"
-        after = {"scores": "Mul(s1, c)", "divided": "Div(s1, c)"}.get(self.scale, "Identity(s1)")
+        after = {
+            "scores": "s2 = Mul(s1, c)",
+            "divided": "s2 = Div(s1, c)",
+            "capped": "s7 = Div(s1, cap) s8 = Tanh(s7) s2 = Mul(cap, s8)",
+        }.get(self.scale, "s2 = Identity(s1)")
         masked = {
             "": "Identity(s2)",
             "where": "Where(keep, s2, low)",
@@ -78,7 +82,7 @@ class Spelling:
         }.get(self.mask, "Add(s2, m)")
         return [
             f"q4 = {query} kt2 = {keys}",
-            f"s1 = MatMul(q4, kt2) s2 = {after} s3 = {masked}",
+            f"s1 = MatMul(q4, kt2) {after} s3 = {masked}",
         ]
 
     def weights(self) -> dict[str, Array]:
@@ -98,6 +102,7 @@ class Spelling:
             "g": np.array([self.batch, query, size, LENGTH]),
             "c": np.float32(2.0 if self.scale == "divided" else 0.5),
             "m": np.where(keep, np.float32(0), np.float32(hidden)),
+            "cap": np.float32(1.5),
             "keep": keep,
             "hide": ~keep,
             "none": np.float32(-np.inf),
@@ -112,6 +117,6 @@ SPELLINGS = st.builds(
     heads=st.sampled_from([(2, 2), (4, 2), (4, 1)]),
     bias=st.booleans(),
     mask=st.sampled_from(["", "causal", "additive", "where", "hidden"]),
-    scale=st.sampled_from(["none", "scores", "query", "both", "divided"]),
+    scale=st.sampled_from(["none", "scores", "query", "both", "divided", "capped"]),
     keys=st.sampled_from(["0231", "swap", "flat"]),
 )

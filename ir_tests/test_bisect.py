@@ -172,6 +172,15 @@ def test_a_check_of_the_users(path: Path, capsys: pytest.CaptureFixture[str]) ->
         assert "MMC010" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_a_check_that_refuses_the_original_blames_no_pass(path: Path) -> None:
+    command = (sys.executable, "-c", "import sys; sys.exit(len(sys.argv))", "{}")
+    found = bisect(path, "cpu", command=command)
+    assert (found.guilty, found.passed) == ("original", "")
+    assert [s.what.partition(",")[0] for s in found.steps][-1] == "the original"
+    assert "refuses the original model too" in "\n".join(lines(found))
+
+
 @pytest.mark.parametrize("bad", range(8))
 def test_the_search_is_binary(bad: int) -> None:
     states = [State(run, "p", "f", Path()) for run in range(8)]

@@ -140,6 +140,18 @@ def test_opt_explains_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("identity: ")
 
 
+def test_explaining_a_rule_changes_nothing_in_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rule of another pipeline is told so; the pipeline that is saved stays the default one."""
+    written = []
+    for more in ([], ["--explain", "identity"], ["--explain", "decompose/acosh"]):
+        assert main(["opt", PNET, *SHAPE, "-o", str(tmp_path / "o.onnx"), *more]) == 0
+        written.append((tmp_path / "o.onnx").read_bytes())
+    assert len(set(written)) == 1
+    assert "-p tflite may have one" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["passes", "rules", "targets"])
 def test_lists_have_a_line_and_a_text_each(
     command: str, capsys: pytest.CaptureFixture[str]

@@ -293,3 +293,23 @@ def test_rules_that_settle_are_not_named() -> None:
     model = model_of("s = Sigmoid(x) y = Mul(x, s)")
     apply_rules(model, [silu])
     assert not unsettled(model)
+
+
+def test_a_name_of_an_alternative_that_was_not_taken_is_none() -> None:
+    heard: list[Value | None] = []
+
+    @rewrite(op.Sqrt(either(op.Add("x", const("e")), "x")))
+    def listen(out: Builder, x: Value, e: Array | None) -> Value:
+        heard.append(e)
+        raise NoMatch("heard")
+
+    reasons(model_of("y = Sqrt(x)"), listen)
+    assert heard == [None]
+
+
+def test_a_rule_asks_for_no_name_that_its_pattern_does_not_bind() -> None:
+    with pytest.raises(TypeError, match="binds no w"):
+
+        @rewrite(op.Add(maybe("x"), either(op.Mul("y", "z"), const("c"))).named("n"))
+        def wrong(out: Builder, x: Value, w: Value) -> Value:
+            return x

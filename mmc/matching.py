@@ -90,6 +90,15 @@ class _OpFactory:
         return self[op_type]
 
 
+def names_of(pattern: Any) -> set[str]:
+    """Return the names that a pattern can bind."""
+    if isinstance(pattern, str):
+        return {pattern}
+    parts = (pattern.pattern,) if isinstance(pattern, Maybe) else getattr(pattern, "inputs", ())
+    parts = getattr(pattern, "alternatives", parts)
+    return {getattr(pattern, "name", "")}.union(*map(names_of, parts))
+
+
 op = _OpFactory()
 mmc_op = _OpFactory("mmc")
 
@@ -201,7 +210,7 @@ def _match_value(pattern: Any, value: Value | None, found: Match) -> None:
     if isinstance(pattern, Maybe):
         _match_maybe(pattern, value, found)
     elif isinstance(pattern, Either):
-        _match_either(pattern.alternatives, value, found)
+        _first_that_fits([[(part, value)] for part in pattern.alternatives], found)
     elif isinstance(pattern, OpPattern):
         producer = value.producer() if value is not None else None
         if producer is None or value is None or value.index() != pattern.output:
@@ -236,10 +245,6 @@ def _match_maybe(pattern: Maybe, value: Value | None, found: Match) -> None:
     name = inner if isinstance(inner, str) else getattr(inner, "name", "")
     if name:
         found.bindings[name] = None
-
-
-def _match_either(alternatives: tuple[Any, ...], value: Value | None, found: Match) -> None:
-    _first_that_fits([[(part, value)] for part in alternatives], found)
 
 
 def _first_that_fits(choices: Iterable[list[tuple[Any, Value | None]]], found: Match) -> None:

@@ -60,7 +60,8 @@ def optimize(
     Args:
         text: a pipeline's name (`default`, `tflite`) or passes such as "fold-constants,fuse".
         then: passes to run after the pipeline.
-        explain: a rule; its refusals are reported. Its pass must be in the pipeline.
+        explain: a rule; its refusals are reported. Its pass must be in the pipeline, which is
+            `tflite` where no text is given, `default` has no such pass and nothing is written.
     Raises:
         MmcError: nothing is written then.
     """
@@ -68,7 +69,7 @@ def optimize(
     if output:
         check_output(Path(output))
     rules = find_rules(explain) if explain else []
-    phases = [*phases_of(text or ("tflite" if rules else "default")), *then]
+    phases = [*phases_of(text or pipeline_for(rules, saved=bool(output))), *then]
     model = load_fixed(source, options)
     before = model.graph.num_nodes()
     lossy = any(map(is_lossy, PassManager(phases).passes()))
@@ -112,6 +113,16 @@ def phases_of(text: str) -> list[Phase | Pass]:
 
         return [*TfliteBackend(load_target("cpu"), CompileOptions()).phases()]
     return [*parse_pipeline(text)]
+
+
+def pipeline_for(rules: Sequence[Rule], *, saved: bool) -> str:
+    """Return the pipeline to run where none is given; `--explain` does not change what is saved."""
+    known = any(
+        isinstance(p, RulePass) and rule in p.rules()
+        for p in PassManager(pipeline("default")).passes()
+        for rule in rules[:1]
+    )
+    return "default" if saved or known or not rules else "tflite"
 
 
 def find_rules(name: str) -> list[Rule]:
@@ -160,7 +171,8 @@ class Explain(Instrument):
     def lines(self) -> Iterator[str]:
         """Yield the story, a line a site; rules and sites that came nearest first."""
         if not self.tried:
-            yield f"the pipeline has no pass for rules of stage {self.rules[0].stage!r}"
+            stage = self.rules[0].stage
+            yield f"the pipeline has no pass for rules of stage {stage!r}: -p tflite may have one"
             return
         for rule in sorted(self.rules, key=lambda rule: rule.name not in self.near):
             refused = [*self.near.get(rule.name, ()), *self.refusals.get(rule.name, ())]

@@ -29,6 +29,7 @@ from mmc.matching import (
     may_match,
     maybe,
     mmc_op,
+    names_of,
     op,
 )
 from mmc.naming import FRESH, fresh_name
@@ -90,14 +91,17 @@ def rewrite(
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Make a rule of the decorated function, which gets a Builder and the bindings it names.
 
-    It returns the value (or, for a root with several outputs, the values) that replaces the root's;
-    it raises NoMatch to refuse. `stage` names the pass that applies it: canonicalize, fuse,
-    decompose, or a backend's own. `loses_digits` says that the replacement can round worse: sums
-    that nearly cancel, factors that are no power of two.
+    A name of an alternative that was not taken is None. The function returns the value (or, for a
+    root with several outputs, the values) that replaces the root's; it raises NoMatch to refuse.
+    `stage` names the pass that applies it: canonicalize, fuse, decompose, or a backend's own.
+    `loses_digits` says that the replacement can round worse: sums that nearly cancel, factors that
+    are no power of two.
     """
 
     def decorate(build: Callable[..., Any]) -> Rule:
         parameters = build.__code__.co_varnames[1 : build.__code__.co_argcount]
+        if unknown := set(parameters) - names_of(pattern):
+            raise TypeError(f"{build.__name__}: its pattern binds no {', '.join(sorted(unknown))}")
         name = build.__name__.replace("_", "-")
         rule = Rule(name, pattern, build, stage, contract, parameters, loses_digits)
         if RULES.takes(build.__module__):
@@ -153,7 +157,7 @@ class _Rewriter:
         out = Builder()
         try:
             found = match(rule.pattern, root)
-            results = rule.build(out, **{p: found.bindings[p] for p in rule.parameters})
+            results = rule.build(out, **{p: found.bindings.get(p) for p in rule.parameters})
             values = list(results) if isinstance(results, (tuple, list)) else [results]
             values = [v if isinstance(v, Value) else out.lift(v) for v in values]
             self.check_replaceable(root, values)

@@ -14,6 +14,7 @@ from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.fuse import Fuse
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
+from mmc.passes.fuse_rotations import FuseRotations
 from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
@@ -39,12 +40,13 @@ def clean() -> Phase:
 
 def fuse() -> Phase:
     """Return the fusion phase: rules that see each other's results, on a clean model."""
-    return Phase("fuse", (Recognize(), Fuse(), *CLEAN), ROUNDS)
+    return Phase("fuse", (Recognize(), FuseRotations(), Fuse(), *CLEAN), ROUNDS)
 
 
 def attend() -> Phase:
     """Return the phase that makes attention one operator, fed by one wide projection."""
-    return Phase("attend", (FuseAttention(), FuseQkv(), MergeSlices(), Fuse(), *CLEAN), ROUNDS)
+    made = (FuseRotations(), FuseAttention(), FuseQkv(), MergeSlices(), Fuse())
+    return Phase("attend", (*made, *CLEAN), ROUNDS)
 
 
 def share() -> Phase:

@@ -9,7 +9,7 @@ from mmc.rule_pass import RulePass
 
 @dataclass(frozen=True)
 class FuseAttention(RulePass):
-    """Recognise attention and rotary embeddings (the rules of stage `attention`)."""
+    """Recognise attention (the rules of stage `attention`)."""
 
     name = "fuse-attention"
     stage = "attention"

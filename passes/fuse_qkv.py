@@ -104,7 +104,9 @@ def projection(value: Value) -> Projection | None:
         if (p := of_node(made)) is not None:
             found[p.result] = p
         elif made.op_type in PASSED:
-            fresh = {v for v in made.inputs if v is not None and constant(v) is None} - seen
+            turned = made.op_type == "RotaryEmbedding"  # its angles may be computed
+            operands = made.inputs[:1] if turned else made.inputs
+            fresh = {v for v in operands if v is not None and constant(v) is None} - seen
             seen |= fresh
             todo += fresh
         else:

@@ -41,6 +41,50 @@ CASES = (
         x=Q,
     ),
     Case(SDPA, f"{TURN} d = Add(s, hidden) p = Softmax(d) y = MatMul(p, z)", "no key", x=Q),
+    Case(
+        SDPA,
+        f"{TURN} k = ReduceMax(z, last) c = Greater(k, one) e = Where(c, zero, never) "
+        "d = Add(s, e) p = Softmax(d) y = MatMul(p, z)",
+        x=Q,
+    ),
+    Case(
+        SDPA,
+        f"{TURN} d = Mul(s, half) u = Tanh(d) e = Mul(u, half) f = Add(e, causal) "
+        "p = Softmax(f) y = MatMul(p, z)",
+        x=Q,
+    ),
+    Case(SDPA, f"{TURN} d = Mul(s, minus) p = Softmax(d) y = MatMul(p, z)", "not positive", x=Q),
+    Case(SDPA, f"{TURN3} d = Tanh(s) p = Softmax(d) y = MatMul(p, z)", x=P3),
+    Case(
+        SDPA,
+        f"{TURN} d = Mul(s, minus) u = Tanh(d) e = Mul(u, minus) p = Softmax(e) y = MatMul(p, z)",
+        x=Q,
+    ),
+    Case(
+        SDPA,
+        f"{TURN} d = Tanh(s) e = Tanh(d) p = Softmax(e) y = MatMul(p, z)",
+        "another tanh",
+        x=Q,
+    ),
+    Case(
+        SDPA,
+        f"{TURN} d = Add(s, causal) e = Tanh(d) p = Softmax(e) y = MatMul(p, z)",
+        "covers the mask, or another tanh",
+        x=Q,
+    ),
+    Case(SDPA, f"{TURN} d = Mul(s, c4) p = Softmax(d) y = MatMul(p, z)", x=Q),
+    Case(SDPA, f"{TURN} d = Mul(s, g5) p = Softmax(d) y = MatMul(p, z)", "one number a head", x=Q),
+    Case(
+        SDPA,
+        f"{TURN} a = Add(s, causal) d = Mul(a, c4) p = Softmax(d) y = MatMul(p, z)",
+        "of the heads covers",
+        x=Q,
+    ),
+    Case(
+        SDPA,
+        f"{TURN} d = Add(s, causal) e = Add(d, m55) p = Softmax(e) y = MatMul(p, z)",
+        x=Q,
+    ),
     Case(SDPA, f"{TURN} d = Add(s, s) p = Softmax(d) y = MatMul(p, z)", "neither summand", x=Q),
     Case(SDPA, f"{TURN} d = Relu(s) p = Softmax(d) y = MatMul(p, z)", "no part of scores", x=Q),
     Case(SDPA, f"{TURN} p = Softmax<axis = 2>(s) y = MatMul(p, z)", "over the keys", x=Q),

@@ -18,6 +18,7 @@ BLOCKS: dict[str, Array] = {
     "corner10": np.array([1, 0]),
     "corner11": np.array([1, 1]),
     "corner66": np.array([6, 6]),
+    "axes12": np.array([1, 2]),
     "twice2": np.array([2, 2]),
     "turned4": np.array([2, 0, 3, 1]),
     "twice4": np.array([2, 0, 2, 1]),

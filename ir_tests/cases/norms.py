@@ -59,6 +59,18 @@ CASES = (
         "mean = ReduceMean(x, axes23) c = Sub(x, mean) s = Mul(c, c) v = ReduceMean(s, axes23)"
         " e = Add(v, tenth) d = Sqrt(e) y = Div(c, d)",
     ),
+    Case(
+        "layer-norm",
+        "m1 = ReduceMean(x, last) c = Sub(x, m1) s = Mul(c, c) v = ReduceMean(s, last) "
+        "r = Sqrt(v) y = Div(c, r)",
+    ),
+    Case("rms-norm", "s = Mul(x, x) v = ReduceMean(s, last) r = Sqrt(v) y = Div(x, r)"),
+    Case(
+        "rms-norm",
+        "s = Mul(x, x) v = ReduceMean<keepdims = 0>(s, last) r = Sqrt(v) y = Div(x, r)",
+        "not kept",
+        x="float[5]",
+    ),
     Case("layer-norm-of-quotient", f"{DEVIATION} q = Div(g5, r) y = Mul(c, q)"),
     Case("layer-norm-of-product", f"{DEVIATION} q = Mul(c, g5) y = Div(q, r)"),
     Case(
@@ -89,5 +101,20 @@ CASES = (
         "layer-norm-of-quotient",
         f"{CANCELLING} u = Relu(v) e = Add(u, epsilon) r = Sqrt(e) q = Div(g5, r) y = Mul(d, q)",
         "rounding errors",
+    ),
+    Case(
+        "layer-norm-of-rms-norm",
+        "m1 = ReduceMean(x, last) c = Sub(x, m1) y = RMSNormalization<epsilon = 0.01>(c, g5)",
+    ),
+    Case(
+        "layer-norm-of-rms-norm",
+        "m1 = ReduceMean(x, last) c = Sub(x, m1) y = RMSNormalization<axis = 2>(c, m55)",
+        "different axes",
+    ),
+    Case(
+        "layer-norm-of-rms-norm",
+        "m1 = ReduceMean<keepdims = 0>(x, last) c = Sub(x, m1) y = RMSNormalization(c, g5)",
+        "different axes",
+        x="float[5]",
     ),
 )

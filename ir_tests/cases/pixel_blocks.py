@@ -15,7 +15,17 @@ BLOCKS_OF_3 = "triple = Constant<value = int64[2] {3, 3}>() " + " ".join(
     f"part{i} = Slice(x, from{i}, corner66, axes23, triple)"
     for i in range(9)
 )
+LAST = "float[1,6,6,8]"
+CUT_LAST = CUT.replace("axes23", "axes12")
 CASES = (
+    Case("space-to-depth-of-slices", f"{CUT_LAST} y = Concat<axis=3>(a, b, c, d)", x=LAST),
+    Case("space-to-depth-of-slices", f"{CUT_LAST} y = Concat<axis=-1>(a, c, b, d)", x=LAST),
+    Case(
+        "space-to-depth-of-slices",
+        f"{CUT_LAST} y = Concat<axis=3>(a, d, b, c)",
+        "no order of rows or columns",
+        x=LAST,
+    ),
     Case(
         WIDE,
         "a = Reshape(x, blocks_dcr) b = Transpose<perm = [0,3,4,1,5,2]>(a) y = Reshape(b, image12)",

@@ -44,4 +44,28 @@ CASES = (
     Case("gather-range", "y = Gather(m, steps)", "looks up a table"),
     Case("pad-pad", "a = Pad(x, pads) y = Pad(a, pads, one)", "values differ"),
     Case("slice-slice", "a = Slice(x, i1, i4, i2, i1) y = Slice(a, i2, i1, i2, i1)", "it is empty"),
+    Case(
+        "slice-strided-slice",
+        "a = Slice(x, i0, end, i2, i2) b = Slice(a, i0, end, i3, i2) c = Slice(a, i0, i3, i3) "
+        "y = Add(b, c)",
+    ),
+    Case(
+        "slice-strided-slice",
+        "a = Slice(x, start1, end9, i2, step3) b = Slice(a, start1, end9, i2, i1) "
+        "c = Slice(a, i0, i2, i2) y = Add(b, c)",
+        x=WIDE,
+    ),
+    Case("slice-strided-slice", "y = Slice(x, i0, end, i2, i2)", "cuts no slice"),
+    Case(
+        "slice-strided-slice",
+        "a = Slice(x, i0, i4, i2, i2) b = Slice(a, i0, i2, i3, i2) c = Relu(a) "
+        "d = Slice(c, i0, i1, i3) y = Add(b, d)",
+        "by others than slices",
+    ),
+    Case(
+        "slice-strided-slice",
+        "a = Slice(x, i0, i4, i2, i1) b = Slice(a, i0, i2, i3, i1) c = Slice(a, i2, i4, i3) "
+        "y = Add(b, c)",
+        "none of them has steps",
+    ),
 )

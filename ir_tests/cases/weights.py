@@ -80,6 +80,7 @@ WEIGHTS: dict[str, Array] = {
     "w64": weight(6, 4),
     "packed": np.array([1, 5, 3, 2, 2]),
     "heads3": np.array([1, 4, 3, 1]),
+    "never": np.array(INFINITE),
     "causal": np.where(np.tri(5, dtype=bool), np.float32(0), INFINITE),
     "seen": np.where(np.eye(5, dtype=bool), INFINITE, np.float32(0)),
     "hidden": np.where(ROWS > 2, INFINITE, np.float32(0)) + np.zeros((1, 5), np.float32),

@@ -65,6 +65,7 @@ def lines(found: Bisection, *, quiet: bool = False) -> Iterator[str]:
         yield "nothing leaves the tolerance"
         return
     who = {
+        "original": "the command refuses the original model too: no pass made it so",
         "loading": "loading the model is wrong already: conversion to the working form",
         "emission": "the passes are right; the artifact differs from the last model",
         "pass": f"first wrong after pass {found.passed!r}, run {found.run}, phase {found.phase!r}",

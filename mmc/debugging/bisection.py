@@ -48,7 +48,10 @@ class Step:
 
 @dataclass
 class Bisection:
-    """What was found. `guilty` is loading, pass, emission or nothing; `run` counts pass runs."""
+    """What was found. `run` counts pass runs.
+
+    `guilty` is loading, pass, emission, nothing, or original: a command refuses the model itself.
+    """
 
     guilty: str = "nothing"
     run: int = 0
@@ -131,6 +134,9 @@ class _Search:
                 self.hidden(states, FLOAT_DB if tolerance_db is None else tolerance_db)
         elif bad == 0:
             self.found.guilty = "loading"
+            if command and (detail := run_command(filled(command, self.source), seconds)):
+                self.found.guilty = "original"
+                self.found.steps.append(Step(f"the original, {self.source}", False, detail))
         else:
             self.blame(states[bad], trace(states[bad - 1], states[bad], self.feeds, lowest), lowest)
         return self.found
@@ -166,7 +172,7 @@ class _Search:
             self.least[name] = FLOAT_DB if tolerance_db is None else tolerance_db
             self.least[name] = min(self.least[name], floor) if isfinite(floor) else self.least[name]
 
-    def tried(self, judge: Callable[[State], str]) -> Callable[[State], bool]:
+    def tried(self, judge: Callable[[State], str], what: str = "after") -> Callable[[State], bool]:
         """Return the judge as a predicate that keeps a record; a state is judged once."""
         known: dict[int, bool] = {}
 
@@ -174,7 +180,7 @@ class _Search:
             if state.run not in known:
                 detail = judge(state)
                 known[state.run] = not detail
-                self.found.steps.append(Step(f"after {state}", not detail, detail))
+                self.found.steps.append(Step(f"{what} {state}", not detail, detail))
             return known[state.run]
 
         return good
@@ -195,9 +201,7 @@ class _Search:
 
     def judge_by(self, command: list[str], seconds: float) -> Callable[[State], str]:
         def judge(state: State) -> str:
-            path = standard(state.path)
-            words = [word.replace(HOLE, str(path)) for word in command]
-            return run_command(words, seconds)
+            return run_command(filled(command, standard(state.path)), seconds)
 
         return judge
 
@@ -221,7 +225,7 @@ class _Search:
             found = compare(name, expected, actual)
             return "" if found.passes(least) else f"tensor {name!r}: {shortfall(found, least)}"
 
-        bad = first_bad(states, self.tried(judge))
+        bad = first_bad(states, self.tried(judge, f"tensor {name!r} after"))
         if bad:
             self.found.note = "the outputs do not show it on these inputs"
             self.blame(states[bad], trace(states[bad - 1], states[bad], self.feeds, least), least)
@@ -256,6 +260,11 @@ class _Search:
             self.found.shortfall = shortfall(wrong.tensor, wrong.least_db)
             self.found.nodes = wrong.nodes
         self.found.steps.append(Step("the artifact", wrong is None, self.found.shortfall))
+
+
+def filled(command: Sequence[str], path: Path) -> list[str]:
+    """Return a command with the path in its place."""
+    return [word.replace(HOLE, str(path)) for word in command]
 
 
 def standard(path: Path) -> Path:

@@ -35,7 +35,7 @@ HEADS_LAST = (0, 2, 1, 3)
 
 @attend(op.MatMul(either(WITHOUT_NAN, SOFTMAX), "v").named("n"))
 def scaled_dot_product(out: Builder, scores: Value, v: Value, softmax: Node, n: Node) -> Value:
-    """softmax(scale q kᵀ + mask) v  ->  attention(q, k, v, mask).
+    """softmax(scale q kᵀ + mask) v  ->  attention(q, k, v, mask), with tanh around the scores too.
 
     Shapes: q (batch, heads, queries, size); k, v may have fewer heads, each repeated in turn.
     """
@@ -45,8 +45,11 @@ def scaled_dot_product(out: Builder, scores: Value, v: Value, softmax: Node, n: 
     if attrs(softmax)["axis"] not in (-1, rank - 1):
         raise NoMatch("the softmax does not run over the keys")
     found = read(out, scores)
-    if n.inputs[0] is softmax.outputs[0] and not leaves_a_key(found.masks):
-        raise NoMatch("a query may see no key: its result would be 0, not NaN")
+    if n.inputs[0] is softmax.outputs[0]:
+        sees = leaves_a_key(found.masks)
+        if sees is False:
+            raise NoMatch("a query sees no key: its result would be 0, not NaN")
+        found.may_hide_all = sees is None
     return grouped(out, found, v) if rank == 4 else single(out, found, v)
 
 
@@ -82,6 +85,7 @@ def grouped(out: Builder, found: Scores, v: Value) -> Value:
         [q, keys.value, values.value] + ([] if mask is None else [mask]),
         scale=other_than_default(scale, size),
         is_causal=causal,
+        softcap=found.cap or None,
     )
 
 
@@ -104,6 +108,7 @@ def single(out: Builder, found: Scores, v: Value) -> Value:
         [q, keys.value, v] + ([] if mask is None else [mask]),
         scale=other_than_default(scale, size),
         is_causal=causal,
+        softcap=found.cap or None,
         q_num_heads=1,
         kv_num_heads=1,
     )
@@ -111,7 +116,7 @@ def single(out: Builder, found: Scores, v: Value) -> Value:
 
 def masked(out: Builder, found: Scores, queries: int, keys: int) -> tuple[Value | None, int | None]:
     """Return the mask that is left, and whether it only hid later keys."""
-    mask = mask_of(out, found.masks, queries, keys)
+    mask = mask_of(out, found, queries, keys)
     known = constant(mask)
     if known is None or known.ndim != 2 or queries != keys:
         return mask, None
@@ -120,7 +125,9 @@ def masked(out: Builder, found: Scores, queries: int, keys: int) -> tuple[Value 
 
 
 def other_than_default(scale: float, size: int) -> float | None:
-    """Return the scale, or None where it is Attention's own."""
+    """Return the scale, or None where it is Attention's own, which takes the root of any."""
+    if scale <= 0:
+        raise NoMatch("the scale is not positive")
     return None if math.isclose(scale, 1 / math.sqrt(size), rel_tol=1e-6) else scale
 
 

@@ -24,11 +24,12 @@ VARIANCE = either(
     DIFFERENCE.named("variance"),
 )
 """E[x²] - E[x]² is matched to be refused with a reason."""
-DEVIATION = op.Sqrt(op.Add(VARIANCE, const("epsilon")))
+DEVIATION = op.Sqrt(either(op.Add(VARIANCE, const("epsilon")), VARIANCE))
+"""Without epsilon too: an exporter drops one that it takes for zero, such as 1e-12."""
 
 
 @rewrite(op.Div(CENTERED, DEVIATION), stage="recognize")
-def layer_norm(out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array) -> Value:
+def layer_norm(out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array | None) -> Value:
     """(x - mean x) / sqrt(var x + e)  ->  layernorm(x) over last axes, instancenorm over images."""
     axes = shared_axes(mean, variance)
     return normalized(out, x, axes, number(epsilon))
@@ -47,8 +48,10 @@ def shared_axes(mean: Node, variance: Node) -> list[int]:
     return axes
 
 
-def number(epsilon: Array) -> float:
-    """Return epsilon, which must be one number."""
+def number(epsilon: Array | None) -> float:
+    """Return epsilon, which must be one number; 0 where none is added."""
+    if epsilon is None:
+        return 0.0
     if epsilon.size != 1:
         raise NoMatch("epsilon is not one number")
     return float(epsilon.item())
@@ -87,6 +90,15 @@ def turned(
     return made
 
 
+@rewrite(op.RMSNormalization(CENTERED, const("scale")).named("norm"), stage="recognize")
+def layer_norm_of_rms_norm(out: Builder, x: Value, mean: Node, scale: Array, norm: Node) -> Value:
+    """rmsnorm(x - mean x)  ->  layernorm(x)."""
+    given, rank = attrs(norm), len(shape_of(x))
+    if not attrs(mean)["keepdims"] or axes_of(mean) != list(range(given["axis"] % rank, rank)):
+        raise NoMatch("mean and norm run over different axes")
+    return out.LayerNormalization(x, scale, axis=given["axis"], epsilon=given["epsilon"])
+
+
 SCALED = op.Div(const("scale"), DEVIATION)
 SHIFT = either(
     op.Sub(const("bias"), op.Mul(MEAN, SCALED)),
@@ -100,7 +112,7 @@ def layer_norm_as_affine(
     x: Value,
     mean: Node,
     variance: Node,
-    epsilon: Array,
+    epsilon: Array | None,
     scale: Array,
     bias: Array,
 ) -> Value:
@@ -122,7 +134,7 @@ def layer_norm_as_difference(
 
 @rewrite(op.Mul(CENTERED, SCALED), stage="recognize")
 def layer_norm_of_quotient(
-    out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array, scale: Array
+    out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array | None, scale: Array
 ) -> Value:
     """(x - mean x) (g / sqrt(var x + e))  ->  layernorm(x) g."""
     return out.Mul(normalized(out, x, shared_axes(mean, variance), number(epsilon)), scale)
@@ -130,24 +142,23 @@ def layer_norm_of_quotient(
 
 @rewrite(op.Div(op.Mul(CENTERED, const("scale")), DEVIATION), stage="recognize")
 def layer_norm_of_product(
-    out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array, scale: Array
+    out: Builder, x: Value, mean: Node, variance: Node, epsilon: Array | None, scale: Array
 ) -> Value:
     """(x - mean x) g / sqrt(var x + e)  ->  layernorm(x) g."""
     return out.Mul(normalized(out, x, shared_axes(mean, variance), number(epsilon)), scale)
 
 
-ROOT_MEAN_SQUARE = op.Sqrt(
-    op.Add(op.ReduceMean(op.Mul("x", "x"), const("axes")).named("mean"), const("epsilon"))
-)
+MEAN_SQUARE = op.ReduceMean(op.Mul("x", "x"), const("axes")).named("mean")
+ROOT_MEAN_SQUARE = op.Sqrt(either(op.Add(MEAN_SQUARE, const("epsilon")), MEAN_SQUARE))
 
 
 @rewrite(op.Div("x", ROOT_MEAN_SQUARE), stage="recognize")
-def rms_norm(out: Builder, x: Value, mean: Node, epsilon: Array) -> Value:
+def rms_norm(out: Builder, x: Value, mean: Node, epsilon: Array | None) -> Value:
     """x / sqrt(mean(x²) + e)  ->  rmsnorm(x)."""
     return root_mean_square(out, x, mean, epsilon)
 
 
-def root_mean_square(out: Builder, x: Value, mean: Node, epsilon: Array) -> Value:
+def root_mean_square(out: Builder, x: Value, mean: Node, epsilon: Array | None) -> Value:
     """Record the normalization of `x` over the axes of `mean` with a scale of ones."""
     if not attrs(mean)["keepdims"]:
         raise NoMatch("the axes of the mean are not kept")
@@ -155,12 +166,16 @@ def root_mean_square(out: Builder, x: Value, mean: Node, epsilon: Array) -> Valu
 
 
 @rewrite(op.Mul("x", op.Div(const("scale"), ROOT_MEAN_SQUARE)), stage="recognize")
-def rms_norm_of_quotient(out: Builder, x: Value, mean: Node, epsilon: Array, scale: Array) -> Value:
+def rms_norm_of_quotient(
+    out: Builder, x: Value, mean: Node, epsilon: Array | None, scale: Array
+) -> Value:
     """x (g / sqrt(mean(x²) + e))  ->  rmsnorm(x) g."""
     return out.Mul(root_mean_square(out, x, mean, epsilon), scale)
 
 
 @rewrite(op.Div(op.Mul("x", const("scale")), ROOT_MEAN_SQUARE), stage="recognize")
-def rms_norm_of_product(out: Builder, x: Value, mean: Node, epsilon: Array, scale: Array) -> Value:
+def rms_norm_of_product(
+    out: Builder, x: Value, mean: Node, epsilon: Array | None, scale: Array
+) -> Value:
     """x g / sqrt(mean(x²) + e)  ->  rmsnorm(x) g."""
     return out.Mul(root_mean_square(out, x, mean, epsilon), scale)

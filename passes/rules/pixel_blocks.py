@@ -80,31 +80,59 @@ def normal(shape: Sequence[int], perm: Sequence[int]) -> Move:
 
 @rewrite(op.Concat(...).named("n"), stage="recognize", contract=Contract.EXACT)
 def space_to_depth_of_slices(out: Builder, n: Node) -> Value:
-    """concat(x[::b, ::b], x[1::b, ::b], ...)  ->  spacetodepth(x), perhaps reordered."""
+    """concat(x[::b, ::b], x[1::b, ::b], ...)  ->  spacetodepth(x), perhaps reordered.
+
+    With channels last it is one transpose of four axes, for blocks in the order of rows or columns.
+    """
     parts = [value.producer() for value in n.inputs if value is not None]
     sources = {p.inputs[0] for p in parts if p is not None and p.op_type == "Slice"}
     (x, *others) = sources or [None]
-    if others or x is None or None in parts or len(shape_of(x)) != 4 or attrs(n)["axis"] != 1:
+    channel = attrs(n)["axis"] % max(len(shape_of(n.outputs[0])), 1)
+    if others or x is None or None in parts or len(shape_of(x)) != 4 or channel not in (1, 3):
         raise NoMatch("it does not join slices of one image along the channels")
-    block, (_, channels, *space) = isqrt(len(parts)), shape_of(x)
+    block, channels = isqrt(len(parts)), shape_of(x)[channel]
+    space = {axis: shape_of(x)[axis] for axis in (1, 2, 3) if axis != channel}
     corners = [corner_of(p, block, space) for p in parts if p is not None]
     if block < 2 or sorted(corners) != list(range(block * block)):
         raise NoMatch("the slices are not all the pixels of square blocks")
+    if channel == 3:
+        return blocks_last(out, x, corners, shape_of(n.outputs[0]))
     order = np.concatenate([np.arange(channels) + corner * channels for corner in corners])
     return with_channels(out, out.SpaceToDepth(x, blocksize=block), order)
 
 
-def corner_of(part: Node, block: int, space: Sequence[int]) -> int:
-    """Return which pixel of each block a Slice takes, counted by rows; -1 if none."""
-    if part.op_type != "Slice" or not block or any(size % block for size in space):
+def blocks_last(out: Builder, x: Value, corners: list[int], shape: Sequence[int]) -> Value:
+    """Record the blocks of an image with channels last: rows (h b) turn with columns (w b)."""
+    block, (_, _, wide, channels) = isqrt(len(corners)), shape_of(x)
+    by_rows = np.arange(block**2).reshape(block, block)
+    if corners == by_rows.reshape(-1).tolist():
+        inner = [wide // block, block * channels]
+    elif corners == by_rows.T.reshape(-1).tolist():
+        inner = [wide, channels]
+    else:
+        raise NoMatch("the pixels of a block are in no order of rows or columns")
+    turned = out.Transpose(out.Reshape(x, [-1, block, *inner]), perm=(0, 2, 1, 3))
+    made: Value = out.Reshape(turned, list(shape))
+    return made
+
+
+def corner_of(part: Node, block: int, space: Mapping[int, int]) -> int:
+    """Return which pixel of each block a Slice takes, counted by rows; -1 if none.
+
+    `space` has the sizes of the two axes of an image.
+    """
+    if part.op_type != "Slice" or not block or any(size % block for size in space.values()):
         return -1
     spans = {axis: span for axis, *span in ranges(part)}
-    if set(spans) != {2, 3}:
+    if set(spans) != set(space):
         return -1
-    (top, below, down), (left, right, along) = spans[2], spans[3]
-    whole = below > space[0] - block + top and right > space[1] - block + left
-    fits = whole and down == along == block and max(top, left) < block
-    return top * block + left if fits else -1
+    corner = 0
+    for axis, size in space.items():
+        start, stop, step = spans[axis]
+        if stop <= size - block + start or step != block or start >= block:
+            return -1
+        corner = corner * block + start
+    return corner
 
 
 def with_channels(out: Builder, y: Value, order: Array) -> Value:

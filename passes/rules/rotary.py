@@ -1,4 +1,4 @@
-"""Rotary position embeddings of halves (stage `attention`), in the ways that models write them."""
+"""Rotary position embeddings of halves (stage `rotary`), in the ways that models write them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from mmc.ir import Node, Value, attrs, constant, shape_of
 from mmc.passes.rules.angles import Angles, first_half, rotated
-from mmc.passes.rules.slices import ranges
+from mmc.passes.rules.slices import ranges, slice_by
 from mmc.pattern import Builder, NoMatch, op, rewrite
 
-attend = partial(rewrite, stage="attention")
+rotary = partial(rewrite, stage="rotary")
 Span = tuple[int, int, int]
 
 
@@ -33,40 +33,49 @@ def part_of(value: Value) -> tuple[Value, Span]:
     raise NoMatch(f"{value.name!r} is no part of the last axis")
 
 
-def halves_of(low: Value, high: Value) -> Value:
-    """Return the value that both are halves of."""
+def halves_of(out: Builder, low: Value, high: Value) -> Value:
+    """Return the value that both are halves of, which may be a part of another one."""
     (x, first), (other, second) = part_of(low), part_of(high)
-    size = shape_of(x)[-1]
-    if x is not other or size % 2:
+    if x is not other:
         raise NoMatch("they are parts of different values")
-    if (first, second) != ((0, size // 2, 1), (size // 2, size, 1)):
+    (start, middle, step), end, last = first, second[1], len(shape_of(x)) - 1
+    if step != 1 or second != (middle, 2 * middle - start, 1):
         raise NoMatch("they are not the halves")
-    return x
+    whole = (start, end) == (0, shape_of(x)[-1])
+    return x if whole else slice_by(out, x, [(last, start, end, 1)])
+
+
+def is_same(a: Value, b: Value) -> bool:
+    """Say whether two values are one, or the same part of one."""
+    try:
+        return a is b or part_of(a) == part_of(b)
+    except NoMatch:
+        return False
 
 
 ROTATED = op.Concat(op.Neg("high"), "low").named("turned")
 
 
-@attend(op.Add(op.Mul("x", "cos"), op.Mul(ROTATED, "sin")))
+@rotary(op.Add(op.Mul("x", "cos"), op.Mul(ROTATED, "sin")))
 def rotary_embedding(
     out: Builder, x: Value, cos: Value, sin: Value, low: Value, high: Value, turned: Node
 ) -> Value:
     """x cos + concat(-high(x), low(x)) sin  ->  rotary(x, cos, sin), for equal halves of both."""
-    source = halves_of(low, high)
-    if source is cos:
+    source = halves_of(out, low, high)
+    if is_same(source, cos):
         x, cos = cos, x
-    if source is not x or attrs(turned)["axis"] != len(shape_of(x)) - 1:
+    if not is_same(source, x) or attrs(turned)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("what is turned is not what is scaled")
     half = shape_of(x)[-1] // 2
     return rotated(out, x, first_half(out, cos, half), first_half(out, sin, half))
 
 
-@attend(op.Add(op.Mul("x", "cos"), op.Mul(op.Concat("high", "low").named("turned"), "sin")))
+@rotary(op.Add(op.Mul("x", "cos"), op.Mul(op.Concat("high", "low").named("turned"), "sin")))
 def rotary_embedding_of_rolled(
     out: Builder, x: Value, cos: Value, sin: Value, low: Value, high: Value, turned: Node
 ) -> Value:
     """x cos + concat(high(x), low(x)) sin  ->  rotary(x, cos, sin), for sin of opposite halves."""
-    source = halves_of(low, high)
+    source = halves_of(out, low, high)
     if source is cos:
         x, cos = cos, x
     half = shape_of(source)[-1] // 2
@@ -81,26 +90,29 @@ def rotary_embedding_of_rolled(
     return rotated(out, x, first_half(out, cos, half), opposite)
 
 
-@attend(
+@rotary(
     op.Concat(
         op.Sub(op.Mul("low", "cos"), op.Mul("high", "sin")),
         op.Add(op.Mul("high", "cos"), op.Mul("low", "sin")),
+        ...,
     ).named("n")
 )
 def rotary_embedding_of_halves(
     out: Builder, low: Value, high: Value, cos: Value, sin: Value, n: Node
 ) -> Value:
-    """concat(low cos - high sin, high cos + low sin)  ->  rotary(x, cos, sin)."""
-    x = halves_of(low, high)
+    """concat(low cos - high sin, high cos + low sin, ...)  ->  concat(rotary(x, cos, sin), ...)."""
+    x = halves_of(out, low, high)
     if attrs(n)["axis"] != len(shape_of(x)) - 1:
         raise NoMatch("the results do not lie where the halves were")
-    return rotated(out, x, Angles.of(cos), Angles.of(sin))
+    y = rotated(out, x, Angles.of(cos), Angles.of(sin))
+    made: Value = out.Concat(y, *n.inputs[2:], axis=attrs(n)["axis"]) if n.inputs[2:] else y
+    return made
 
 
 PARTS = op.Concat(op.RotaryEmbedding("low", "cos", "sin").named("turn"), "high").named("n")
 
 
-@attend(PARTS)
+@rotary(PARTS)
 def rotary_embedding_of_part(
     out: Builder, low: Value, high: Value, cos: Value, sin: Value, turn: Node, n: Node
 ) -> Value:

@@ -1,4 +1,4 @@
-"""Rotary position embeddings of neighbours (stage `attention`): pairs (x0, x1), (x2, x3), ..."""
+"""Rotary position embeddings of neighbours (stage `rotary`): pairs (x0, x1), (x2, x3), ..."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmc.pattern import Builder, NoMatch, either, op, rewrite
 from .angles import Angles, one_a_pair, rotated
 from .rotary import part_of
 
-attend = partial(rewrite, stage="attention")
+rotary = partial(rewrite, stage="rotary")
 
 
 def pair_of(even: Value, odd: Value) -> Value:
@@ -46,7 +46,7 @@ ODD = op.Add(op.Mul("odd", "cos"), op.Mul("even", "sin"))
 STACK = op.Concat(either(op.Reshape(EVEN, "s1"), EVEN), either(op.Reshape(ODD, "s2"), ODD))
 
 
-@attend(op.Reshape(STACK.named("stack"), "s3").named("n"))
+@rotary(op.Reshape(STACK.named("stack"), "s3").named("n"))
 def rotary_embedding_interleaved(
     out: Builder, even: Value, odd: Value, cos: Value, sin: Value, stack: Node, n: Node
 ) -> Value:
@@ -79,7 +79,7 @@ TURNED = op.Concat(
 )
 
 
-@attend(
+@rotary(
     op.Add(op.Mul("x", "cos"), op.Mul(op.Reshape(TURNED.named("stack"), "s3").named("n"), "sin"))
 )
 def rotary_embedding_of_pairs(

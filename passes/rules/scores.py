@@ -19,12 +19,17 @@ CERTAIN = -1e9
 
 @dataclass
 class Scores:
-    """scale * q kᵀ + masks, with kᵀ as the graph has it, `turned` (..., size, keys)."""
+    """cap(scale * q kᵀ) + masks, with kᵀ as the graph has it, `turned` (..., size, keys).
+
+    cap(s) is `cap` tanh(s / `cap`), or s where `cap` is 0.
+    """
 
     q: Value
     turned: Value
     scale: float = 1.0
+    cap: float = 0.0
     masks: list[Value] = field(default_factory=list)
+    may_hide_all: bool = False
 
 
 def lone(value: Value) -> Node:
@@ -52,7 +57,12 @@ def read(out: Builder, value: Value) -> Scores:
         if found.masks:
             raise NoMatch("the scale covers the mask")
         found.scale *= factor
+        found.cap = abs(found.cap * factor)
         return found
+    if node.op_type == "Mul":
+        return scaled_by_head(out, operands)
+    if node.op_type == "Tanh":
+        return capped(out, operands[0])
     if node.op_type == "Add":
         return added(out, operands)
     if node.op_type == "Where":
@@ -60,11 +70,34 @@ def read(out: Builder, value: Value) -> Scores:
     raise NoMatch(f"{node.op_type} {node.name!r} is no part of scores")
 
 
+def scaled_by_head(out: Builder, operands: Sequence[Value]) -> Scores:
+    """Return the parts of scores times one constant number a head, which the queries take."""
+    factors = constant(operands[1])
+    if factors is None or factors.shape[-2:] != (1, 1):
+        raise NoMatch("the scores are not scaled by one number a head")
+    found = read(out, operands[0])
+    if found.masks or found.cap or factors.ndim > len(shape_of(found.q)):
+        raise NoMatch("the scale of the heads covers the mask")
+    scaled_q = out.Mul(found.q, factors)
+    scaled_q.shape, scaled_q.type = found.q.shape, found.q.type
+    found.q = scaled_q
+    return found
+
+
+def capped(out: Builder, value: Value) -> Scores:
+    """Return the parts of tanh(value): what multiplies it is the cap, and a part of the scale."""
+    found = read(out, value)
+    if found.masks or found.cap:
+        raise NoMatch("tanh covers the mask, or another tanh")
+    found.cap = 1.0
+    return found
+
+
 def added(out: Builder, operands: Sequence[Value]) -> Scores:
     """Return the parts of a sum of scores and a mask, in either order."""
     for scores, mask in (operands, operands[::-1]):
         made = scores.producer()
-        if made is not None and made.op_type in ("MatMul", "Mul", "Add", "Where"):
+        if made is not None and made.op_type in ("MatMul", "Mul", "Add", "Where", "Tanh"):
             try:
                 found = gated(out, scores, mask) or read(out, scores)
             except NoMatch:
@@ -90,6 +123,7 @@ def gated(out: Builder, scores: Value, mask: Value) -> Scores | None:
     if found is None or found.masks:
         return None
     found.scale *= high
+    found.cap *= high
     return found
 
 
@@ -190,8 +224,9 @@ def each_once(out: Builder, value: Value, axis: int) -> tuple[Value, Shape, int]
     return out.Reshape(tiled.inputs[0], list(x)), x, count
 
 
-def mask_of(out: Builder, masks: Sequence[Value], queries: int, keys: int) -> Value | None:
+def mask_of(out: Builder, found: Scores, queries: int, keys: int) -> Value | None:
     """Return the sum of the masks, as long as queries and keys, which ONNX Runtime wants."""
+    masks = found.masks
     if not masks:
         return None
     total, shape = masks[0], np.broadcast_shapes(*(shape_of(m) for m in masks))
@@ -200,6 +235,7 @@ def mask_of(out: Builder, masks: Sequence[Value], queries: int, keys: int) -> Va
     wanted = (*shape[:-2], queries, keys)
     known = constant(total)
     if known is None:
+        total = nan_where_all_is_hidden(out, total) if found.may_hide_all else total
         return total if shape == wanted else out.Expand(total, list(wanted))
     while len(wanted) > 2 and wanted[0] == 1:
         wanted = wanted[1:]
@@ -207,12 +243,22 @@ def mask_of(out: Builder, masks: Sequence[Value], queries: int, keys: int) -> Va
     return out.lift(np.ascontiguousarray(np.broadcast_to(wide, wanted)))
 
 
-def leaves_a_key(masks: Sequence[Value]) -> bool:
-    """Say whether every query certainly sees a key: else softmax is NaN, Attention's result 0."""
-    known = [constant(m) for m in masks]
-    if len(masks) == 1 and known[0] is not None:
-        return not np.isneginf(known[0]).all(axis=-1).any()
-    return not any(may_be_infinite(m) for m in masks)
+def nan_where_all_is_hidden(out: Builder, mask: Value) -> Value:
+    """Return mask + 0 max(mask): NaN for a query that sees no key, as its softmax is."""
+    made: Value = out.Add(mask, out.Mul(out.ReduceMax(mask, [-1], keepdims=1), np.float32(0)))
+    return made
+
+
+def leaves_a_key(masks: Sequence[Value]) -> bool | None:
+    """Say whether every query sees a key; None if that is not known before the model runs.
+
+    Where none is seen, softmax is NaN and Attention's result 0.
+    """
+    known = [array for m in masks if (array := constant(m)) is not None]
+    if known and np.isneginf(sum(known)).all(axis=-1).any():
+        return False
+    computed = (m for m in masks if constant(m) is None)
+    return None if any(may_be_infinite(m) for m in computed) else True
 
 
 MOVES = frozenset({"Reshape", "Expand", "Transpose", "Slice", "Gather", "GatherND", "Tile"})

@@ -97,6 +97,30 @@ def slice_explicit(out: Builder, x: Value, n: Node) -> Value:
 )
 def slice_slice(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     """x[a:b][c:d]  ->  x[a + c:a + d], for steps of one direction."""
+    return cut_twice(out, x, inner, outer)
+
+
+@exact(op.Slice("part", "s", "e", maybe("a"), maybe("t")).named("outer"))
+def slice_strided_slice(out: Builder, part: Value, outer: Node) -> Value:
+    """x[::2][:, 1::2]  ->  x[::2, 1::2], where other slices read x[::2] too.
+
+    Of parts without steps a Split may be made, which needs the value that they share.
+    """
+    inner = part.producer()
+    if inner is None or inner.op_type != "Slice" or inner.inputs[0] is None:
+        raise NoMatch("it cuts no slice")
+    readers = [use.node for use in part.uses()]
+    if part.is_graph_output() or any(
+        n.op_type != "Slice" or n.inputs[0] is not part for n in readers
+    ):
+        raise NoMatch("what it cuts is read by others than slices")
+    if all(span[3] == 1 for n in (inner, *readers) for span in ranges(n)):
+        raise NoMatch("none of them has steps")
+    return cut_twice(out, inner.inputs[0], inner, outer)
+
+
+def cut_twice(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
+    """Record the Slice of `x` that takes what `outer` takes of `inner`."""
     first = {s[0]: s[1:] for s in ranges(inner)}
     second = {s[0]: s[1:] for s in ranges(outer)}
     both = dict(first)
