@@ -18,6 +18,7 @@ from mmc.passes.merge_branches import MergeBranches
 from mmc.passes.merge_heads import MergeHeads
 from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
+from mmc.passes.merge_splits import MergeSplits
 from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
@@ -57,7 +58,7 @@ def to_static(
     tidy = clean(goal)
     resolve = (goal.fold, UnrollLoops(), MergeBranches(), ResolveSequences(), EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
-    wide = (ScaleQueries(own=whole), FuseQkv(), MergeSlices())
+    wide = (EliminateDeadCode(), ScaleQueries(own=whole), FuseQkv(), MergeSlices(), MergeSplits())
     keep = (*([KeepHalfRange()] if half else []), *([KeepAttention()] if whole else []))
     return [
         Phase("resolve", resolve, max_rounds=5),

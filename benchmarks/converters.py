@@ -107,10 +107,13 @@ def source_of(name: str, folder: Path) -> Path:
             dim.dim_value = size
     for node in [n for n in model.graph.node if n.op_type == "Constant"]:
         (value,) = node.attribute
-        if value.type == onnx.AttributeProto.TENSOR:
-            model.graph.initializer.add().CopyFrom(value.t)
-            model.graph.initializer[-1].name = node.output[0]
-            model.graph.node.remove(node)
+        array = onnx.helper.get_attribute_value(value)
+        if value.type != onnx.AttributeProto.TENSOR:
+            kind = np.float32 if value.name.startswith("value_float") else np.int64
+            array = onnx.numpy_helper.from_array(np.asarray(array, kind))
+        model.graph.initializer.add().CopyFrom(array)
+        model.graph.initializer[-1].name = node.output[0]
+        model.graph.node.remove(node)
     path = folder / f"{name}.onnx"
     onnx.save(model, path)
     return path

@@ -16,6 +16,7 @@ from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.fuse_rotations import FuseRotations
 from mmc.passes.merge_slices import MergeSlices
+from mmc.passes.merge_splits import MergeSplits
 from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.recognize import Recognize
 from mmc.passes.share_weights import ShareWeights
@@ -45,7 +46,8 @@ def fuse() -> Phase:
 
 def attend() -> Phase:
     """Return the phase that makes attention one operator, fed by one wide projection."""
-    made = (FuseRotations(), FuseAttention(), FuseQkv(), MergeSlices(), Fuse())
+    merge = (MergeSlices(), MergeSplits())
+    made = (FuseRotations(), FuseAttention(), FuseQkv(), *merge, Fuse())
     return Phase("attend", (*made, *CLEAN), ROUNDS)
 
 

@@ -24,6 +24,7 @@ from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.legalize_coreml import LegalizeCoreml
+from mmc.passes.narrow_windows import NarrowWindows
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.structure import Structure
@@ -82,9 +83,14 @@ class CoremlBackend:
         return [
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
             Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
-            Phase("legalize", (legalize, *clean(goal)), max_rounds=3),
+            Phase("legalize", (NarrowWindows(self.widest), legalize, *clean(goal)), max_rounds=3),
             Phase("quantize", integers),
         ]
+
+    @property
+    def widest(self) -> int:
+        """Return how wide a window of the engine may be."""
+        return int(self.target.table["limits"]["kernel"][0])
 
     @property
     def half(self) -> bool:
