@@ -62,7 +62,7 @@ def test_the_layout_of_attention_is_settled_at_once(tmp_path: Path) -> None:
     weights = {"wk": weight(16, 16), "wv": weight(16, 16)}
     save(model_of(body, "float[2,5,16]", "float[2,5,16]", **weights), tmp_path / "m.onnx")
     result = compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage")
-    runs = [r.changes for r in result.passes if r.name == "assign-layout"]
+    runs = [r.changes for r in result.passes if r.name.startswith("assign-layout")]
     assert runs[-1] == 0
     assert len(runs) <= 2
 

@@ -13,6 +13,7 @@ from strategies import models
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, Shape, load, print_ir, save, shape_of
 from mmc.pass_manager import PASSES, Contract, Pass, PassManager, Phase
+from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.scale_queries import ScaleQueries
 from mmc.pipelines import pipeline
@@ -23,6 +24,7 @@ EVERY = (
     *(PASSES[name]() for name in PASSES if name not in WITH_DATA),
     FoldConstants(max_growth_bytes=0),
     ScaleQueries(own=True),
+    AssignLayout(features=True),
 )
 """Every registered pass, and options that change what a pass does."""
 SETTINGS = settings(

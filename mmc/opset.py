@@ -105,6 +105,22 @@ OPS: dict[str, Op] = {
   full = Concat <axis = 0> (leading, width)
   y = Reshape (p, full)""",
     ),
+    "AxisNorm": Op(  # LayerNormalization of other axes than the last; scale, bias: (C, 1, ...)
+        "x, scale, bias",
+        """
+  along = Constant <value_ints: ints = @axes> ()
+  least = Constant <value_float: float = @epsilon> ()
+  mean = ReduceMean (x, along)
+  centred = Sub (x, mean)
+  square = Mul (centred, centred)
+  variance = ReduceMean (square, along)
+  spread = Add (variance, least)
+  root = Sqrt (spread)
+  normal = Div (centred, root)
+  scaled = Mul (normal, scale)
+  y = Add (scaled, bias)""",
+        "axes, epsilon",
+    ),
     "MatMulTN": _matmul("a", ""),  # aᵀ b, over the last two axes
     "MatMulNT": _matmul("", "b"),
     "MatMulTT": _matmul("a", "b"),

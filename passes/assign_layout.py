@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mmc.ir import Graph, Model, Node, Value, constant
 from mmc.layout.adoption import adopt
-from mmc.layout.carriers import is_channels_last, transposed_by
+from mmc.layout.carriers import Carrier, is_channels_last, transposed_by
 from mmc.layout.cut import choose
+from mmc.layout.features import FEATURES
 from mmc.layout.field import grow
 from mmc.layout.permutation import Perm, inverse
 from mmc.layout.stored_names import StoredNames, remember, stored_names, write_names
+from mmc.opset import DOMAIN, require
 from mmc.pass_manager import Contract, Pass
 
 Seed = tuple[Value, Perm]
@@ -31,14 +33,17 @@ class AssignLayout(Pass):
     """Largest number of nodes that a single transpose may be moved across."""
 
     max_sweeps: int = 10
+    features: bool = False
+    """Layers may have the features before the places: as convolutions, and norms of an axis."""
 
     def run(self, model: Model) -> int:
         """Return the number of regions whose layout changed."""
         graph, names = model.graph, stored_names(model)
-        moves = int(_move(graph, names, list(_channels_last_seeds(graph))))
+        more = FEATURES if self.features else {}
+        moves = int(_move(graph, names, list(_channels_last_seeds(graph)), None, more))
         for _ in range(self.max_sweeps):
             gained = sum(
-                _move(graph, names, [seed], limit=self.reach)
+                _move(graph, names, [seed], self.reach, more)
                 for node, *_ in list(_transposes(graph))
                 for seed in _single_seeds(node)
             )
@@ -46,6 +51,8 @@ class AssignLayout(Pass):
             if not gained:
                 break
         write_names(model, names)
+        for op_type in sorted({n.op_type for n in graph if n.domain == DOMAIN}):
+            require(model, op_type)
         return moves
 
 
@@ -53,12 +60,13 @@ def _move(
     graph: Graph,
     names: StoredNames,
     seeds: list[Seed],
-    limit: int | None = None,
+    limit: int | None,
+    more: Mapping[str, Carrier],
 ) -> bool:
     """Grow a field from the seeds and adopt the part of it that gains; `names` are kept right."""
     if not seeds:
         return False
-    found = grow(seeds, limit)
+    found = grow(seeds, limit, more)
     chosen = choose(found)
     if chosen:
         remember(names, adopt(graph, found, chosen))

@@ -80,10 +80,11 @@ class CoremlBackend:
         integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
         version = self.target.settings["version"]
         whole, legalize = version >= ATTENTION_VERSION, LegalizeCoreml(grids=version >= GRIDS)
+        tidy = clean(goal)
         return [
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
-            Phase("assign-layout", (AssignLayout(), *clean(goal)), max_rounds=4),
-            Phase("legalize", (NarrowWindows(self.widest), legalize, *clean(goal)), max_rounds=3),
+            Phase("assign-layout", (AssignLayout(features=True), goal.fuse, *tidy), max_rounds=4),
+            Phase("legalize", (NarrowWindows(self.widest), legalize, *tidy), max_rounds=3),
             Phase("quantize", integers),
         ]
 

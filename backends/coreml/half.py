@@ -35,6 +35,8 @@ def to_half(array: Array) -> Array:
     """Return float32 numbers that fit float16 as such, in C order."""
     if array.size < LARGE:
         return array.astype(np.float16, order="C")
+    if array.ndim > 2 and array.size == array.shape[0] * array.shape[1]:
+        return to_half(array.reshape(array.shape[:2])).reshape(array.shape)
     turned = array.ndim == 2 and array.T.flags.c_contiguous and not array.flags.c_contiguous
     source = array.T if turned else np.ascontiguousarray(array).reshape(-1)
     made = np.empty(array.shape, np.float16)

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.ir import SOURCES, Graph, Node, Value, constant, shape_of, sources
-from mmc.layout.carriers import as_operand, carrier_of, transposed_by
+from mmc.layout.carriers import as_operand, transposed_by
 from mmc.layout.field import Field
 from mmc.layout.permutation import Perm, between, compose, identity, permuted
 from mmc.layout.stored_names import StoredNames
@@ -51,7 +51,7 @@ class _Adoption:
     def carry(self, node: Node) -> None:
         """Let a node work in the field's layouts."""
         sides = self.found.nodes[node]
-        carrier = carrier_of(node)
+        carrier = self.found.carrier(node)
         assert carrier is not None
         operands = carrier.apply(node, sides)
         for position, value in enumerate(node.inputs):

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from mmc.ir import Node, Value, attrs, constant, shape_of
 from mmc.layout.permutation import Perm, identity, inverse, permuted, through_reshape, without
 from mmc.opset import DOMAIN, IMAGES, split_activation
+from mmc.values import Array
 
 ELEMENTWISE = frozenset(
     """Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr
@@ -38,15 +39,16 @@ class Sides:
 
 
 Carry = Callable[[Node, int, bool, Perm], Sides | None]
-Apply = Callable[[Node, Sides], dict[int, Sequence[int]]]
+Operands = dict[int, Sequence[int] | Array]
+Apply = Callable[[Node, Sides], Operands]
 
 
 @dataclass(frozen=True)
 class Carrier:
     """`carry` says what a layout at one place means for the others (None: the node cannot).
 
-    `apply` changes the node's attributes for its new layout and returns the integer operands
-    (axes, pads, shapes) that take new values.
+    `apply` changes the node's attributes for its new layout and returns the operands that take new
+    values: integers (axes, pads, shapes), or the arrays of weights.
     """
 
     carry: Carry
@@ -69,7 +71,7 @@ def is_channels_last(node: Node) -> bool:
     return node.domain == DOMAIN and split_activation(node.op_type)[0] in IMAGES
 
 
-def _unchanged(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _unchanged(node: Node, sides: Sides) -> Operands:
     return {}
 
 
@@ -102,7 +104,7 @@ def _same(operands: Sequence[int] | None = None) -> Carry:
     return carry
 
 
-def _axis(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _axis(node: Node, sides: Sides) -> Operands:
     """The attribute `axis` names the same axis where it is now."""
     p = next(iter(sides.inputs.values()))
     node.attributes.add(ir.AttrInt64("axis", p.index(attrs(node)["axis"] % len(p))))
@@ -135,7 +137,7 @@ def _reduce(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None:
     return _removing(node, axes, bool(attrs(node)["keepdims"]), is_input, p)
 
 
-def _reduce_axes(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _reduce_axes(node: Node, sides: Sides) -> Operands:
     axes = _reduced(node)
     if len(node.inputs) < 2 or node.inputs[1] is None or not axes:
         return {}
@@ -160,7 +162,7 @@ def _slice(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None:
     return _same((0,))(node, position, is_input, p) if known else None
 
 
-def _slice_axes(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _slice_axes(node: Node, sides: Sides) -> Operands:
     starts = constant(node.inputs[1])
     assert starts is not None
     given = constant(node.inputs[3]) if len(node.inputs) > 3 else None
@@ -173,7 +175,7 @@ def _pad(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None:
     return _slice(node, position, is_input, p)
 
 
-def _pad_widths(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _pad_widths(node: Node, sides: Sides) -> Operands:
     """Write pads for all axes in the new order; the operand `axes` becomes the identity."""
     p = sides.inputs[0]
     pads = constant(node.inputs[1])
@@ -183,7 +185,7 @@ def _pad_widths(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
     begin, end = [0] * len(p), [0] * len(p)
     for k, axis in enumerate(axes):
         begin[p.index(axis)], end[p.index(axis)] = int(pads[k]), int(pads[len(axes) + k])
-    changed: dict[int, Sequence[int]] = {1: begin + end}
+    changed: Operands = {1: begin + end}
     return changed if given is None else changed | {3: list(range(len(p)))}
 
 
@@ -191,14 +193,14 @@ def _tile(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None:
     return _slice(node, position, is_input, p)
 
 
-def _tile_repeats(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _tile_repeats(node: Node, sides: Sides) -> Operands:
     """Tile's repeats and Expand's shape have one entry an axis."""
     entries = constant(node.inputs[1])
     assert entries is not None
     return {1: permuted([int(e) for e in entries], sides.inputs[0])}
 
 
-def _expand_shape(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _expand_shape(node: Node, sides: Sides) -> Operands:
     return {1: permuted(shape_of(node.outputs[0]), sides.outputs[0])}
 
 
@@ -214,7 +216,7 @@ def _reshape(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None
     return None if other is None else Sides({0: other}, {0: p})
 
 
-def _reshape_shape(node: Node, sides: Sides) -> dict[int, Sequence[int]]:
+def _reshape_shape(node: Node, sides: Sides) -> Operands:
     node.attributes.pop("allowzero", None)
     return {1: permuted(shape_of(node.outputs[0]), sides.outputs[0])}
 
@@ -282,6 +284,6 @@ def through_transpose(q: Perm, p: Perm, is_input: bool) -> Perm:
     return tuple(q[axis] for axis in p)
 
 
-def as_operand(values: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return integers as ONNX takes them."""
-    return np.array(values, np.int64)
+def as_operand(values: Sequence[int] | Array) -> Array:
+    """Return integers as ONNX takes them; arrays as they are."""
+    return values if isinstance(values, np.ndarray) else np.array(values, np.int64)

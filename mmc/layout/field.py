@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mmc.ir import Node, Value, constant, shape_of
-from mmc.layout.carriers import Sides, carrier_of, through_transpose, transposed_by
+from mmc.layout.carriers import Carrier, Sides, carrier_of, through_transpose, transposed_by
 from mmc.layout.permutation import Perm, identity, same_order
 
 
@@ -22,19 +22,30 @@ class Field:
     layouts: dict[Value, Perm] = field(default_factory=dict)
     nodes: dict[Node, Sides] = field(default_factory=dict)
     tied: set[Node] = field(default_factory=set)
+    more: Mapping[str, Carrier] = field(default_factory=dict)
+    """Carriers of ONNX's operators that only some backends have."""
+
+    def carrier(self, node: Node) -> Carrier | None:
+        """Return the carrier of a node, or None when the operator is tied to its layout."""
+        own = self.more.get(node.op_type) if node.domain == "" else None
+        return own or carrier_of(node)
 
     def layout(self, value: Value) -> Perm:
         """Return the alternative layout of a value (its own when it has none)."""
         return self.layouts.get(value) or identity(len(shape_of(value)))
 
 
-def grow(seeds: Iterable[tuple[Value, Perm]], limit: int | None = None) -> Field:
+def grow(
+    seeds: Iterable[tuple[Value, Perm]],
+    limit: int | None = None,
+    more: Mapping[str, Carrier] | None = None,
+) -> Field:
     """Carry the layouts of the seeds as far as the operators between them allow.
 
     The first layout to reach a value is its alternative; a node that would need another is tied.
     With `limit`, growth stops at that many nodes.
     """
-    found = Field()
+    found = Field(more=more or {})
     work: deque[Value] = deque()
     for value, p in seeds:
         _label(found, work, value, p)
@@ -66,7 +77,7 @@ def _visit(
         assert other is not None
         _label(found, work, other, through_transpose(q, p, is_input))
         return
-    carrier = carrier_of(node)
+    carrier = found.carrier(node)
     sides = carrier.carry(node, position, is_input, p) if carrier else None
     sides = sides and _agree(found, node, sides)
     if sides is None:

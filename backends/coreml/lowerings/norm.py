@@ -11,6 +11,7 @@ from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.program import Var
 from mmc.backends.lowering import Unsupported
 from mmc.ir import Array, Node, attrs, constant, shape_of
+from mmc.opset import DOMAIN
 
 
 @lowers("LayerNormalization")
@@ -29,6 +30,16 @@ def layer_norm(e: Emitter, n: Node) -> None:
         y = e.like("mul", y, y=e.var(n.inputs[1]))
     if beta is None and (bias := e.optional(n, 2)) is not None:
         y = e.like("add", y, y=bias)
+    e.set(n.outputs[0], y)
+
+
+@lowers("AxisNorm", domain=DOMAIN)
+def axis_norm(e: Emitter, n: Node) -> None:
+    """y = (x - mean) / sqrt(variance + epsilon) * scale + bias over one axis -> layer_norm."""
+    given, x = attrs(n), e.var(n.inputs[0])
+    gamma, beta = (np.reshape(np.asarray(constant(v)), -1) for v in n.inputs[1:3])
+    epsilon = np.float32(given["epsilon"])
+    y = e.like("layer_norm", x, axes=given["axes"], gamma=gamma, beta=beta, epsilon=epsilon)
     e.set(n.outputs[0], y)
 
 
