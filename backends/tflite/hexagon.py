@@ -180,15 +180,19 @@ def summary(program: Program, given: Answer, own: bool) -> Iterator[Diagnostic]:
     share = f"{given.selected} of {counted(given.total, 'operator')} ({macs})"
     share += f" in {counted(given.partitions, 'partition')}"
     size = f", context {given.context_bytes / 1e6:.2f} MB" if given.compiled else ""
-    what = f"Qualcomm's compiler takes {share}, {given.ended}{size}, {given.seconds:.1f} s"
+    # The architecture is in the words too: equal findings are shown as one, with a count.
+    ended = f"{given.ended}{size}, {given.seconds:.1f} s"
+    what = f"Qualcomm's compiler for {given.architecture} takes {share}, {ended}"
     yield note("MMC230", place, what, f"{vendor.installed().versions}. {vendor.LICENCE}")
     if not given.compiled:
-        what, why = "selected operators are not compiled", "; ".join(given.errors)
+        what = f"selected operators are not compiled for {given.architecture}"
+        why = "; ".join(given.errors)
         yield Diagnostic("MMC234", Severity.WARNING, place, what, why or given.ended)
     if given.refusals and not own:
         names = [where(program.operators[r.index]) for r in inside(program, given)]
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        what = f"refuses {', '.join(names[:SHOWN])}{more}"
+        what = f"Qualcomm's compiler for {given.architecture} refuses "
+        what += f"{', '.join(names[:SHOWN])}{more}"
         yield Diagnostic("MMC231", Severity.WARNING, place, what, given.refusals[0].reason)
 
 

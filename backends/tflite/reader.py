@@ -27,6 +27,8 @@ from .program import NUMPY_TYPES, Array, Operator, Program, Quantization, Tensor
 IDENTIFIER = b"TFL3"
 # More entries than any real model has: a damaged length must not keep us busy for hours.
 MOST_ENTRIES = 1_000_000
+SHOWN = 8
+"""Dimensions of a damaged shape that a message shows."""
 DAMAGE = (
     struct.error,
     ValueError,
@@ -130,7 +132,9 @@ class Reader:
         dtype = TENSOR_TYPES[tensor.Type()]
         shape = tuple(integers(tensor.ShapeLength, tensor.Shape))
         if any(extent < 0 for extent in shape):
-            raise ValueError(f"tensor {name!r} has shape {list(shape)}")
+            more = ", ..." if len(shape) > SHOWN else ""
+            known = ", ".join(map(str, shape[:SHOWN]))
+            raise ValueError(f"tensor {name!r} has shape [{known}{more}]")
         data = self.data(tensor.Buffer(), name, dtype, shape)
         quantization = to_quantization(tensor.Quantization())
         return Tensor(name, shape, dtype, data, quantization, bool(tensor.IsVariable()))
