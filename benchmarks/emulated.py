@@ -22,13 +22,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models as golden
 import mmc
 from benchmarks import json_lines
-from benchmarks.emulated_data import MODELS, NEEDS_LINES, Data, Feeds
+from benchmarks.emulated_data import NEEDS_LINES, PICTURES, Data, Feeds
+from benchmarks.emulated_texts import TEXTS
 from benchmarks.questions import runs
 from mmc.backends.tflite.emulator import emulate, to_compiled
 from mmc.values import Array
 
 PAGE = Path(__file__).parent.parent / "docs" / "hexagon.md"
 BEGIN, END = "<!-- made by benchmarks/emulated.py -->", "<!-- end of emulated.py -->"
+MODELS = PICTURES | TEXTS
 FORMS = {"w8a8": "int8", "w8a16": "int16"}
 TOGETHER = 8
 BOUND = 99.0

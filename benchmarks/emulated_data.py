@@ -1,4 +1,4 @@
-"""Labelled samples of golden models, and what a decision is: for benchmarks/emulated.py.
+"""Labelled samples of golden models of pictures, and what a decision is, for emulated.py.
 
 Pictures, texts and files come from the pinned wheels of benchmarks/tasks.py, text lines from a
 folder; what is calibrated on and what is judged share nothing.
@@ -7,10 +7,9 @@ folder; what is calibrated on and what is judged share nothing.
 from __future__ import annotations
 
 import io
-import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ import numpy as np
 from PIL import Image
 
 from golden_models.sample_pictures import imagenet_nchw
-from golden_models.sample_sequences import harmonics
 from mmc.values import Array
 
 if TYPE_CHECKING:
@@ -26,20 +24,6 @@ if TYPE_CHECKING:
 
 Feeds = dict[str, Array]
 CALIBRATION = 64
-KINDS = {
-    ".py": "python",
-    ".pyi": "python",
-    ".json": "json",
-    ".xml": "xml",
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".gif": "gif",
-    ".npy": "npy",
-    ".npz": "npz",
-    ".so": "elf",
-    ".tif": "tiff",
-}
-"""What magika calls a file that is named so."""
 
 
 def best(outputs: Feeds) -> Array:
@@ -57,52 +41,6 @@ class Data:
     labels: Array | None = None
     decide: Callable[[Feeds], Array] = best
     """(outputs, a sample along axis 0) -> a row of decisions a sample."""
-
-
-# ---------------------------------------------------------------------------------- questions
-
-
-def digits_vqa_fusion_decoder(count: int, _: Path | None) -> Data:
-    """Questions on digits; the words that come before are given, as in training."""
-    from benchmarks.questions import originals, questions, taught
-
-    (asked, answers), (judged, right) = (
-        questions("calibration", CALIBRATION),
-        questions("eval", count),
-    )
-    seen = taught(originals(), asked, answers)
-    return Data(seen, taught(originals(), judged, right), words(right))
-
-
-def digits_vqa_vision(count: int, _: Path | None) -> Data:
-    """The same questions: a decision is what the original decoder says of the picture's tokens."""
-    return part_of_questions(("image",), count)
-
-
-def digits_vqa_text(count: int, _: Path | None) -> Data:
-    """The same questions: a decision is what the original decoder says of the text's tokens."""
-    return part_of_questions(("input_ids", "attention_mask"), count)
-
-
-def part_of_questions(names: Sequence[str], count: int) -> Data:
-    """Return what one part is fed, judged through the original decoder."""
-    from benchmarks.questions import originals, questions, runs, taught
-
-    seen, (judged, right) = questions("calibration", CALIBRATION)[0], questions("eval", count)
-    context = taught(originals(), judged, right)
-
-    def decide(outputs: Feeds) -> Array:
-        decoder = originals()["fusion_decoder"]
-        return best(runs(decoder, {**context, **outputs}, ""))
-
-    given = ({n: feeds[n] for n in names} for feeds in (seen, judged))
-    return Data(*given, words(right), decide)
-
-
-def words(answers: Array) -> Array:
-    """Return the words that are judged: what follows an answer's end is not."""
-    right = answers.astype(np.int64)
-    return np.where(right > 0, right, -1)
 
 
 # ---------------------------------------------------------------------------------- pictures
@@ -125,6 +63,23 @@ def mtcnn_rnet(count: int, _: Path | None) -> Data:
 def mtcnn_onet(count: int, _: Path | None) -> Data:
     """Face or no face, half of each."""
     return faces(48, count)
+
+
+def mtcnn_pnet(count: int, _: Path | None) -> Data:
+    """Face or no face, half of each, at the size of one window."""
+    made = faces(12, count)
+    return replace(made, decide=lambda outputs: best({"s": outputs["28"].reshape(-1, 1, 2)}))
+
+
+def open_nsfw(count: int, _: Path | None) -> Data:
+    """Crops of pictures, all of them harmless."""
+    made = efficientnet_lite0(count, None)
+    mean = np.array([104, 117, 123], np.float32)
+    seen, judged = (
+        {"input:0": (f["image"] * 128 + 127).transpose(0, 1, 3, 4, 2)[..., ::-1] - mean}
+        for f in (made.calibration, made.judged)
+    )
+    return Data(seen, judged, np.zeros((count, 1), np.int64))
 
 
 def faces(side: int, count: int) -> Data:
@@ -163,6 +118,32 @@ def ppocr_rec(count: int, lines: Path | None) -> Data:
         seen, judged = (first(part, n) for part, n in parts(task, count))
     judged.pop("text")
     return Data(seen, judged)
+
+
+def ppocr_det(count: int, lines: Path | None) -> Data:
+    """Which pixels are text, of one line on white."""
+    from benchmarks.text_lines import rendered
+
+    labelled = [Image.open((lines or Path()) / f"{i:04}.png") for i in range(count)]
+    seen, judged = (
+        np.stack([imagenet_nchw(on_white(line)) for line in pictures])
+        for pictures in (rendered(vocabulary(), CALIBRATION), labelled)
+    )
+    return Data({"x": seen}, {"x": judged}, None, text_pixels)
+
+
+def on_white(line: Image.Image) -> Image.Image:
+    """Return a line of text on a small page."""
+    page, line = Image.new("RGB", (320, 64), "white"), line.convert("RGB")
+    line.thumbnail((300, 40))
+    page.paste(line, (10, 12))
+    return page
+
+
+def text_pixels(outputs: Feeds) -> Array:
+    """Return where the probability of text is above the threshold of PP-OCR."""
+    (found,) = outputs.values()
+    return (found.reshape(len(found), -1) > 0.3).astype(np.int64)
 
 
 def ppocr_cls(count: int, lines: Path | None) -> Data:
@@ -206,65 +187,6 @@ def vocabulary() -> list[str]:
     return [w.strip(".,\"'()") for s in tasks.sentences("lee.cor") for w in s.split()]
 
 
-# ---------------------------------------------------------------------------------- files, sounds
-
-
-def magika(count: int, _: Path | None) -> Data:
-    """Files of packages; their names say what they are."""
-    from benchmarks import tasks
-
-    config = tasks.member("magika==1.0.3", "magika/models/standard_v3_3/config.min.json")
-    names = json.loads(config)["target_labels_space"]
-    by_kind: dict[str, list[bytes]] = {}
-    for wheel in (tasks.SKIMAGE, tasks.GENSIM, tasks.FOOLBOX, "magika==1.0.3"):
-        held = tasks.archive(wheel)
-        for info in held.infolist():
-            kind = KINDS.get(Path(info.filename).suffix)
-            if kind and info.file_size >= 2048:
-                by_kind.setdefault(kind, []).append(held.read(info))
-    turns = range(max(map(len, by_kind.values())))
-    found = [(k, some[i]) for i in turns for k, some in by_kind.items() if i < len(some)]
-    ends = np.stack([both_ends(content) for _, content in found])
-    labels = np.array([[names.index(kind)] for kind, _ in found])
-    judged = slice(CALIBRATION, CALIBRATION + count)
-    return Data({"bytes": ends[:CALIBRATION]}, {"bytes": ends[judged]}, labels[judged])
-
-
-def both_ends(content: bytes) -> Array:
-    """Return the first and the last 1024 bytes; 256 pads."""
-    first, last = content[:4096].lstrip()[:1024], content[-4096:].rstrip()[-1024:]
-    row = np.full((1, 2048), 256, np.int32)
-    row[0, : len(first)] = np.frombuffer(first, np.uint8)
-    row[0, 2048 - len(last) :] = np.frombuffer(last, np.uint8)
-    return row
-
-
-def basic_pitch(count: int, _: Path | None) -> Data:
-    """Tones of two seconds; the right note of each is the one that sounds."""
-    t = np.arange(43844) / 22050
-    keys = np.arange(count) * 5 % 49 + 24  # within four octaves from A2, above the lowest key
-    tones = np.stack([tone(t, key, 1.0) for key in keys])
-    rng = np.random.default_rng(0)
-    pairs = rng.integers(24, 73, (CALIBRATION, 2))
-    seen = np.stack(
-        [sum(tone(t, k, rate) for k, rate in zip(p, (1.5, 0.7), strict=True)) for p in pairs]
-    )
-    name = "serving_default_input_2:0"
-    return Data({name: seen}, {name: tones}, keys[:, None], sounding)
-
-
-def tone(t: Array, key: int, decay: float) -> Array:
-    """Return (1, N, 1) of a decaying tone; key 0 is A0."""
-    wave = 0.1 * harmonics(t, 27.5 * 2 ** (key / 12)) * np.exp(-decay * t)
-    return wave.astype(np.float32).reshape(1, -1, 1)
-
-
-def sounding(outputs: Feeds) -> Array:
-    """Return the key with the largest mean of the notes' output."""
-    notes = outputs["StatefulPartitionedCall:1"]
-    return best({"notes": notes.reshape(len(notes), -1, 88).mean(axis=1)})
-
-
 # ---------------------------------------------------------------------------------- all
 
 
@@ -280,20 +202,18 @@ def first(path: Path, count: int) -> Feeds:
         return {name: data[name][:count] for name in data.files}
 
 
-MODELS: Mapping[str, Callable[[int, Path | None], Data]] = {
+PICTURES: dict[str, Callable[[int, Path | None], Data]] = {
     m.__name__: m
     for m in (
         efficientnet_lite0,
+        ppocr_det,
         ppocr_rec,
         ppocr_cls,
         rapid_orientation,
-        magika,
-        basic_pitch,
+        mtcnn_pnet,
         mtcnn_rnet,
         mtcnn_onet,
-        digits_vqa_vision,
-        digits_vqa_text,
-        digits_vqa_fusion_decoder,
+        open_nsfw,
     )
 }
-NEEDS_LINES = ("ppocr_rec", "ppocr_cls")
+NEEDS_LINES = ("ppocr_det", "ppocr_rec", "ppocr_cls")
