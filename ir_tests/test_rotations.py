@@ -84,6 +84,22 @@ def test_queries_and_keys_turn_together(tmp_path: Path) -> None:
     assert counts["Split"] == 2
 
 
+COMPUTED = "t = ReduceMean<keepdims = 0>({of}, heads) c = Slice(t, zero, three, last)"
+
+
+@pytest.mark.parametrize(("of", "count"), [("x", 1), ("v", 2)])
+def test_angles_made_behind_the_split_come_first(of: str, count: int, tmp_path: Path) -> None:
+    """Of the values' own angles none can come before the Split."""
+    body = (
+        f"q, k, v = Split<axis = 1>(x, n) {COMPUTED.format(of=of)} qr = RotaryEmbedding(q, c, c) "
+        "kr = RotaryEmbedding(k, c, c) qs = ReduceSum(qr) ks = ReduceMax(kr) m = Mul(qs, ks) "
+        "z = Mul(m, v) y = ReduceSum(z)"
+    )
+    known = {"n": [4, 2, 2], "heads": [1], "zero": [0], "three": [3], "last": [2]}
+    model = model_of(body, "float[2,8,5,6]", "float", **{k: np.array(v) for k, v in known.items()})
+    assert optimized(model, tmp_path, MergeRotations())["RotaryEmbedding"] == count
+
+
 def test_equal_angles_of_two_constants_are_equal(tmp_path: Path) -> None:
     model = parts("RotaryEmbedding(k, other, s)")
     model.graph.initializers["other"].const_value = model.graph.initializers["c"].const_value

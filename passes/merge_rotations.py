@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,8 @@ def merge(model: Model, split: Node) -> int:
         turned = only_reader(part, "RotaryEmbedding")
         substitute(turned.outputs[0] if turned in merged and turned is not None else part, value)
     remove_unused(model.graph, [*merged, split])
+    if any(constant(angles) is None for node in merged for angles in node.inputs[1:]):
+        model.graph.sort()  # angles that are made behind the Split come first now
     return len(merged)
 
 
@@ -66,11 +69,27 @@ def runs_of(split: Node) -> list[list[Node | None]]:
     runs: list[list[Node | None]] = []
     for part in split.outputs:
         rotation = only_reader(part, "RotaryEmbedding")
+        if rotation is not None and depends(rotation.inputs[1:], split):
+            rotation = None
         if runs and rotation is not None and equal(runs[-1][0], rotation):
             runs[-1].append(rotation)
         else:
             runs.append([rotation])
     return runs
+
+
+def depends(values: Sequence[Value | None], node: Node) -> bool:
+    """Say whether values are made of a node's results."""
+    todo, seen = list(values), set[Node]()
+    while todo:
+        last = todo.pop()
+        made = last.producer() if last is not None else None
+        if made is node:
+            return True
+        if made is not None and made not in seen:
+            seen.add(made)
+            todo += made.inputs
+    return False
 
 
 def equal(a: Node | None, b: Node) -> bool:
