@@ -1,7 +1,7 @@
 """Do the tests notice a bug? Break the code on purpose and see which tests fail.
 
     python ir_tests/mutate.py                       every bug of mutations.toml must be caught
-    python ir_tests/mutate.py --sample 100 passes/rules/pads.py …    bugs made by rule; survivors
+    python ir_tests/mutate.py --sample 100 [passes/rules/pads.py …]  bugs made by rule; survivors
 
 A mutation is applied to a copy of the checkout; it is caught when a test fails on it.
 """
@@ -90,6 +90,12 @@ def drawn(files: list[str], count: int, seed: int) -> list[Mutation]:
     return random.Random(seed).sample(found, min(count, len(found)))
 
 
+def watched() -> list[str]:
+    """Return the files of the folders that TESTS names."""
+    found = {path for folder in TESTS for path in (ROOT / folder).glob("[!_]*.py")}
+    return sorted(str(path.relative_to(ROOT)) for path in found)
+
+
 def tests_of(file: str) -> tuple[str, ...]:
     """Return the tests that watch a file: of its rules, of rules that use it, of its name."""
     prefix = max((p for p in TESTS if file.startswith(p)), key=len)
@@ -173,12 +179,12 @@ def failing(test: str) -> str:
 def main() -> int:
     """Try every mutation; exit code 1 if one survives."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("files", nargs="*", help="with --sample: the files to break")
+    parser.add_argument("files", nargs="*", help="with --sample: break only these")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="bugs made by rule")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-j", type=int, default=os.cpu_count() or 1, dest="jobs")
     args = parser.parse_args()
-    chosen = drawn(args.files, args.sample, args.seed) if args.sample else seeded()
+    chosen = drawn(args.files or watched(), args.sample, args.seed) if args.sample else seeded()
     for name in LIBRARIES:
         __import__(name)
     context = multiprocessing.get_context("fork")

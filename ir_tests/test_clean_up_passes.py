@@ -9,6 +9,7 @@ from mmc.ir import Model, parse, print_ir
 from mmc.passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.fold_constants import FoldConstants
+from mmc.passes.normalize_attributes import NormalizeAttributes
 from mmc.passes.share_weights import ShareWeights
 from mmc.pattern import apply_rules, rules_of
 
@@ -97,3 +98,33 @@ def test_a_product_takes_over_a_transpose_of_the_last_two_axes_only(perm: str, f
     m = parse(text)
     apply_rules(m, rules_of("linear"))
     assert ops(m) == (["MatMulNT"] if fused else ["Transpose", "MatMul"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ("Softmax<axis = -2>(x)", "Softmax(%0) axis=0", 1),
+        ("Softmax<axis = 1>(x)", "Softmax(%0)", 1),
+        ("Softmax<axis = -1>(x)", "Softmax(%0)", 1),
+        ("Softmax<axis = 0>(x)", "Softmax(%0) axis=0", 0),
+        ("Concat<axis = -2>(x, z)", "Concat(%0, %1) axis=0", 1),
+        ("Flatten<axis = -2>(x)", "Flatten(%0) axis=0", 1),
+        ("Flatten<axis = -1>(x)", "Flatten(%0)", 2),
+        ("Gemm<alpha = 1.0, transA = 0, transB = 1>(x, z)", "Gemm(%0, %1) transB=1", 2),
+        ("LeakyRelu<alpha = 0.01>(x)", "LeakyRelu(%0)", 1),
+        ("LeakyRelu<alpha = 0.02>(x)", "LeakyRelu(%0) alpha=0.02", 0),
+        ("OneHot<axis = -1>(x, d, z)", "OneHot(%0, @0, %1)", 1),
+        ("OneHot<axis = -2>(x, d, z)", "OneHot(%0, @0, %1) axis=-2", 0),
+    ],
+)
+def test_attributes_have_one_spelling(before: str, after: str, changes: int) -> None:
+    m = model(f"(float y) {{ y = {before} }}", **({"d": 3} if "d," in before else {}))
+    assert NormalizeAttributes().run(m) == changes
+    assert print_ir(m).splitlines()[-2].partition(" = ")[2] == after
+    assert NormalizeAttributes().run(m) == 0
+
+
+def test_an_axis_of_unknown_rank_stays() -> None:
+    m = parse(f"{HEAD}g (float x) => (float y) {{ a = Abs(x) y = Softmax<axis = -2>(a) }}")
+    next(iter(m.graph)).outputs[0].shape = None
+    assert NormalizeAttributes().run(m) == 0

@@ -22,3 +22,9 @@ def test_a_module_without_rules_is_watched_by_the_tests_of_its_users() -> None:
 
 def test_a_pass_is_watched_by_the_tests_that_import_it() -> None:
     assert "test_rotations.py" in mutate.tests_of("passes/merge_rotations.py")
+
+
+def test_without_files_every_watched_folder_is_broken() -> None:
+    files = mutate.watched()
+    assert {"passes/fuse_qkv.py", "passes/rules/pads.py", "mmc/layout/cut.py"} <= set(files)
+    assert all(mutate.tests_of(file) for file in files)
