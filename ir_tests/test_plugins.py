@@ -110,6 +110,20 @@ def test_the_backend_compiles_and_is_verified(environment: dict[str, str], tmp_p
     assert "Abs" in mmc(environment, "show", str(out))
 
 
+@pytest.mark.parametrize(("target", "refused"), [("chip_a1", 1), ("chip_a2", 0)])
+def test_a_target_alone_is_held_against_its_table(
+    environment: dict[str, str], tmp_path: Path, target: str, refused: int
+) -> None:
+    onnx.save(onnx.parser.parse_model(SQUARE), tmp_path / "m.onnx")
+    out = tmp_path / "m.tflite"
+    words = [str(tmp_path / "m.onnx"), "--target", target]
+    told = json.loads(mmc(environment, "compile", *words, "-o", str(out), "--json"))
+    assert told["verification"]["passed"] is True
+    assert told["operators"]["kinds"] == {"ABS": 1, "SOFTMAX": 1}
+    assert told["operators"]["on_npu"] == 2 - refused
+    assert [d["fix"] for d in told["diagnostics"]] == ["use chip_a2"] * refused
+
+
 def test_its_own_tests_pass(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(PLUGIN)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
