@@ -34,17 +34,6 @@ CASES = (
     Case("where-bool-as-number", "e = Equal(x, zero) y = Where(e, x, z)", "not a boolean"),
     Case("expand-to-same", "a = Expand(x, same) y = Relu(a)"),
     Case("expand-to-same", "a = Expand(x, big) y = Relu(a)", "broadcasts"),
-    Case("expand-left-operand", "r = ReduceMax(x, last) a = Expand(r, same) y = Add(a, z)"),
-    Case("expand-left-operand", "a = Expand(x, big) y = Add(a, z)", "would have shape"),
-    Case("expand-right-operand", "r = ReduceMax(x, last) a = Expand(r, same) y = Sub(z, a)"),
-    Case(
-        "expand-in-where",
-        "c = Greater(x, z) r = ReduceMax(x, last) a = Expand(r, same) y = Where(c, x, a)",
-    ),
-    Case(
-        "expand-in-where-left",
-        "c = Greater(x, z) r = ReduceMax(x, last) a = Expand(r, same) y = Where(c, a, x)",
-    ),
     Case("tile-once", "a = Tile(x, ones) y = Relu(a)"),
     Case("tile-once", "a = Tile(x, same) y = Relu(a)", "repeats"),
     Case("pad-nothing", "a = Pad(x, nopads) y = Relu(a)"),

@@ -142,34 +142,6 @@ def expand_to_same(out: Builder, x: Value, n: Node) -> Value:
     return x
 
 
-BROADCAST = ("Add", "Sub", "Mul", "Div", "Min", "Max", "Equal", "Greater", "Less", "And", "Or")
-
-
-@exact(op[BROADCAST](op.Expand("x", const("shape")), "y").named("n"))
-def expand_left_operand(out: Builder, x: Value, y: Value, n: Node) -> Value:
-    """expand(x) ∘ y  ->  x ∘ y, where y broadcasts x as far."""
-    ordered = [x, y] if n.inputs[1] is y else [y, x]
-    return out.node(n.op_type, ordered)
-
-
-@exact(op["Sub", "Div", "Greater", "Less"]("x", op.Expand("y", const("shape"))).named("n"))
-def expand_right_operand(out: Builder, x: Value, y: Value, n: Node) -> Value:
-    """x ∘ expand(y)  ->  x ∘ y, where x broadcasts y as far."""
-    return out.node(n.op_type, [x, y])
-
-
-@exact(op.Where("c", "x", op.Expand("y", const("shape"))))
-def expand_in_where(out: Builder, c: Value, x: Value, y: Value) -> Value:
-    """where(c, x, expand(y))  ->  where(c, x, y), where c and x broadcast y as far."""
-    return out.Where(c, x, y)
-
-
-@exact(op.Where("c", op.Expand("x", const("shape")), "y"))
-def expand_in_where_left(out: Builder, c: Value, x: Value, y: Value) -> Value:
-    """where(c, expand(x), y)  ->  where(c, x, y), where c and y broadcast x as far."""
-    return out.Where(c, x, y)
-
-
 @exact(op.Tile("x", const("repeats")))
 def tile_once(out: Builder, x: Value, repeats: Array) -> Value:
     """tile(x, 1, 1, ...)  ->  x."""
