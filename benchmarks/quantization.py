@@ -2,8 +2,8 @@
 
 With `--peer NAME=PYTHON` (onnxruntime, nncf, litert-quantizer, and the interpreter that each is
 installed for) other quantizers get the same model and samples in the same run, and are judged
-alike. Rows go to `--rows`, those in it are not made again; `--write` puts them into
-docs/quantizers.md.
+alike. Rows go to `--rows`, those in it are not made again (delete the lines that shall be);
+`--write` puts them into docs/quantizers.md.
 
 Each golden model is calibrated on 16 samples and judged on 4 others, all of them variations of its
 one real sample (or of the project's own data, where there is some): against ONNX Runtime with its
@@ -37,11 +37,13 @@ CALIBRATION, JUDGED = 16, 4
 FORMS = {"int8": "cpu", "int16": "hexagon_v73"}
 """Activations, and the target that mmc compiles them for."""
 PAGE = Path(__file__).parent.parent / "docs" / "quantizers.md"
+ROWS = Path(__file__).parent / "rows" / "quantizers.jsonl"
 PAGE_HEAD = """# mmc and other quantizers
 
-Made by `python benchmarks/quantization.py --peer NAME=PYTHON...` in one run, then `--write`: int8
-weights per channel, 16 samples to calibrate on, the worst output's signal to noise over 4 others,
-against ONNX Runtime on the original with its optimizer off. mmc compiles int8 activations for
+Made by `python benchmarks/quantization.py --peer NAME=PYTHON...`, then `--write`, from the rows in
+benchmarks/rows/quantizers.jsonl: int8 weights per channel, 16 samples to calibrate on, the worst
+output's signal to noise over 4 others, against ONNX Runtime on the original with its optimizer
+off. mmc compiles int8 activations for
 `cpu`, where layers that would be slower or wrong as integers stay float, and int16 for
 `hexagon_v73`; its artifact runs in LiteRT, as that of litert-quantizer, which gets mmc's float32
 .tflite; those of onnxruntime and nncf run in ONNX Runtime. It compares tools; it is no accuracy
@@ -232,7 +234,7 @@ def main() -> None:
     parser.add_argument("--weights", default="int8")
     parser.add_argument("--activations", nargs="*", default=["int8", "int16"])
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
-    parser.add_argument("--rows", type=Path, default=Path("quantizers.jsonl"), metavar="FILE")
+    parser.add_argument("--rows", type=Path, default=ROWS, metavar="FILE")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.name} from the rows")
     args = parser.parse_args()
     if args.write:

@@ -68,7 +68,7 @@ class QuantizeActivations(Pass):
         stay = delicate(model.graph)
         nodes = settle([n for n in model.graph if n not in stay and takes_integers(n, self.bits)])
         scales = tied(nodes, self.bits)
-        wanted = sorted({v.name or "" for v in scales.values if scales.fixed(v) is None})
+        wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
         seen = calibrate(model, data, ranges=wanted, counted=counted).histograms
         ranges = self.ranges(model, scales, seen)

@@ -2,13 +2,15 @@
 
 In most networks a handful of tensors makes most of the error of 8-bit activations: the first
 map, a row of attention, a channel far beyond the others. Each scale is rounded alone, everything
-else float, and the error at the model's outputs says what it costs.
+else float, and the error at the model's outputs says what it costs. Layers with much of the work
+have to make more of it: integers are there for their speed.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +18,26 @@ import numpy as np
 
 from mmc.integers.activation_scales import Range, Scales, activations
 from mmc.integers.calibration import Data, prepared_samples, signature
+from mmc.integers.delicate import MATRICES
+from mmc.integers.integer_ops import layer_of
+from mmc.integers.layers import AXES, base_of
 from mmc.integers.rounded_runs import RoundedRuns, round_values
-from mmc.ir import Array, Model, Node, Value, save
+from mmc.ir import Array, Model, Node, Value, save, shape_of
 from mmc.quant.ranges import Affine
 from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 
 JOB = "mmc.integers.float_islands:job"
-SAMPLES = 2
-"""Samples that an error is the mean of."""
+SAMPLES = (2, 16)
+"""Samples that an error is the mean of, of large and small models."""
+WORK = 2e10
+"""Products of two numbers that all runs together may take beyond the fewest samples."""
 MANY_TIMES = 4.0
 """A scale is costly that makes so many times the error that it would if all made the same."""
+FEW_TIMES = 1.5
+"""The same where the operators that become float are next to none of the work."""
+PER_WORK = 2.0
+"""Between the two: times its part of the work, as many times as if all had the same."""
 GOOD = 1e-5
 """Nothing is costly where all scales together make less error: 50 dB."""
 
@@ -46,8 +57,28 @@ def islands(
     groups = [(scales.members(root), limits) for root, limits in asked.items() if limits]
     if not groups:
         return set()
-    costly = {name for i in measured(model, data, scales.bits, groups) for name in groups[i][0]}
-    return {n for n in nodes if any(v.name in costly for v in (*activations(n), *n.outputs))}
+    beside = [{n for n in nodes if touches(n, {*names})} for names, _ in groups]
+    works = [sum(map(work, some)) for some in beside]
+    whole = sum(map(work, nodes))
+    few, many = SAMPLES
+    samples = min(data.samples, int(np.clip(WORK / (len(groups) * whole), few, many)))
+    shares = [part / whole for part in works]
+    costly = measured(model, Data(data.source, samples), scales.bits, groups, shares)
+    return {n for i in costly for n in beside[i]}
+
+
+def touches(node: Node, names: set[str]) -> bool:
+    """Say whether a node reads or makes one of these values."""
+    return any((v.name or "") in names for v in (*activations(node), *node.outputs))
+
+
+def work(node: Node) -> int:
+    """Return how many products a node is the sum of, or how many numbers it makes."""
+    made = prod(shape_of(node.outputs[0]))
+    if layer_of(node):
+        weight = shape_of(node.inputs[1])
+        return made * prod(weight) // weight[AXES[base_of(node)]]
+    return made * shape_of(node.inputs[0])[-1] if base_of(node)[1] in MATRICES else made
 
 
 def span(q: Affine) -> Range:
@@ -56,7 +87,11 @@ def span(q: Affine) -> Range:
 
 
 def measured(
-    model: Model, data: Data, bits: int, groups: Sequence[tuple[list[str], Range]]
+    model: Model,
+    data: Data,
+    bits: int,
+    groups: Sequence[tuple[list[str], Range]],
+    shares: Sequence[float],
 ) -> list[int]:
     """Return the places of the costly groups; what was measured before is remembered."""
     from mmc.verification.execute import execute
@@ -65,10 +100,11 @@ def measured(
         path = folder / "model.onnx"
         save(model, path, external=True)
         asked: dict[str, Any] = {
-            "samples": min(SAMPLES, data.samples),
+            "samples": data.samples,
             "inputs": signature(model),
             "groups": [[names, limits] for names, limits in groups],
             "bits": bits,
+            "shares": [*shares],
         }
         key = key_of_run(folder, data.source, asked)
         found = remembered(key, lambda: execute(JOB, path, {}, data=data.source, **asked).outputs)
@@ -84,6 +120,7 @@ def job(
     inputs: list[list[object]],
     groups: list[tuple[list[str], Range]],
     bits: int,
+    shares: list[float],
 ) -> dict[str, Array]:
     """Be the child of `measured`."""
     from mmc.verification.reference import open_quick
@@ -91,27 +128,30 @@ def job(
     round_values(Path(path), [names for names, _ in groups])
     runs = RoundedRuns(open_quick(path), list(prepared_samples(data, samples, inputs)), bits)
 
-    def error(chosen: Sequence[int]) -> float:
-        return runs.error({i: groups[i][1] for i in chosen})
+    def errors(chosen: Sequence[int]) -> Array:
+        return runs.errors({i: groups[i][1] for i in chosen})
 
-    return {"costly": np.array(heavy(len(groups), error), np.int64)}
+    return {"costly": np.array(heavy(errors, shares), np.int64)}
 
 
-def heavy(count: int, error: Callable[[Sequence[int]], float]) -> list[int]:
-    """Return the places 0..count that make MANY_TIMES their share of the error of all.
+def heavy(errors: Callable[[Sequence[int]], Array], shares: Sequence[float]) -> list[int]:
+    """Return the places that make many times the mean part of the error of all.
 
-    Errors of several are about the sum of theirs (rounding errors are independent), so halves
-    without enough error are not looked into: a few times log2(count) measurements.
+    How many times, from FEW_TIMES to MANY_TIMES, goes with the place's share of the work. Errors
+    do not add up (what one adds may be below half a step of the next), so each is measured, and
+    nothing is left out where all others together make no less than all.
+
+    Args:
+        errors: of places that are rounded together, by sample: parts are compared in each, and
+            the median counts. In a mean, one sample near a threshold would be all.
     """
-    if count <= MANY_TIMES or (whole := error(range(count))) < GOOD:
+    places = range(len(shares))
+    if len(shares) <= MANY_TIMES or np.median(whole := errors(places)) < GOOD:
         return []
-    least = MANY_TIMES * whole / count
-    found, left = [], [range(count)]
-    while left:
-        part = left.pop()
-        if len(part) == 1:
-            found.append(part[0])
-            continue
-        middle = len(part) // 2
-        left += [half for half in (part[middle:], part[:middle]) if error(half) >= least]
-    return found
+
+    def part(chosen: Sequence[int]) -> float:
+        return float(np.median(errors(chosen)[whole > 0] / whole[whole > 0]))
+
+    times = np.clip(PER_WORK * np.array(shares) * len(shares), FEW_TIMES, MANY_TIMES)
+    found = [i for i in places if part([i]) * len(shares) >= times[i]]
+    return found if found and part([i for i in places if i not in found]) < 1 else []

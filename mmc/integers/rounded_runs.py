@@ -33,11 +33,14 @@ class RoundedRuns:
         self.expected = [session.run(None, one) for one in samples]
 
     def error(self, ranges: Mapping[int, Range]) -> float:
-        """Return the error at the outputs (`error_of`) with groups rounded to codes of a range."""
+        """Return the mean of `errors`."""
+        return float(np.mean(self.errors(ranges)))
+
+    def errors(self, ranges: Mapping[int, Range]) -> Array:
+        """Return every sample's error at the outputs with groups rounded to codes of a range."""
         settings = {n: a for i, r in ranges.items() for n, a in setting(i, r, self.bits).items()}
         runs = (self.session.run(None, {**one, **settings}) for one in self.samples)
-        errors = [error_of(e, a) for e, a in zip(self.expected, runs, strict=True)]
-        return float(np.mean(errors))
+        return np.array([error_of(e, a) for e, a in zip(self.expected, runs, strict=True)])
 
 
 def setting(group: int, chosen: Range, bits: int) -> dict[str, Array]:
