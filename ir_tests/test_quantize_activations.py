@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,17 @@ import pytest
 
 import golden_models as golden
 import mmc
+from ir_tests.integer_cells import (
+    CELLS,
+    cells_of_the_tables,
+    in_front,
+    operator_of,
+)
 from ir_tests.lowering import emit, oracle, single
-from ir_tests.test_quantize_weights import WINDOW, normal
+from ir_tests.test_quantize_weights import normal
 from mmc.cli import main
 from mmc.diagnostics import UsageError
-from mmc.integers.integer_ops import INTEGER
+from mmc.integers.integer_ops import INTEGER, JOINED, SAME
 from mmc.integers.kept_float import DELICATE, MOVES_FLOATS, NO_KERNEL, kept_float
 from mmc.ir import Array, Model, constant, parse, save, shape_of
 from mmc.opset import DOMAIN
@@ -23,54 +28,6 @@ from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.shapes import infer
 from mmc.verification.evaluate import compare
-
-IMAGE = (1, 6, 6, 32)
-POOL = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 0, 0]}
-DOUBLED = {**WINDOW, "group": 32}
-UNEVEN = {**WINDOW, "pads": [0, 1, 1, 0]}
-
-
-def conv(**window: object) -> Model:
-    return single("Conv2d", IMAGE, normal(16, 3, 3, 32), normal(16), domain=DOMAIN, **window)
-
-
-CELLS: dict[str, Callable[[], Model]] = {
-    "Conv2d": lambda: conv(**WINDOW),
-    "Conv2d padded": lambda: conv(**UNEVEN),
-    "Conv2dRelu6": lambda: single(
-        "Conv2dRelu6", IMAGE, normal(16, 3, 3, 32), normal(16), domain=DOMAIN, **WINDOW
-    ),
-    "DepthwiseConv2d": lambda: single(
-        "DepthwiseConv2d", IMAGE, normal(1, 5, 5, 32), domain=DOMAIN, **{**WINDOW, "group": 32}
-    ),
-    "DepthwiseConv2d twice": lambda: single(
-        "DepthwiseConv2d", IMAGE, normal(1, 3, 3, 64), normal(64), domain=DOMAIN, **DOUBLED
-    ),
-    "DepthwiseConv2dRelu6": lambda: single(
-        "DepthwiseConv2dRelu6", IMAGE, normal(1, 3, 3, 32), domain=DOMAIN, **{**WINDOW, "group": 32}
-    ),
-    "Linear": lambda: single("Linear", (3, 7, 64), normal(48, 64), normal(48), domain=DOMAIN),
-    "Linear no bias": lambda: single("Linear", (7, 64), normal(48, 64), domain=DOMAIN),
-    "Add": lambda: single("Add", IMAGE, IMAGE),
-    "Add constant": lambda: single("Add", IMAGE, normal(32)),
-    "AddRelu": lambda: single("AddRelu", IMAGE, IMAGE, domain=DOMAIN),
-    "AddRelu6": lambda: single("AddRelu6", IMAGE, IMAGE, domain=DOMAIN),
-    "MulReluN1To1": lambda: single("MulReluN1To1", IMAGE, IMAGE, domain=DOMAIN),
-    "Sub": lambda: single("Sub", IMAGE, (1, 1, 1, 32)),
-    "Mul": lambda: single("Mul", IMAGE, IMAGE),
-    "Mul constant": lambda: single("Mul", IMAGE, normal(1)),
-    "ReduceMean": lambda: single("ReduceMean", IMAGE, np.array([1, 2]), keepdims=1),
-    "Relu": lambda: single("Relu", IMAGE),
-    "LeakyRelu": lambda: single("LeakyRelu", IMAGE, alpha=0.1),
-    "HardSwish": lambda: single("HardSwish", IMAGE),
-    "Gelu": lambda: single("Gelu", IMAGE),
-    "Sigmoid": lambda: single("Sigmoid", IMAGE),
-    "Tanh": lambda: single("Tanh", IMAGE),
-    "Softmax": lambda: single("Softmax", (4, 32), axis=-1),
-    "MatMul": lambda: single("MatMul", (2, 5, 64), (2, 64, 7)),
-    "MatMulNT": lambda: single("MatMulNT", (2, 5, 64), (2, 7, 64), domain=DOMAIN),
-}
-SIXTEEN = [name for name in CELLS if name not in ("HardSwish", "Softmax")]
 
 
 def data_of(model: Model, folder: Path, count: int = 8) -> str:
@@ -107,17 +64,13 @@ def steps(model: Model, name: str) -> float:
     return float(scale)
 
 
-@pytest.mark.parametrize(
-    ("cell", "bits", "weights"),
-    [(c, 8, 8) for c in CELLS]
-    + [(c, 16, 8) for c in SIXTEEN]
-    + [("Conv2d", 8, 4), ("Conv2d", 16, 4), ("DepthwiseConv2d", 8, 4)]
-    + [(c, b, w) for c in ("Linear", "Linear no bias") for b in (8, 16) for w in (4, 2)],
-)
+@pytest.mark.parametrize(("cell", "bits", "weights"), [*cells_of_the_tables()])
 def test_every_cell_is_executed(cell: str, bits: int, weights: int, tmp_path: Path) -> None:
-    model = quantized(CELLS[cell](), bits, tmp_path, weights)
+    moves = operator_of(cell) in SAME | JOINED
+    made = in_front(CELLS[cell]()) if moves else CELLS[cell]()
+    model = quantized(made, bits, tmp_path, weights)
     marked = [n for n in model.graph if n.metadata_props.get(INTEGER) == str(bits)]
-    assert len(marked) == 1
+    assert len(marked) == 1 + moves * len(model.graph.inputs)
     feeds = feeds_of(model)
     expected, (actual, codes) = oracle(model, feeds), emit(model, feeds)
     assert codes.count("QUANTIZE") == len(model.graph.inputs)

@@ -14,7 +14,7 @@ from ir_tests.lowering import check_lowering, feeds_for, single
 from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.integers.calibration import Data, Inputs, calibrate, inputs_of
-from mmc.integers.layers import LayerClass, layers_of
+from mmc.integers.layers import AXES, LayerClass, layers_of
 from mmc.ir import Array, Model, attrs, constant, load, parse, print_ir, save, shape_of
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_weights import QuantizeWeights
@@ -81,6 +81,11 @@ def test_every_cell_is_executed(cell: str, bits: int, block: int) -> None:
     # uniform noise of a step s has a power of s²/12; of normal weights the peak is 3 to 5 sigma
     least = {8: 37.0, 4: 12.0, 2: 4.0}[bits]
     assert compare("y0", before, run_model(model, feeds)["y0"]).sqnr_db > least
+
+
+def test_every_layer_of_the_final_form_has_a_cell() -> None:
+    layers = {op for domain, op in AXES if domain == DOMAIN or op == "Gather"}
+    assert {node.op_type for cell in CELLS.values() for node in cell().graph} >= layers
 
 
 def test_layer_classes() -> None:
