@@ -116,7 +116,8 @@ def to_program(
         watchers = (*instruments, *always(result.source, options))
         result.passes = PassManager(backend.phases(), watchers).run(model)
         result.diagnostics += unsettled(model)
-        result.weights = [*stored_weights(model)]
+        float_bits = 16 if options.precision == "float16" else 32
+        result.weights = [*stored_weights(model, float_bits)]
         result.kept_float = [*kept_float(model)]
     with result.stage("lower"):
         program = backend.lower(model)

@@ -19,6 +19,7 @@ from mmc.reports.next_step import next_step
 
 if TYPE_CHECKING:
     from mmc.integers.kept_float import KeptFloat
+    from mmc.integers.stored_weights import StoredWeight
     from mmc.pass_manager import PassRecord
     from mmc.reports.compile_report import CompileReport, Memory, PassRun
     from mmc.reports.verification import Difference, Verification
@@ -59,6 +60,8 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     yield "model", f"{report.model.path}  {megabytes(report.model.bytes)}"
     if made:
         yield "artifact", f"{report.target}  {megabytes(made.bytes)}"
+    if report.weights:
+        yield "weights", weights_text(report.weights)
     kinds = list(operators.kinds.items())
     top = ", ".join(f"{kind} {count}" for kind, count in kinds[:KINDS_SHOWN])
     more = ", ..." if len(kinds) > KINDS_SHOWN else ""
@@ -79,6 +82,17 @@ def summary_rows(report: CompileReport) -> Iterable[tuple[str, str]]:
     yield from cost_rows(report)
     if step := next_step(report):
         yield "next", step
+
+
+def weights_text(weights: Sequence[StoredWeight]) -> str:
+    """Return the bytes of codes and scales, and of weights that stayed float, by width."""
+    parts = []
+    for bits in sorted({w.bits for w in weights}):
+        some = [w for w in weights if w.bits == bits]
+        size = megabytes(sum(w.bytes for w in some))
+        floats = "floats of " if some[0].method == "float" else ""
+        parts.append(f"{len(some)} in {floats}{bits} bits {size}")
+    return f"{megabytes(sum(w.bytes for w in weights))}  ({', '.join(parts)})"
 
 
 def float_rows(kept: Sequence[KeptFloat]) -> Iterable[tuple[str, str]]:
