@@ -68,7 +68,7 @@ class QuantizeWeights(Pass):
     dense_only: bool = False
     """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
     small: bool = False
-    """Weights too that take more bytes as integers: integer kernels read no floats."""
+    """Weights too that take more bytes as integers: on an NPU a layer of floats costs more."""
     statistics: str = ""
     """Moments of inputs by weight (.npz) from an earlier run over the data."""
 
@@ -80,7 +80,6 @@ class QuantizeWeights(Pass):
             calibration=options.calibration,
             samples=min(HESSIAN_SAMPLES, options.calibration_samples),
             recipe=options.recipe,
-            small=bool(options.activation_bits),
             statistics=options.statistics,
         )
 

@@ -112,7 +112,7 @@ class TfliteBackend:
         passes = (
             RecoverIntegers(symmetric=True, dense_only=npu, release=bool(activations)),
             *([alike] if activations == 8 and not options.statistics else []),
-            replace(QuantizeWeights.chosen_by(options), dense_only=npu),
+            replace(QuantizeWeights.chosen_by(options), dense_only=npu, small=npu),
             *([PointwiseToLinear()] if npu else []),
             *([replace(codes, islands=not npu and activations == 8)] if activations else []),
             EliminateDeadCode(),
