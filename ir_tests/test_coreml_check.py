@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from ir_tests.lowering import single
+from mmc.backends.coreml import protos
 from mmc.backends.coreml.check import check
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Operation, Program, Var
-from mmc.diagnostics import Diagnostic, LegalityError, Severity
+from mmc.backends.coreml.reader import read
+from mmc.backends.coreml.writer import MODEL, write
+from mmc.diagnostics import Diagnostic, EmitError, LegalityError, ModelError, Severity
 from mmc.ir import parse
 from mmc.shapes import infer
 from mmc.target import load_target, targets
@@ -167,3 +172,65 @@ def test_every_entry_of_the_table_has_a_source() -> None:
     used += [source for _, source in table["limits"].values()]
     used += [*table["types"].values(), table["alignment"]["source"]]
     assert set(used) <= set(table["sources"])
+
+
+def damaged(tmp_path: Path, change: Callable[[Any], object]) -> Path:
+    """Return a package of two layers of which an operation was changed."""
+    path = tmp_path / "m.mlpackage"
+    w = np.ones((4, 3, 1, 1), np.float32)
+    write(lower(single("Conv", (1, 3, 4, 4), w)), path)
+    file = path / "Data" / MODEL
+    spec = protos.model().Model.FromString(file.read_bytes())
+    function = spec.mlProgram.functions["main"]
+    operations = function.block_specializations[function.opset].operations
+    change(next(op for op in operations if op.type == "conv"))
+    file.write_bytes(spec.SerializeToString())
+    return path
+
+
+def test_packages_of_unknown_operators_are_a_finding(tmp_path: Path) -> None:
+    path = damaged(tmp_path, lambda op: setattr(op, "type", "frobnicate"))
+    (found,) = check(read(path), load_target("ane_ios18"))
+    assert (found.code, found.severity) == ("MMC208", Severity.WARNING)
+    assert "frobnicate" in found.where
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda op: setattr(op.inputs["x"].arguments[0], "name", "no"), "'no', which is not"),
+        (lambda op: op.inputs.pop("weight"), "conv has no weight"),
+    ],
+)
+def test_damaged_programs_are_refused(
+    change: Callable[[Any], object], why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=f"(?s)MMC120.*{why}"):
+        read(damaged(tmp_path, change))
+
+
+def test_packages_for_later_systems_are_an_error(tmp_path: Path) -> None:
+    path = damaged(tmp_path, lambda op: None)
+    assert check(read(path), load_target("ane_ios26")) == []
+    found = check(read(path), load_target("ane_ios16"))
+    assert [(d.code, d.severity) for d in found] == [("MMC240", Severity.ERROR)]
+
+
+def test_what_core_ml_does_with_classes_is_no_finding(tmp_path: Path) -> None:
+    program = lower(single("Relu", (1, 3)))
+    program.metadata["classes"] = '["a", "b", "c"]'
+    write(program, tmp_path / "m.mlpackage")
+    found = read(tmp_path / "m.mlpackage")
+    assert "classify" in [op.code for op in found.operations]
+    assert check(found, load_target("ane_ios18")) == []
+
+
+def test_packages_without_all_their_weights_are_refused(tmp_path: Path) -> None:
+    path = damaged(tmp_path, lambda op: None)
+    file = next(path.rglob("weight.bin"))
+    file.write_bytes(file.read_bytes()[:130])
+    with pytest.raises(EmitError, match="MMC421"):
+        read(path)
+    file.unlink()
+    with pytest.raises(EmitError, match="MMC421"):
+        read(path)

@@ -61,6 +61,11 @@ def damaged(path: Path, what: str, why: str = "") -> EmitError:
 
 def read_blob(folder: Path, blob: Blob) -> Array:
     """Return a constant in its stored type; raises EmitError MMC421 if the file is damaged."""
+    return unpack(stored(folder, blob), blob.type)
+
+
+def stored(folder: Path, blob: Blob) -> Array:
+    """Return the bytes of a constant, mapped; raises EmitError MMC421 if the file is damaged."""
     path = folder / blob.file.removeprefix("@model_path/")
     if folder.resolve() not in path.resolve().parents:
         raise damaged(path, "lies outside the package")
@@ -73,7 +78,7 @@ def read_blob(folder: Path, blob: Blob) -> Array:
         raise damaged(path, f"{at} is no constant of type {blob.type.kind.lower()}")
     if size != stored_bytes(blob.type) or start + size > data.size:
         raise damaged(path, f"{at} has {size} bytes that do not fit", f"shape {blob.type.shape}")
-    return unpack(data[start : start + size], blob.type)
+    return data[start : start + size]
 
 
 def same_width(kind: str) -> str:

@@ -15,6 +15,7 @@ from mmc.backends.lowering import place_of
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.target import Target
 
+from .operator import OPERATORS
 from .program import NUMPY_TYPES, Operation, Program, Var
 
 KERNELS = {"conv": "weight", "conv_transpose": "weight"}
@@ -23,15 +24,18 @@ BYTES = {"fp16": 2, "fp32": 4, "int32": 4, "bool": 1}
 FLOATS = frozenset({"fp16", "fp32"})
 INDICES = frozenset({"indices", "lengths", "shape", "begin", "end", "k"})
 """Operands that are not the data which an operator computes on."""
+CLASSES = "classify"
+"""What Core ML does with the scores of a classifier, after the program."""
 
 
 def check(program: Program, target: Target) -> list[Diagnostic]:
     """Return every finding on `program`, in operator order; empty means clean."""
-    tables = Tables(target)
-    off = {id(op): reason for op in program.computing() if (reason := tables.refused(op))}
+    tables = Tables(target, program)
+    computing = [op for op in program.computing() if op.code != CLASSES]
+    off = {id(op): reason for op in computing if (reason := tables.refused(op))}
     costs = Costs(program, frozenset(off))
-    findings = [*program.findings]
-    for op in program.computing():
+    findings = [*program.findings, *newer(program, target)]
+    for op in computing:
         findings += list(emission(op, target, program.is_open))
         if id(op) in off:
             findings.append(off_npu(op, off[id(op)], costs, target))
@@ -52,8 +56,9 @@ class Reason:
 class Tables:
     """The tables of the family."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, program: Program) -> None:
         self.target = target
+        self.program = program
         self.table = target.table
 
     def refused(self, op: Operation) -> Reason | None:
@@ -61,6 +66,9 @@ class Tables:
         if op.code in self.table["never"]:
             source, fix = self.table["never"][op.code]
             return Reason("MMC205", "the engine has no such operator", source, fix)
+        if self.program.was_read and OPERATORS.get(op.code) is None:
+            what = "mmc does not know this operator, nor what runs it"
+            return Reason("MMC208", what, "census", "write it by other operators")
         outer = op.code == "cast" and op.output.dtype in FLOATS
         for var in data_of(op):
             if var.dtype in self.table["types"] and not (outer and var.dtype in FLOATS):
@@ -196,6 +204,16 @@ def work(op: Operation) -> int:
 def elements(shape: tuple[int, ...]) -> int:
     """Return the number of elements; an open extent counts as 1."""
     return prod(max(size, 1) for size in shape)
+
+
+def newer(program: Program, target: Target) -> Iterator[Diagnostic]:
+    """Yield that the target's system does not load the package, which is for a later one."""
+    least, given = program.version, target.settings["version"]
+    if program.was_read and least > given:
+        what = f"is for a later system than {target.name}: its specification version is {least}"
+        why = f"Core ML of {target.name} loads versions up to {given}"
+        fix = f"compile it for {target.name}, or check it for the target that it was made for"
+        yield Diagnostic("MMC240", Severity.ERROR, "package", what, why, fix)
 
 
 def where(op: Operation) -> str:

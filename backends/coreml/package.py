@@ -157,6 +157,8 @@ def to_picture(image: Any) -> Picture:
 
 def to_function(function: Any) -> Function:
     """Return a function; the opset "CoreML7" has number 7."""
+    if function.opset not in function.block_specializations:
+        raise ValueError(f"it has no operations for opset {function.opset!r}")
     block = function.block_specializations[function.opset]
     number = int(function.opset.removeprefix("CoreML"))
     return Function(tuple(map(to_named, function.inputs)), number, to_block(block))

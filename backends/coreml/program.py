@@ -113,6 +113,8 @@ class Program:
     version: int = 9
     metadata: dict[str, str] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
+    was_read: bool = False
+    """It comes from a package, maybe another tool's."""
     findings: list[Diagnostic] = field(default_factory=list)
     """What lowering has to say of the form that it chose."""
 

@@ -13,11 +13,19 @@ from mmc.diagnostics import ModelError
 from mmc.options import Picture
 
 from . import protos
-from .package import to_declared
+from .blob import stored
+from .mil import Blob
+from .package import to_declared, to_type
 from .program import NUMPY_TYPES, Feature, Operation, Program, Var
 from .spec import MIL_TYPES, SIGNATURE, SOURCES
 from .writer import MODEL
 
+NEEDED = {
+    **dict.fromkeys(("conv", "conv_transpose", "linear"), ("x", "weight")),
+    "matmul": ("x", "y"),
+    "scaled_dot_product_attention": ("query", "key", "value"),
+}
+"""Operands of which the cost of an operator is computed."""
 TYPES = {name: kind for kind, name in MIL_TYPES.items()}
 
 
@@ -26,6 +34,7 @@ def read(path: Path) -> Program:
 
     Raises:
         ModelError: MMC120 if it is no package with an ML Program of one function.
+        EmitError: MMC421 if the weight file does not hold what the program says.
     """
     try:
         spec = protos.model().Model.FromString(model_file(path).read_bytes())
@@ -33,7 +42,10 @@ def read(path: Path) -> Program:
         raise no_package(path, str(error) or type(error).__name__) from error
     if spec.WhichOneof("Type") != "mlProgram" or "main" not in spec.mlProgram.functions:
         raise no_package(path, "it holds no ML Program with a function main")
-    return Reader(spec).program()
+    try:
+        return Reader(spec, model_file(path).parent).program()
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise no_package(path, f"its program is damaged: {error}") from error
 
 
 def model_file(path: Path) -> Path:
@@ -53,8 +65,9 @@ def no_package(path: Path, why: str) -> ModelError:
 class Reader:
     """Turns one spec into a program."""
 
-    def __init__(self, spec: Any) -> None:
+    def __init__(self, spec: Any, folder: Path) -> None:
         self.spec = spec
+        self.folder = folder
         self.vars: dict[str, Var] = {}
         defined = spec.description.metadata.userDefined
         self.signature: Mapping[str, Any] = json.loads(defined.get(SIGNATURE, "{}"))
@@ -63,8 +76,11 @@ class Reader:
     def program(self) -> Program:
         """Return the program."""
         function = self.spec.mlProgram.functions["main"]
+        if function.opset not in function.block_specializations:
+            raise ValueError(f"it has no operations for opset {function.opset!r}")
         block = function.block_specializations[function.opset]
-        program = Program(opset=function.opset, version=self.spec.specificationVersion)
+        version = self.spec.specificationVersion
+        program = Program(opset=function.opset, version=version, was_read=True)
         program.metadata.update(self.spec.description.metadata.userDefined)
         about = self.spec.description.metadata
         program.about = {
@@ -106,6 +122,8 @@ class Reader:
         """Return a value's data: text, an array, or a placeholder for what lies in the file."""
         tensor = value.immediateValue.tensor
         if value.WhichOneof("value") == "blobFileValue":
+            place = value.blobFileValue
+            stored(self.folder, Blob(place.fileName, place.offset, to_type(value.type)))
             return np.broadcast_to(np.zeros((), NUMPY_TYPES.get(var.dtype, "uint8")), var.shape)
         field = tensor.WhichOneof("value")
         if field == "strings":
@@ -122,6 +140,9 @@ class Reader:
             name: [self.operand(name, binding) for binding in argument.arguments]
             for name, argument in sorted(op.inputs.items())
         }
+        for name in NEEDED.get(op.type, ()):
+            if not inputs.get(name):
+                raise ValueError(f"{op.type} has no {name}")
         if op.type.startswith("constexpr_"):
             for name, value in sorted(op.attributes.items()):
                 if name != "name":
@@ -135,6 +156,8 @@ class Reader:
         """Return the variable of a binding."""
         if binding.WhichOneof("binding") == "value":
             return self.literal(name, binding.value)
+        if binding.name not in self.vars:
+            raise ValueError(f"it reads {binding.name!r}, which is not defined")
         return self.vars[binding.name]
 
     def literal(self, name: str, value: Any) -> Var:
