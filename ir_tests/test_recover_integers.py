@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 import golden_models as golden
 import mmc
@@ -27,7 +29,7 @@ from mmc.result import CompileResult
 from mmc.shapes import infer
 from mmc.target import load_target
 from mmc.values import ARRIVED_QUANTIZED
-from mmc.verification.evaluate import run_model
+from mmc.verification.evaluate import compare, run_model
 
 VISION = Path(golden.__file__).parent / "onnx" / "digits_vqa_vision.onnx"
 SHAPES = {"image": (1, 1, 28, 56)}
@@ -230,6 +232,27 @@ def test_activations_of_a_weight_only_model_become_integers(
     source_of, weight = (program.tensors[i] for i in op.inputs[:2])
     assert source_of.dtype == activations.upper()
     assert np.array_equal(weight.data, codes.T)
+
+
+def test_a_weight_that_is_too_large_to_fold_keeps_its_codes_in_onnx(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    codes = rng.integers(-127, 128, (512, 256)).astype(np.int8)
+    scale = rng.uniform(0.001, 0.01, (1, 256)).astype(np.float32)
+    text = WEIGHT_ONLY_TEXT.replace("3,64", "3,512").replace("3,48", "3,256")
+    save(parse(text, codes=codes, scale=scale), tmp_path / "m.onnx")
+    x = rng.standard_normal((8, 3, 512)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x)
+    given = ["--weights", "int8", "--activations", "int8", "--calibration"]
+    q = tmp_path / "q.onnx"
+    command = ["quantize", str(tmp_path / "m.onnx"), *given, str(tmp_path / "data.npz")]
+    assert main([*command, "--quiet", "-o", str(q)]) == 0
+    proto = onnx.load(q)
+    held = {t.name: numpy_helper.to_array(t) for t in proto.graph.initializer}
+    assert any(np.array_equal(a, codes) for a in held.values())
+    assert "QuantizeLinear" in {node.op_type for node in proto.graph.node}
+    (expected,) = mmc.run(tmp_path / "m.onnx", {"x": x[0]}).values()
+    (found,) = mmc.run(q, {"x": x[0]}).values()
+    assert compare("z", expected, found).sqnr_db > 30
 
 
 def test_integer_weights_of_a_cpu_artifact_are_those_that_arrived(tmp_path: Path) -> None:

@@ -8,10 +8,14 @@ from math import prod
 from mmc.integers.layers import Layer, layers_of, shared
 from mmc.ir import Graph, Model, constant, shape_of
 from mmc.pass_manager import Contract, Pass
+from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.quantize_weights import TYPES, insert, is_dense, stored
 from mmc.quant.grids import GRIDS
 from mmc.quant.recovery import Recovered, recover
 from mmc.values import ARRIVED_QUANTIZED, WEIGHT_ONLY
+
+UNPACKED = 1 << 30
+"""Bytes that a weight may take for as long as it is floats."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class RecoverIntegers(Pass):
             if WEIGHT_ONLY not in model.metadata_props:
                 return 0
             del model.metadata_props[ARRIVED_QUANTIZED]
+            FoldConstants(max_growth_bytes=UNPACKED).run(model)
         return sum(self.stores(model.graph, g[0]) for g in shared(layers_of(model.graph)))
 
     def stores(self, graph: Graph, layer: Layer) -> bool:
