@@ -16,6 +16,7 @@ from browser import Browser
 import golden_models
 from mmc.cli import main
 from mmc.debugging.alignment import align
+from mmc.ir import parse, save
 from mmc.reports.graphs import State, graphs_json
 from mmc.reports.layers import bits_of
 from mmc.reports.page import page
@@ -209,6 +210,17 @@ def test_chromium_shows_the_page(compiled: Path, window: Browser) -> None:
     assert window.run("typeof evil") == "undefined"
     assert window.run("document.querySelectorAll('img, script[src]').length") == 0
     assert window.errors() == []
+
+
+@needs_chromium
+def test_names_of_a_model_are_shown_as_they_are(tmp_path: Path, window: Browser) -> None:
+    text = """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[1,3] in_put_0) => (float[1,3] out_put) { out_put = Relu(in_put_0) }"""
+    save(parse(text), tmp_path / "m.onnx")
+    assert main(["show", str(tmp_path / "m.onnx"), "--html", str(tmp_path / "m.html")]) == 0
+    window.open(tmp_path / "m.html")
+    terms = window.run("[...document.querySelectorAll('dt')].map(d => d.textContent)")
+    assert {"in_put_0", "out_put"} <= set(terms)
 
 
 @needs_chromium

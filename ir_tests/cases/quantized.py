@@ -98,4 +98,12 @@ CASES = (
         x="float[3,4]",
     ),
     Case("dequantize-linear", "c = DequantizeLinear(codes34, tenth) y = Add(x, c)", x="float[3,4]"),
+    *(
+        Case(
+            "quantize-linear",
+            f"k = Constant<value = {kind} {{5}}>() y = QuantizeLinear(x, epsilon, k)",
+            y=kind,
+        )
+        for kind in ("int8", "uint8", "int16", "uint16")
+    ),
 )

@@ -74,15 +74,19 @@ function table(rows, {columns = null, picked = null, label = "rows"} = {}) {
     make("div", {class: "scroll"}, make("table", {}, make("thead", {}, head), body)), more);
 }
 
+/* What the keys of these objects are: the model's names and ONNX's, which stay as they are. */
+const NAMED = new Set(["inputs", "outputs", "operators", "kinds", "sources", "dim", "input shape", "const"]);
+
 /* Any JSON value: lists of objects are tables, objects are lists of terms. */
 function anything(value, label = "rows") {
+  const term = NAMED.has(label) ? plain : words;
   if (Array.isArray(value) && value.length && value.every(v => v && typeof v === "object" && !Array.isArray(v)))
     return table(value.map(flat), {label});
   if (value && typeof value === "object" && !Array.isArray(value)) {
     const entries = Object.entries(value), large = entries.filter(([, v]) => typeof v === "object" && !empty(v) && !listed(v));
     const small = entries.filter(entry => !large.includes(entry));
-    return make("div", {}, make("dl", {}, small.flatMap(([k, v]) => [make("dt", {}, words(k)), make("dd", {}, cell(k, v))])),
-      large.flatMap(([k, v]) => [make("h2", {}, words(k)), anything(v, words(k))]));
+    return make("div", {}, make("dl", {}, small.flatMap(([k, v]) => [make("dt", {}, term(k)), make("dd", {}, cell(k, v))])),
+      large.flatMap(([k, v]) => [make("h2", {}, term(k)), anything(v, words(k))]));
   }
   return make("p", {}, cell("", value));
 }
