@@ -44,6 +44,19 @@ def test_the_defaults_are_the_models_own_ends(tmp_path: Path) -> None:
     assert [i.name for i in onnx.load(out).graph.input] == [i.name for i in whole.input]
 
 
+def test_a_tensor_may_be_given_as_mmc_show_numbers_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", str(PNET)]) == 0
+    (line,) = (text for text in capsys.readouterr().out.splitlines() if "# /conv2/Conv" in text)
+    out = tmp_path / "part.onnx"
+    assert main(["extract", str(PNET), "--to", line.partition(":")[0], "-o", str(out)]) == 0
+    (node,) = (n for n in onnx.load(PNET).graph.node if n.name == "/conv2/Conv")
+    assert names(out)[-1] == node.output[0]
+    assert main(["extract", str(PNET), "--to", "%999", "-o", str(out)]) == 2
+    assert "MMC130" in capsys.readouterr().err
+
+
 FORK = """<ir_version: 10, opset_import: ["" : 21]>
     g (float[2,3] x, float[2,3] z, bool c) => (float[2,3] y) {
         a = Relu (x)

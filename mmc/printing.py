@@ -20,6 +20,14 @@ def print_ir(model: ir.Model, digests: bool = False) -> str:
     return "".join(line + "\n" for line in _Printer(digests).graph(model.graph, "input"))
 
 
+def numbered(model: ir.Model) -> dict[str, str]:
+    """Return the names of the values by the numbers that `print_ir` gives them."""
+    printer = _Printer(False)
+    for _ in printer.graph(model.graph, "input"):
+        pass
+    return {number: value.name or "" for value, number in printer.names.items()}
+
+
 class _Printer:
     """Numbers values in order of appearance: `%n` computed, `@n` constant."""
 

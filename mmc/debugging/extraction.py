@@ -14,6 +14,8 @@ import onnx_graphsurgeon as gs
 from mmc.diagnostics import ModelError
 from mmc.files import check_output
 from mmc.frontend.loading import read_proto
+from mmc.ir import load
+from mmc.printing import numbered
 from mmc.saving import save_proto
 
 
@@ -33,14 +35,15 @@ def extract(
     """Write the nodes between the tensors `begin` and `end` as a model of its own.
 
     Args:
-        begin: tensors that become inputs; none: the model's own inputs. Inputs of the model that
-            the part needs beside them stay inputs.
+        begin: tensors that become inputs, by name or by number (`%4` of `mmc show`); none: the
+            model's own inputs. Inputs of the model that the part needs beside them stay inputs.
         end: tensors that become outputs; none: the model's own.
     Raises:
         ModelError: MMC101 to MMC112 if there is no model to read, MMC130 for an unknown name,
             MMC131 if nothing lies between, or a type is unknown.
     """
     check_output(Path(output))
+    begin, end = named(source, begin), named(source, end)
     model = read_proto(source)
     initializers = {t.name for t in model.graph.initializer}
     graph = gs.import_onnx(onnx.shape_inference.infer_shapes(model, data_prop=True))
@@ -61,6 +64,12 @@ def extract(
     save_proto(cut, output)
     names = ([t.name for t in found] for found in (graph.inputs, graph.outputs))
     return Extracted(before, len(graph.nodes), *names)
+
+
+def named(source: str | Path, tensors: Sequence[str]) -> list[str]:
+    """Return tensors by name: `%4` is the one that `mmc show` calls so."""
+    known = numbered(load(source)) if any(t.startswith("%") for t in tensors) else {}
+    return [known.get(tensor, tensor) for tensor in tensors]
 
 
 def find(tensors: dict[str, Any], graph: Any, name: str, initializers: set[str]) -> Any:
