@@ -5,6 +5,11 @@ from cases import Case
 M = "float[5,5]"
 T = "float[1,4,5]"
 F4 = "float[2,4,3,5]"
+FLAT3 = (
+    "k = Constant<value = int64[2] {-1, 3}>() v3 = Constant<value = float[3] {0.5, 1.0, 2.0}>() "
+    "f = Constant<value = int64[2] {-1, 256}>()"
+)
+NORM3 = "y = BatchNormalization(r, b3, b3, b3, v3)"
 CASES = (
     Case("matmul-add", "a = MatMul(x, m) y = Add(a, b3)", x=M),
     Case("matmul-add", "a = MatMul(x, m) y = Add(a, b3)", "rank 2", x=T),
@@ -15,6 +20,31 @@ CASES = (
         "gemm-bn",
         "a = Gemm<transB=1>(x, w64, b6) y = BatchNormalization(a, g6, b6, g6, v6)",
         x="float[5,4]",
+    ),
+    Case("matmul-bn", f"{FLAT3} a = MatMul(x, m) r = Reshape(a, k) {NORM3}", x="float[2,2,5]"),
+    Case(
+        "matmul-bn",
+        f"{FLAT3} a = MatMul(x, m) b = Add(a, b3) r = Reshape(b, k) {NORM3}",
+        x="float[2,2,5]",
+    ),
+    Case(
+        "matmul-bn",
+        f"{FLAT3} a = MatMul(x, m) t = Abs(a) r = Reshape(t, k) {NORM3}",
+        "is not MatMul",
+        x="float[2,2,5]",
+    ),
+    Case(
+        "matmul-bn",
+        f"{FLAT3} a = MatMul(x, m55) r = Reshape(a, k) {NORM3}",
+        "are not the channels",
+        x="float[3,5]",
+    ),
+    Case(
+        "matmul-bn",
+        f"{FLAT3} u = Unsqueeze(x, i0) a = MatMul(u, m256) r = Reshape(a, f) "
+        "c = BatchNormalization(r, ones256, ones256, ones256, ones256) y = MatMul(c, m256)",
+        "large and shared",
+        x="float[2,256]",
     ),
     Case("matmul-mul", "a = MatMul(x, m) y = Mul(a, b3)", x=T),
     Case("linear-mul", "a = MatMul(x, m) b = Add(a, b3) y = Mul(b, half)", x=T),

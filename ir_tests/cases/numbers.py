@@ -14,6 +14,7 @@ NUMBERS: dict[str, Array] = {
     "six": np.float32(6),
     "sixth": np.float32(1 / 6),
     "ones5": np.ones(5, np.float32),
+    "ones256": np.ones(256, np.float32),
     "halves55": (np.arange(25, dtype=np.float32).reshape(5, 5) - 12) / 2,
     "half": np.float32(0.5),
     "minus": np.float32(-1),

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.passes.rules.gemms import free_to_change
-from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
 
 
 def row(c: Array, width: int) -> Array:
@@ -72,6 +72,29 @@ def gemm_bn(out: Builder, n: Node, norm: Node) -> Value:
 
     scale, shift = (v.astype(np.float32) for v in scale_and_shift(norm))
     return scaled(out, n, scale, shift)
+
+
+PRODUCT = op.MatMul("x", const("w")).named("n")
+FLAT = op.Reshape(either(op.Add(PRODUCT, const("b")), PRODUCT), "shape").named("flat")
+
+
+@rewrite(op.BatchNormalization(FLAT, "scale", "bias", "mean", "variance").named("norm"))
+def matmul_bn(
+    out: Builder, x: Value, w: Array, b: Array | None, n: Node, flat: Node, norm: Node
+) -> Value:
+    """bn(reshape(x w + b))  ->  reshape(x (w * s) + b * s + t), where the columns stay."""
+    from mmc.passes.rules.conv_affine import scale_and_shift
+
+    if w.ndim != 2 or not free_to_change(n.inputs[1]):
+        raise NoMatch("the weight is no matrix, or is large and shared")
+    rows = shape_of(flat.outputs[0])
+    if rows[1:] != (w.shape[1],):
+        raise NoMatch("the columns of the product are not the channels")
+    scale, shift = scale_and_shift(norm)
+    product = out.MatMul(x, (w * scale).astype(w.dtype))
+    bias = shift if b is None else row(b, w.shape[1]) * scale + shift
+    made: Value = out.Reshape(out.Add(product, bias.astype(w.dtype)), list(rows))
+    return made
 
 
 @rewrite(op.Mul(op.MatMul("x", const("w")).named("n"), const("c")))
