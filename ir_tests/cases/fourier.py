@@ -45,4 +45,10 @@ CASES = (
         x="float[1,2049,2]",
         y="float[1,4096,1]",
     ),
+    Case(
+        "inverse-of-half",
+        "y = DFT<inverse = 1, onesided = 1>(x, , place1)",
+        x="float[2,4,2]",
+        y="float[2,6,1]",
+    ),
 )
