@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,24 @@ def weight_only(folder: Path, low: int = -127, text: str = WEIGHT_ONLY_TEXT) -> 
     return source, codes
 
 
+def rounded_where_read(folder: Path) -> tuple[Path, Array]:
+    """Write a model as training leaves it: a float weight that is rounded; return it and codes."""
+    _, codes = weight_only(folder)
+    rng = np.random.default_rng(5)
+    scale = rng.uniform(0.001, 0.01, 48).astype(np.float32)
+    floats = ((codes + rng.uniform(-0.4, 0.4, codes.shape)) * scale).astype(np.float32)
+    text = """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[3,64] x) => (float[3,48] z) {
+            q = QuantizeLinear <axis = 1> (floats, scale, zero)
+            w = DequantizeLinear <axis = 1> (q, scale, zero)
+            y = MatMul (x, w)
+            z = Relu (y)
+        }"""
+    given = {"floats": floats, "scale": scale, "zero": np.zeros(48, np.int8)}
+    save(parse(text, **given), folder / "rounded.onnx")
+    return folder / "rounded.onnx", codes
+
+
 def folded(source: Path) -> Model:
     model = load(source)
     PassManager([FoldConstants(), EliminateDeadCode()]).run(model)
@@ -211,11 +230,12 @@ def test_what_integer_kernels_do_not_take_stays_float(form: str, tmp_path: Path)
     assert (ARRIVED_QUANTIZED in model.metadata_props) == (not plain)
 
 
+@pytest.mark.parametrize("form", [weight_only, rounded_where_read])
 @pytest.mark.parametrize("activations", ["int8", "int16"])
 def test_activations_of_a_weight_only_model_become_integers(
-    activations: str, tmp_path: Path
+    activations: str, form: Callable[[Path], tuple[Path, Array]], tmp_path: Path
 ) -> None:
-    source, codes = weight_only(tmp_path)
+    source, codes = form(tmp_path)
     x = np.random.default_rng(3).standard_normal((8, 3, 64)).astype(np.float32)
     np.savez(tmp_path / "data.npz", x=x)
     given = {"weights": "int8", "activations": activations}

@@ -91,8 +91,14 @@ def casts_bytes(node: ir.Node) -> bool:
 
 
 def unpacks(node: ir.Node) -> bool:
-    """Say whether a node makes floats of constants, and computes on floats if at all."""
-    source = node.inputs[0] if node.op_type == "DequantizeLinear" else None
+    """Say whether a node makes floats of constants, and computes on floats if at all.
+
+    Training rounds float weights where they are read: those are constants too.
+    """
+    source = node.inputs[0] if node.op_type in ("QuantizeLinear", "DequantizeLinear") else None
+    maker = None if source is None else source.producer()
+    if maker is not None and maker.op_type == "QuantizeLinear":
+        source = maker.inputs[0]
     constant = source is not None and ir.convenience.get_const_tensor(source) is not None
     return constant or node.op_type == "MatMulNBits"
 
