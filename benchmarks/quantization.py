@@ -43,11 +43,10 @@ PAGE_HEAD = """# mmc and other quantizers
 Made by `python benchmarks/quantization.py --peer NAME=PYTHON...`, then `--write`, from the rows in
 benchmarks/rows/quantizers.jsonl: int8 weights per channel, 16 samples to calibrate on, the worst
 output's signal to noise over 4 others, against ONNX Runtime on the original with its optimizer
-off. mmc compiles int8 activations for
-`cpu`, where layers that would be slower or wrong as integers stay float, and int16 for
-`hexagon_v73`; its artifact runs in LiteRT, as that of litert-quantizer, which gets mmc's float32
-.tflite; those of onnxruntime and nncf run in ONNX Runtime. It compares tools; it is no accuracy
-of a task.
+off. mmc compiles int8 activations for `cpu`, where layers that would be slower or wrong as integers
+stay float, and int16 for `hexagon_v73`; its artifact runs in LiteRT, as that of litert-quantizer,
+which gets mmc's float32 .tflite; those of onnxruntime and nncf run in ONNX Runtime. It compares
+tools; it is no accuracy of a task.
 """
 DATA = Path(golden.__file__).parent / "data"
 
@@ -197,7 +196,7 @@ def cell(row: Mapping[str, Any]) -> str:
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the table of all tools."""
-    tools = list(dict.fromkeys(row["tool"] for row in rows))
+    tools = ["mmc", *dict.fromkeys(row["tool"] for row in rows if row["tool"] != "mmc")]
     by = {(row["model"], row["form"], row["tool"]): row for row in rows}
     lines = [
         PAGE_HEAD,
