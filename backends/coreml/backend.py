@@ -24,6 +24,7 @@ from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.legalize_coreml import LegalizeCoreml
+from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.narrow_windows import NarrowWindows
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
@@ -80,11 +81,11 @@ class CoremlBackend:
         integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
         version = self.target.settings["version"]
         whole, legalize = version >= ATTENTION_VERSION, LegalizeCoreml(grids=version >= GRIDS)
-        tidy = clean(goal)
+        tidy, made = clean(goal), (NarrowWindows(self.widest), MergeSlices(), legalize)
         return [
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
             Phase("assign-layout", (AssignLayout(features=True), goal.fuse, *tidy), max_rounds=4),
-            Phase("legalize", (NarrowWindows(self.widest), legalize, *tidy), max_rounds=3),
+            Phase("legalize", (*made, *tidy), max_rounds=3),
             Phase("quantize", integers),
         ]
 

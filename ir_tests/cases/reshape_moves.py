@@ -27,6 +27,13 @@ CASES = (
         "in steps",
         x="float[1,5,12]",
     ),
+    Case("elementwise-of-reshaped", "a = Reshape(x, rows) b = Reshape(z, rows) y = Sub(a, b)"),
+    Case(
+        "elementwise-of-reshaped",
+        "a = Reshape(x, flat) b = Reshape(z, flat) y = Add(a, b)",
+        "not reshaped alike",
+        z="float[1,5,4,5]",
+    ),
     Case(
         "softmax-between-reshapes",
         "a = Reshape(x, rows) b = Softmax<axis = 0>(a) y = Reshape(b, same)",

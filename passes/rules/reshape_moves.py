@@ -7,7 +7,7 @@ from math import prod
 
 from mmc.ir import Node, Value, attrs, shape_of
 from mmc.pass_manager import Contract
-from mmc.passes.rules.reshapes import reshape
+from mmc.passes.rules.reshapes import ALIKE, reshape
 from mmc.passes.rules.slices import ranges, slice_by
 from mmc.pattern import Builder, NoMatch, op, rewrite
 
@@ -46,3 +46,15 @@ def slice_of_split_axis(out: Builder, r: Value, n: Node) -> Value:
     rest = shape_of(x)[last] // split[axis]
     part = slice_by(out, x, [(last, start * rest, stop * rest, 1)])
     return reshape(out, part, shape_of(n.outputs[0]))
+
+
+@rewrite(
+    op[ALIKE](op.Reshape("a", "s"), op.Reshape("b", "t")).named("n"),
+    stage="linear",
+    contract=Contract.EXACT,
+)
+def elementwise_of_reshaped(out: Builder, a: Value, b: Value, n: Node) -> Value:
+    """reshape(a) + reshape(b)  ->  reshape(a + b), where both are reshaped alike."""
+    if shape_of(a) != shape_of(b) or shape_of(n.inputs[0]) != shape_of(n.inputs[1]):
+        raise NoMatch("the operands are not reshaped alike")
+    return reshape(out, out.node(n.op_type, [a, b]), shape_of(n.outputs[0]))
