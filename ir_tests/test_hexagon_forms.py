@@ -96,6 +96,48 @@ def test_16_bit_sums_end_where_their_codes_end(limits: tuple[int, int], tmp_path
     assert ops.keys() == {"QUANTIZE", "FULLY_CONNECTED", "ADD", "DEQUANTIZE"}
 
 
+WINDOWS = {
+    "strides with dilations": (
+        "y = Conv <group = 4, strides = [2, 1], dilations = [1, 2]> (x, w)",
+        (8, 1, 3, 3),
+        ["CONV_2D"],
+    ),
+    "one row upsampled": ("y = ConvTranspose <strides = [2, 2]> (r, w)", (4, 3, 2, 2), []),
+    "one row, cropped": (
+        "y = ConvTranspose <strides = [2, 2], pads = [1, 1, 1, 1]> (r, w)",
+        (4, 3, 4, 4),
+        ["SLICE"],
+    ),
+}
+
+
+def window(name: str, folder: Path) -> dict[str, int]:
+    text, weights, _ = WINDOWS[name]
+    return compiled(
+        f"""<ir_version: 10, opset_import: ["" : 21]>
+        g (float[1,4,9,9] x, float[1,4,1,6] r) => (float[a,b,c,d] y, float[1,4,9,9] z,
+        float[1,4,1,6] s) {{ {text} z = Relu(x) s = Relu(r) }}""",
+        {"w": normal(*weights)},
+        folder,
+    )
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_have_a_form_that_is_taken(name: str, tmp_path: Path) -> None:
+    ops = window(name, tmp_path)
+    assert set(WINDOWS[name][2]) <= ops.keys()
+    assert "DEPTHWISE_CONV_2D" not in ops
+
+
+@pytest.mark.vendor
+@pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
+@pytest.mark.parametrize("name", WINDOWS)
+def test_the_vendor_takes_these_windows(name: str, tmp_path: Path) -> None:
+    count = sum(window(name, tmp_path).values())
+    said = vendor.ask(tmp_path / "m.tflite", "v73")
+    assert (said.selected, said.total, said.ended) == (count, count, "compiled")
+
+
 STOPPING = {
     "exclusive sum": ("y = CumSum <exclusive = 1> (x, one)", 3),
     "reversed sum": ("y = CumSum <reverse = 1> (x, one)", 3),

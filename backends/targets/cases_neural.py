@@ -53,6 +53,8 @@ def cases() -> Iterator[Case]:
                 yield transposed(dtype, weights, dtype != "FLOAT32", **form)
             if "fusedActivationFunction" in form:
                 yield linear(dtype, weights, dtype != "FLOAT32", **form)
+        yield strided_dilation(dtype, weights)
+        yield one_row(dtype, weights)
         yield grouped(dtype, weights)
         yield multiplied(dtype, weights)
         yield from pools(dtype)
@@ -98,6 +100,15 @@ def depthwise(dtype: str, weights: str, sliced: bool, **form: Any) -> Case:
     return m.case("DEPTHWISE_CONV_2D", inputs, [result], (-1, 1), **option)
 
 
+def strided_dilation(dtype: str, weights: str) -> Case:
+    """Return the case of a depthwise convolution that strides and dilates."""
+    m, w = new(dtype, weights, (1, 3, 3, 16), None if dtype == "FLOAT32" else 3)
+    inputs = [m.x(IMAGE), w, biased(m, w, 16)]
+    result = m.x((1, 4, 4, 16), scale=OUT.get(dtype, 0))
+    option = {"strideW": 2, "strideH": 2, "dilationWFactor": 2, "dilationHFactor": 2}
+    return m.case("DEPTHWISE_CONV_2D", inputs, [result], (-1, 1), depthMultiplier=1, **option)
+
+
 def linear(dtype: str, weights: str, sliced: bool, **form: Any) -> Case:
     """Return the case of a linear layer on rank 2."""
     m, w = new(dtype, weights, (32, 64), 0 if sliced else None)
@@ -128,6 +139,15 @@ def transposed(dtype: str, weights: str, sliced: bool, **form: Any) -> Case:
     inputs = [m.i(shape), w, m.x(IMAGE), biased(m, w, 8)]
     result = m.x(shape, scale=OUT.get(dtype, 0))
     return m.case("TRANSPOSE_CONV", inputs, [result], (-1, 1), strideW=2, strideH=2, **form)
+
+
+def one_row(dtype: str, weights: str) -> Case:
+    """Return the case of a 2× upsampling transposed convolution of a single row."""
+    m, w = new(dtype, weights, (8, 2, 2, 16), None if dtype == "FLOAT32" else 0)
+    shape = (1, 2, 16, 8)
+    inputs = [m.i(shape), w, m.x((1, 1, 8, 16)), biased(m, w, 8)]
+    result = m.x(shape, scale=OUT.get(dtype, 0))
+    return m.case("TRANSPOSE_CONV", inputs, [result], (-1, 1), strideW=2, strideH=2)
 
 
 def constant_matmul(dtype: str, weights: str, sliced: bool) -> Case:

@@ -55,7 +55,7 @@ def cell(program: Program, op: Operator) -> str:
 def features(program: Program, op: Operator) -> tuple[str, ...]:
     """Return the forms of `op` that a target may refuse although it takes the cell."""
     found = [*_rank(program, op), *_axis(program, op), *_broadcast(program, op)]
-    found += [*_options(op.options), *_operands(program, op)]
+    found += [*_options(op.options), *_window(program, op), *_operands(program, op)]
     return tuple(dict.fromkeys(found))
 
 
@@ -138,7 +138,9 @@ def _options(options: Any) -> Iterator[str]:
     if activation := getattr(options, "fusedActivationFunction", 0):
         yield ACTIVATIONS[activation]
     if any(getattr(options, f"dilation{side}Factor", 1) > 1 for side in "DHW"):
-        yield "dilation"
+        depthwise = hasattr(options, "depthMultiplier")
+        strided = depthwise and max(options.strideH, options.strideW) > 1
+        yield "strided-dilation" if strided else "dilation"
     if getattr(options, "padding", 0) == 1:
         yield "valid"
     if getattr(options, "depthMultiplier", 1) > 1:
@@ -147,6 +149,14 @@ def _options(options: Any) -> Iterator[str]:
         yield "drop-dims"
     if type(options).__name__ == "MirrorPadOptionsT" and options.mode == 1:
         yield "symmetric"
+
+
+def _window(program: Program, op: Operator) -> Iterator[str]:
+    """Yield "same-of-one" where SAME padding is of a single row or column that strides part."""
+    if op.code == "TRANSPOSE_CONV" and op.options.padding == 0:
+        _, height, width, _ = program.tensors[op.inputs[2]].shape
+        if height == 1 < op.options.strideH or width == 1 < op.options.strideW:
+            yield "same-of-one"
 
 
 def _operands(program: Program, op: Operator) -> Iterator[str]:

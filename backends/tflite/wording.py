@@ -31,6 +31,8 @@ FEATURES = {
     "lowest-code": "weights hold the lowest int4 code, -8",
     "split-bytes": "rows that end inside a byte",
     "zero-point": "weights with a zero point",
+    "strided-dilation": "strides together with dilations",
+    "same-of-one": "SAME padding of a single row or column",
     "at-input": "an operand is an input of the model",
 }
 

@@ -93,7 +93,10 @@ def depthwise_conv2d(e: Emitter, n: Node) -> None:
     x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
     axes = axes_of(n, x[1:3], w[1:3])
     source, padding = place(e, e.tensor(n.inputs[0]), axes)
-    if e.program.tensors[source].dtype == "INT16":
+    given, weight = (e.program.tensors[i] for i in (source, e.tensor(n.inputs[1])))
+    strided_dilation = any(a.stride > 1 for a in axes) and any(a.dilation > 1 for a in axes)
+    apart = e.npu and strided_dilation and given.dtype == "FLOAT32" and weight.data is not None
+    if apart or given.dtype == "INT16":
         _grouped(e, n, source, axes, padding)
         return
     options = schema.DepthwiseConv2DOptionsT()
@@ -103,13 +106,15 @@ def depthwise_conv2d(e: Emitter, n: Node) -> None:
 
 
 def _grouped(e: Emitter, n: Node, source: int, axes: list[Axis], padding: int) -> None:
-    """Emit CONV_2D of one channel a group: Hexagon has 16-bit activations there only."""
+    """Emit CONV_2D of one channel a group.
+
+    Hexagon has 16-bit activations there only, and strides together with dilations of floats.
+    """
     _, weight, bias = inputs_of(e, n, source)
     old = e.program.tensors[weight]
     assert old.data is not None
-    assert old.quantization is not None
     moved = np.ascontiguousarray(old.data.transpose(3, 1, 2, 0))
-    quantization = replace(old.quantization, axis=0)
+    quantization = replace(old.quantization, axis=0) if old.quantization else None
     grouped = e.add(Tensor(old.name, moved.shape, old.dtype, moved, quantization))
     options = schema.Conv2DOptionsT()
     fill_window(e, options, n, axes, padding)
@@ -144,7 +149,9 @@ def conv_transpose2d(e: Emitter, n: Node) -> None:
     w = shape_of(n.inputs[1])
     strides, pads = a.get("strides") or (1, 1), a.get("pads") or (0,) * 4
     kernel = _same_kernel(x[1:3], y[1:3], w[1:3], strides, pads[:2])
-    if kernel is not None and (weights is not None or kernel == w[1:3]):
+    # Hexagon refuses SAME where a stride parts what is one row or column (measured).
+    lone = e.npu and any(s == 1 < t for s, t in zip(x[1:3], strides, strict=True))
+    if kernel is not None and not lone and (weights is not None or kernel == w[1:3]):
         _transpose_conv(e, n, _grown(e, n, weights, kernel), y, schema.Padding.SAME)
         return
     full = [(s - 1) * t + k for s, t, k in zip(x[1:3], strides, w[1:3], strict=True)]
