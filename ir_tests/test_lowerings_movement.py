@@ -124,6 +124,19 @@ def test_gather_at_computed_negative_indices() -> None:
     check_lowering(model, feeds_for(model, low=-5, high=5))
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_gather_at_indices_of_many_axes(axis: int) -> None:
+    """Hexagon compiles four."""
+    known = np.arange(-3, 3).reshape(1, 3, 1, 2, 1)
+    assert check_lowering(single("Gather", (4, 7), known, axis=axis)) == ["GATHER", "RESHAPE"]
+    model = single("Gather", (4, 7), ((1, 3, 1, 2, 1), np.int64), axis=axis)
+    assert check_lowering(model, feeds_for(model, low=-4, high=4))[-3:] == [
+        "RESHAPE",
+        "GATHER",
+        "RESHAPE",
+    ]
+
+
 def test_an_embedding_is_one_gather() -> None:
     table = np.random.default_rng(0).standard_normal((9, 4)).astype(np.float32)
     assert check_lowering(single("Gather", table, ((2, 3), np.int64))) == ["GATHER"]

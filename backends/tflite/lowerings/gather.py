@@ -16,6 +16,7 @@ from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.signs import may_be_negative
 
 MOST_INDEX_AXES = 4
+"""Hexagon compiles no indices of five axes (measured): more are one row."""
 
 
 @lowers("Gather")
@@ -34,7 +35,13 @@ def gather(e: Emitter, n: Node) -> None:
     options.axis = attrs(n)["axis"] % len(shape)
     table = constant(n.inputs[0]) is not None and len(shape) == 2 and options.axis == 0
     x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], shape[options.axis], table)
-    compute(e, "GATHER", [x, i], e.tensor(n.outputs[0]), options, data=(0,))
+    y, many = e.tensor(n.outputs[0]), len(e.shape(i)) > MOST_INDEX_AXES
+    row = reshape(e, i, (math.prod(e.shape(i)),)) if many else i
+    result = (*shape[: options.axis], *e.shape(row), *shape[options.axis + 1 :])
+    flat = e.like(n.outputs[0], result) if many else y
+    read = compute(e, "GATHER", [x, row], flat, options, data=(0,))
+    if many:
+        reshape(e, read, e.shape(y), y)
 
 
 def whole_rows(n: Node) -> Codes | None:
@@ -97,10 +104,7 @@ def gathered(e: Emitter, table: int, i: int, result: int, axis: int = 0) -> int:
 
 @lowers("GatherND")
 def gather_nd(e: Emitter, n: Node) -> None:
-    """y = x[i], i (..., k) holding k coordinates -> GATHER_ND; batch_dims are decomposed.
-
-    The coordinates are one row: Hexagon compiles no indices of five axes (measured).
-    """
+    """y = x[i], i (..., k) holding k coordinates -> GATHER_ND; batch_dims are decomposed."""
     if attrs(n)["batch_dims"]:
         raise Unsupported("GATHER_ND has no batch dimensions")
     sizes = np.array(shape_of(n.inputs[0])[: shape_of(n.inputs[1])[-1]])
