@@ -42,6 +42,24 @@ def test_erf_is_float32_accurate_everywhere() -> None:
     np.testing.assert_allclose(actual["y0"], expected, rtol=1e-6, atol=0)
 
 
+WIDE = np.concatenate([-np.geomspace(1e-6, 1e30, 2000), [-0.0, np.inf], np.linspace(-9, 9, 4001)])
+UNIT = np.concatenate([np.linspace(-1, 1, 4001), 1 - np.geomspace(1e-7, 1e-2, 500), [1.5, -2]])
+
+
+@pytest.mark.parametrize(
+    ("op", "exact", "x"),
+    [("Atan", np.arctan, WIDE), ("Asin", np.arcsin, UNIT), ("Acos", np.arccos, UNIT)],
+)
+def test_inverse_trigonometry_is_float32_accurate(op: str, exact: np.ufunc, x: Array) -> None:
+    x = x.astype(np.float32)
+    model = single(op, x.shape)
+    assert apply_rules(model, rules_of("decompose")) == 1 + (op != "Atan")
+    actual, _ = emit(model, {"x0": x})
+    with np.errstate(invalid="ignore"):
+        expected = exact(x.astype(np.float64))
+    np.testing.assert_allclose(actual["y0"], expected, rtol=2e-6, atol=0)
+
+
 COMPOSITE = ["ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"]
 
 

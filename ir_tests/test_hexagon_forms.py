@@ -139,6 +139,8 @@ def test_the_vendor_takes_these_windows(name: str, tmp_path: Path) -> None:
 
 
 STOPPING = {
+    "angles": ("y = Atan (x)", 27),
+    "truth values": ("z = Neg (x) a = Greater (x, z) b = Less (x, u) c = Xor (a, b) y = Cast <to=1> (c)", 7),
     "exclusive sum": ("y = CumSum <exclusive = 1> (x, one)", 3),
     "reversed sum": ("y = CumSum <reverse = 1> (x, one)", 3),
     "merged axes": (
@@ -158,6 +160,7 @@ def test_what_is_selected_is_compiled(body: str, tmp_path: Path) -> None:
         g (float[1,16,4,16] x) => (float[1,16,4,16] y) {{ {text} }}""",
         {
             "one": np.array(1),
+            "u": np.array(0.5, np.float32),
             "merged": np.array([1, 16, 64]),
             "parted": np.array([1, 16, 4, 16]),
             "w": normal(64, 64),

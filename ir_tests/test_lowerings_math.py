@@ -73,7 +73,7 @@ def test_signs(op: str, dtype: Any) -> None:
     check_lowering(model, feeds(model, dtype))
 
 
-UNARY = ["Exp", "Sin", "Cos", "Floor", "Ceil", "Round", "Reciprocal", "Atan"]
+UNARY = ["Exp", "Sin", "Cos", "Floor", "Ceil", "Round", "Reciprocal"]
 
 
 @pytest.mark.parametrize("op", UNARY)
@@ -81,7 +81,7 @@ def test_unary(op: str) -> None:
     check_lowering(single(op, (3, 4, 5)))
 
 
-@pytest.mark.parametrize("op", ["Asin", "Acos", "Sqrt", "Log"])
+@pytest.mark.parametrize("op", ["Sqrt", "Log"])
 def test_unary_on_its_domain(op: str) -> None:
     values = np.random.default_rng(0).uniform(0, 1, (3, 40)).astype(np.float32)
     check_lowering(single(op, (3, 40)), {"x0": values})
@@ -122,9 +122,11 @@ def test_special_values(op: str, options: dict[str, int]) -> None:
     check_lowering(single(op, (5,), **options), {"x0": SPECIAL})
 
 
+@pytest.mark.parametrize("npu", [False, True])
 @pytest.mark.parametrize("op", ["And", "Or", "Xor", "Equal"])
-def test_logic(op: str) -> None:
-    check_lowering(single(op, ((2, 3, 4), bool), ((3, 1), bool)))
+def test_logic(op: str, npu: bool) -> None:
+    codes = check_lowering(single(op, ((2, 3, 4), bool), ((3, 1), bool)), npu=npu)
+    assert len(codes) == 1 + 2 * (npu and op in ("Xor", "Equal"))  # Hexagon compares integers
 
 
 def test_not() -> None:

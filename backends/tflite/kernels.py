@@ -28,7 +28,6 @@ TYPES: dict[str, frozenset[str]] = {
     **dict.fromkeys(("MAXIMUM", "MINIMUM"), _ORDERED | _BYTES),
     **dict.fromkeys(("FLOOR_DIV", "FLOOR_MOD"), frozenset({"FLOAT32", "INT32", "INT16", "INT8"})),
     "POW": frozenset({"FLOAT32", "INT32"}),
-    "ATAN2": _REALS,
     **dict.fromkeys(("LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT"), frozenset({"BOOL"})),
     **dict.fromkeys(
         ("BITWISE_XOR", "RIGHT_SHIFT"), frozenset({"INT32", "INT16", "UINT32"}) | _BYTES
