@@ -140,7 +140,10 @@ def test_the_vendor_takes_these_windows(name: str, tmp_path: Path) -> None:
 
 STOPPING = {
     "angles": ("y = Atan (x)", 27),
-    "truth values": ("z = Neg (x) a = Greater (x, z) b = Less (x, u) c = Xor (a, b) y = Cast <to=1> (c)", 7),
+    "truth values": (
+        "z = Neg (x) a = Greater (x, z) b = Less (x, u) c = Xor (a, b) y = Cast <to=1> (c)",
+        7,
+    ),
     "exclusive sum": ("y = CumSum <exclusive = 1> (x, one)", 3),
     "reversed sum": ("y = CumSum <reverse = 1> (x, one)", 3),
     "merged axes": (
