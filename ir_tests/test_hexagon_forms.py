@@ -144,6 +144,10 @@ STOPPING = {
         "z = Neg (x) a = Greater (x, z) b = Less (x, u) c = Xor (a, b) y = Cast <to=1> (c)",
         7,
     ),
+    "six axes": (
+        "a = Reshape(x, six) b = Transpose <perm = [4, 3, 0, 5, 2, 1]> (a) y = Reshape(b, parted)",
+        5,
+    ),
     "exclusive sum": ("y = CumSum <exclusive = 1> (x, one)", 3),
     "reversed sum": ("y = CumSum <reverse = 1> (x, one)", 3),
     "merged axes": (
@@ -165,6 +169,7 @@ def test_what_is_selected_is_compiled(body: str, tmp_path: Path) -> None:
             "one": np.array(1),
             "u": np.array(0.5, np.float32),
             "merged": np.array([1, 16, 64]),
+            "six": np.array([2, 8, 2, 2, 4, 4]),
             "parted": np.array([1, 16, 4, 16]),
             "w": normal(64, 64),
         },

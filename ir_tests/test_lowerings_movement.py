@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lowering import check_lowering, feeds_for, single
 
 from mmc.backends.tflite.check import check
 from mmc.backends.tflite.lower import lower
 from mmc.diagnostics import LegalityError
-from mmc.ir import Array
+from mmc.ir import Array, parse
+from mmc.layout.permutation import in_steps, merged
+from mmc.shapes import infer
 from mmc.target import load_target
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.int64, np.int8, np.uint8, bool])
@@ -56,6 +61,39 @@ def test_transpose_merges_neighbours_above_rank_5() -> None:
 @pytest.mark.parametrize("axis", [0, 2, -1])
 def test_concat(axis: int, dtype: Any) -> None:
     check_lowering(single("Concat", *[((2, 3, 2, 2), dtype)] * 3, axis=axis))
+
+
+@pytest.mark.parametrize("perm", [(4, 3, 0, 5, 2, 1), (0, 2, 4, 3, 5, 1), (3, 2, 5, 0, 4, 1)])
+def test_an_npu_transposes_six_axes_in_two_steps(perm: tuple[int, ...]) -> None:
+    model = single("Transpose", (2, 3, 2, 4, 3, 5), perm=perm)
+    assert check_lowering(model).count("TRANSPOSE") == 1
+    assert check_lowering(model, npu=True).count("TRANSPOSE") == 2
+
+
+@given(st.permutations(range(7)), st.integers(4, 6))
+def test_steps_are_one_permutation(perm: list[int], most: int) -> None:
+    shape = (2, 3, 2, 3, 2, 3, 2)
+    x = np.arange(math.prod(shape)).reshape(shape)
+    whole, steps = x.transpose(perm), in_steps(shape, perm, most)
+    for step in steps:
+        assert len(merged(x.shape, step)[0]) <= most
+        x = x.transpose(step)
+    assert len(steps) <= 2
+    assert not steps or np.array_equal(x, whole)
+    assert steps or most == 4
+
+
+def test_a_reshape_reads_what_another_read() -> None:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[2,6] x) => (float[3,4] y, float[12] z) {
+            a = Reshape (x, one) y = Reshape (a, two) b = Relu (x) z = Reshape (b, three) }""",
+        one=ints(2, 3, 2),
+        two=ints(3, 4),
+        three=ints(12),
+    )
+    infer(model)
+    assert check_lowering(model) == ["RESHAPE", "RELU", "RESHAPE"]
 
 
 def test_concat_of_rank_7() -> None:

@@ -153,9 +153,10 @@ def _options(options: Any) -> Iterator[str]:
 
 def _window(program: Program, op: Operator) -> Iterator[str]:
     """Yield "same-of-one" where SAME padding is of a single row or column that strides part."""
-    if op.code == "TRANSPOSE_CONV" and op.options.padding == 0:
+    given: Any = op.options
+    if op.code == "TRANSPOSE_CONV" and given.padding == 0:
         _, height, width, _ = program.tensors[op.inputs[2]].shape
-        if height == 1 < op.options.strideH or width == 1 < op.options.strideW:
+        if height == 1 < given.strideH or width == 1 < given.strideW:
             yield "same-of-one"
 
 

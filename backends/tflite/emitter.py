@@ -57,6 +57,7 @@ class Emitter:
         self._codes: dict[Value, int] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._names: dict[str, int] = {}
+        self._reshaped: dict[int, int] = {}
         self._sources: tuple[str, ...] = ()
 
     def tensor(self, value: Value | None) -> int:
@@ -161,11 +162,23 @@ class Emitter:
         options: object | None = None,
         version: int = 1,
     ) -> int:
-        """Append an operator; returns its first output."""
+        """Append an operator; returns its first output. A RESHAPE reads what another one read."""
+        if code == "RESHAPE":
+            inputs = [self._reshaped.get(inputs[0], inputs[0]), *inputs[1:]]
+            self._reshaped[outputs[0]] = inputs[0]
         self.program.operators.append(
             Operator(code, list(inputs), list(outputs), options, version, self._sources)
         )
         return outputs[0]
+
+    def finish(self) -> Program:
+        """Return the program without the RESHAPEs that nothing reads any more."""
+        used = {index for _, index in self.program.outputs}
+        used.update(i for op in self.program.operators for i in op.inputs)
+        self.program.operators = [
+            op for op in self.program.operators if op.code != "RESHAPE" or op.outputs[0] in used
+        ]
+        return self.program
 
     def shape(self, tensor: int) -> tuple[int, ...]:
         """Return the shape of a tensor."""

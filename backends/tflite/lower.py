@@ -26,7 +26,7 @@ def lower(model: Model, *, keep_int64: bool = False, npu: bool = False) -> Progr
     if refused:
         raise LegalityError(LOWERINGS.findings(model, refused, STAGES))
     _outputs(e, model, keep_int64)
-    return e.program
+    return e.finish()
 
 
 def _inputs(e: Emitter, model: Model, keep_int64: bool) -> None:

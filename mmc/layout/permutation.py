@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 from math import prod
 
 Perm = tuple[int, ...]
@@ -138,3 +139,20 @@ def merged(shape: Sequence[int], perm: Sequence[int]) -> tuple[tuple[int, ...], 
     ordered = sorted(groups)
     sizes = tuple(prod(shape[axis] for axis in group) for group in ordered)
     return sizes, tuple(ordered.index(group) for group in groups)
+
+
+def in_steps(shape: Sequence[int], perm: Sequence[int], most: int) -> list[Perm]:
+    """Return permutations that make `perm` one after the other, none of more than `most` groups.
+
+    One if that does, else two, the first in lexical order; none where two do not suffice. A group
+    is what `merged` makes of neighbours that stay neighbours.
+    """
+    whole = tuple(perm)
+    if len(merged(shape, whole)[0]) <= most:
+        return [whole]
+    for first in permutations(range(len(shape))):
+        if len(merged(shape, first)[0]) <= most:
+            rest = compose(inverse(first), whole)
+            if len(merged(permuted(shape, first), rest)[0]) <= most:
+                return [first, rest]
+    return []

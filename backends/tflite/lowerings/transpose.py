@@ -11,7 +11,7 @@ from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, reshape
 from mmc.ir import Node, attrs, shape_of
-from mmc.layout.permutation import merged
+from mmc.layout.permutation import in_steps, merged, permuted
 
 NPU_RANK = 5
 MAX_RANK = 7
@@ -22,6 +22,7 @@ def transpose(e: Emitter, n: Node) -> None:
     """y = x with axes permuted -> TRANSPOSE; RESHAPE where only axes of size 1 move.
 
     Above rank 5 axes that stay neighbours are merged first: few kernels have so many dimensions.
+    What is left above rank 5 on an NPU, or 7, is two operators.
     """
     x, y, shape = e.tensor(n.inputs[0]), e.tensor(n.outputs[0]), shape_of(n.inputs[0])
     perm = attrs(n).get("perm") or tuple(reversed(range(len(shape))))
@@ -33,11 +34,14 @@ def transpose(e: Emitter, n: Node) -> None:
         emit(e, x, perm, y)
         return
     sizes, order = merged(shape, moved)
-    if len(sizes) > MAX_RANK:
+    steps = in_steps(sizes, order, NPU_RANK if e.npu else MAX_RANK)
+    if not steps:
         raise Unsupported(f"TRANSPOSE of rank {len(sizes)}: {shape} by {perm}")
-    source = reshape(e, x, sizes)
-    result = e.new([sizes[axis] for axis in order], e.program.tensors[x].dtype.lower())
-    reshape(e, emit(e, source, order, result), e.shape(y), y)
+    for step in steps:
+        groups, swap = merged(sizes, step)
+        result = e.twin(x, [groups[axis] for axis in swap])
+        x, sizes = emit(e, reshape(e, x, groups), swap, result), permuted(sizes, step)
+    reshape(e, x, e.shape(y), y)
 
 
 def emit(e: Emitter, x: int, perm: Sequence[int], y: int) -> int:
