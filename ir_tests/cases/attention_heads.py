@@ -29,6 +29,11 @@ CASES = (
         "more than the places",
     ),
     Case("attention-of-heads", "y = Attention(x, z, z, hidden)", "hide every key"),
+    Case(
+        "attention-of-heads",
+        "p = ReduceMax(z, last) mark = Mul(p, zero) s = Add(z, mark) y = Attention(x, x, x, s)",
+        z="float[1,1,5,5]",
+    ),
     Case("attention-of-heads", "y = Attention(x, z, z, s53)", "shorter than the keys"),
     Case("attention-of-heads", "y = Attention<softcap = 2.0>(x, z, z)", "its scores are capped"),
     Case("attention-of-heads", "y = Attention<softmax_precision = 11>(x, z, z)", "in another type"),

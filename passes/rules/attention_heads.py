@@ -11,7 +11,7 @@ from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 from .parts import need_float, number, reshape
-from .scores import leaves_a_key
+from .scores import as_it_was, leaves_a_key
 
 Shape = tuple[int, ...]
 
@@ -55,7 +55,7 @@ def attention_of_heads(
     need_float(q)
     if len(shape_of(q)) != 4:
         raise NoMatch("its heads are side by side on one axis")
-    check(shape_of(q), shape_of(k), mask, n)
+    mask = check(shape_of(q), shape_of(k), mask, n)
     given, (batch, heads, queries, size) = attrs(n), shape_of(q)
     groups, keys = shape_of(k)[1:3]
     rows = (batch, groups, heads // groups * queries)
@@ -73,10 +73,13 @@ def attention_of_heads(
     return reshape(out, out.MatMul(weights, v), shape_of(n.outputs[0]))
 
 
-def check(query: Shape, key: Shape, mask: Value | None, n: Node) -> None:
-    """Raise NoMatch for what only the standard definition of Attention covers.
+def check(query: Shape, key: Shape, mask: Value | None, n: Node) -> Value | None:
+    """Return what is added to the scores, for a plain softmax.
 
     Shapes: query and key are those of (batch, heads, length, size).
+
+    Raises:
+        NoMatch: for what only the standard definition of Attention covers.
     """
     given = attrs(n)
     if set(n.attributes) - PLAIN or len(n.outputs) > 1 or len(n.inputs) > 4:
@@ -85,7 +88,12 @@ def check(query: Shape, key: Shape, mask: Value | None, n: Node) -> None:
         raise NoMatch("its scores are capped, or computed in another type")
     if given["is_causal"] and (query[2] != key[2] or mask is not None):
         raise NoMatch("which keys are later depends on more than the places")
-    if mask is not None and (dtype_of(mask).kind == "b" or not leaves_a_key([mask])):
-        raise NoMatch("a row of the mask may hide every key")
-    if mask is not None and shape_of(mask)[-1] != key[2]:
+    if mask is None:
+        return None
+    if shape_of(mask)[-1] != key[2]:
         raise NoMatch("the mask is shorter than the keys")
+    if (plain := as_it_was(mask)) is not None:
+        return plain
+    if dtype_of(mask).kind == "b" or not leaves_a_key([mask]):
+        raise NoMatch("a row of the mask may hide every key")
+    return mask

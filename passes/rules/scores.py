@@ -249,6 +249,24 @@ def nan_where_all_is_hidden(out: Builder, mask: Value) -> Value:
     return made
 
 
+def as_it_was(mask: Value) -> Value | None:
+    """Return m of a mask m + 0 max(m) as `nan_where_all_is_hidden` makes it; None of another."""
+    made = mask.producer()
+    if made is not None and made.op_type == "Expand" and made.inputs[0] is not None:
+        made = made.inputs[0].producer()
+    if made is None or made.op_type != "Add":
+        return None
+    for plain, marks in (made.inputs, made.inputs[::-1]):
+        product = marks.producer() if marks is not None else None
+        if product is None or product.op_type != "Mul" or plain is None:
+            continue
+        factors = {number_of(v) for v in product.inputs}
+        peaks = [n for v in product.inputs if v is not None and (n := v.producer()) is not None]
+        if 0 in factors and [(n.op_type, n.inputs[0]) for n in peaks] == [("ReduceMax", plain)]:
+            return plain
+    return None
+
+
 def leaves_a_key(masks: Sequence[Value]) -> bool | None:
     """Say whether every query sees a key; None if that is not known before the model runs.
 

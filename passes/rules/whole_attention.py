@@ -30,7 +30,7 @@ def whole_attention(
     query, key, value = shapes
     if query[:2] != key[:2] or key[:3] != value[:3]:
         raise NoMatch("heads share a key")
-    check(query, key, mask, n)
+    mask = check(query, key, mask, n)
     operands: list[object] = [
         out.Transpose(out.Reshape(x, [s[0], s[2], s[1], s[3]]), perm=HEADS_LAST) if packed else x
         for x, s in zip((q, k, v), shapes, strict=True)
