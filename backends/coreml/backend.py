@@ -81,7 +81,8 @@ class CoremlBackend:
         integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
         version = self.target.settings["version"]
         whole, legalize = version >= ATTENTION_VERSION, LegalizeCoreml(grids=version >= GRIDS)
-        tidy, made = clean(goal), (NarrowWindows(self.widest), MergeSlices(), legalize)
+        narrow = (NarrowWindows(self.widest),) if self.half else ()
+        tidy, made = clean(goal), (*narrow, MergeSlices(), legalize)
         return [
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
             Phase("assign-layout", (AssignLayout(features=True), goal.fuse, *tidy), max_rounds=4),
