@@ -108,6 +108,32 @@ def test_masked_scores_keep_their_codes(tmp_path: Path) -> None:
     assert not actual[..., 10:].any()
 
 
+HIDDEN = """<ir_version: 13, opset_import: ["" : 25]>
+    g (float[2,8,16] x, float[2,1,16] keep) => (float[2,8,16] y) {
+        hide = Sub (one, keep)
+        mask = Mul (hide, least)
+        scores = Add (x, mask)
+        y = Softmax <axis = -1> (scores)
+    }"""
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_mask_made_of_the_least_float_is_a_mask(bits: int, tmp_path: Path) -> None:
+    """Its scale over that of the masks is beyond what kernels multiply by."""
+    arrays = {"one": np.float32(1), "least": np.finfo(np.float32).min}
+    keep = (normal(8, 2, 1, 16, seed=4) > 0).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=normal(8, 2, 8, 16), keep=keep)
+    plain, model = parse(HIDDEN, **arrays), parse(HIDDEN, **arrays)
+    QuantizeActivations(bits=bits, calibration=str(tmp_path / "d.npz")).run(model)
+    (product,) = [n for n in model.graph if n.op_type == "Mul"]
+    assert INTEGER in product.metadata_props
+    feeds = {"x": normal(2, 8, 16), "keep": keep[0]}
+    exact, actual = oracle(plain, feeds)["y"], emit(model, feeds)[0]["y"]
+    assert np.abs(exact - actual).max() < 0.02
+    hidden = actual[np.broadcast_to(keep[0] == 0, actual.shape)]
+    assert hidden.max() < np.exp(-12)  # ranges end there: no code of a softmax is worth less
+
+
 JOINING = """<ir_version: 13, opset_import: ["" : 25]>
     g (float[1,4,8] x) => (float[1,4,24] y, float[4,8] z) {
         a = Relu (x)

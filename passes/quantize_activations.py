@@ -271,6 +271,7 @@ def quantize_constants(
         array = constant(value)
         if value is None or array is None or array.dtype != np.float32:
             continue
+        array = bounded(node, place, array, chosen)
         low, high = max(float(array.min()), lowest(value, seen)), float(array.max())
         joined = base_of(node)[1] in JOINED
         q = chosen[node.outputs[0]] if joined else affine(low, high, bits)
@@ -279,3 +280,17 @@ def quantize_constants(
         second.replace_input_with(0, stored(graph, value, codes))
         graph.insert_before(node, second)
         node.replace_input_with(place, second.outputs[0])
+
+
+def bounded(node: Node, place: int, array: Array, chosen: Mapping[Value, Affine]) -> Array:
+    """Return a factor, cut where every product but 0 is beyond the codes of the result anyway.
+
+    A mask is often a product by the least float: its scale over that of the result is too large
+    for what kernels multiply sums by.
+    """
+    other = node.inputs[1 - place] if base_of(node)[1] == "Mul" else None
+    if other is None or other not in chosen:
+        return array
+    made = chosen[node.outputs[0]]
+    most = made.scale * max(made.zero - made.low, made.high - made.zero) / chosen[other].scale
+    return np.clip(array, -most, most)
