@@ -177,6 +177,23 @@ def test_no_command_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(command.name in told.err for command in COMMANDS)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("complie m.onnx", "invalid choice: 'complie' (did you mean compile?)"),
+        ("compile m.onnx --target cpu --wieghts int8", "mmc compile: unrecognized arguments:"),
+        ("compile m.onnx --target cpu --wieghts int8", "(did you mean --weights?)"),
+        ("compile m.onnx --target cpu --zzz", "unrecognized arguments: --zzz\n"),
+        ("compile m.onnx", "mmc targets the targets"),
+    ],
+)
+def test_a_wrong_word_is_answered_by_the_near_one(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words.split()) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_option_values() -> None:
     assert input_shape("serving_default:0:1,43844,1") == ("serving_default:0", (1, 43844, 1))
     assert input_shape("x:") == ("x", ())

@@ -25,11 +25,30 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError (MMC003) instead of leaving the process."""
-        what = message
+        fix = f"{self.prog} --help lists what there is"
+        if "required: " in message and "--target" in message:
+            fix += ", mmc targets the targets"
+        raise UsageError("MMC003", self.prog, self.guessed(message), fix=fix)
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what is left over here: a command knows its options, the parser above does not."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+    def guessed(self, message: str) -> str:
+        """Return the message, with the word that was meant where one is near."""
         if found := re.search(r"unrecognized arguments: (--[\w-]+)", message):
-            close = get_close_matches(found[1], self._option_string_actions, n=1)
-            what += f" (did you mean {close[0]}?)" if close else ""
-        raise UsageError("MMC003", self.prog, what, fix=f"{self.prog} --help lists what there is")
+            known, start = list(self._option_string_actions), message
+        elif found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            known, start = re.findall(r"[\w-]+", found[2]), message.split(" (choose from")[0]
+        else:
+            return message
+        near = get_close_matches(found[1], known, n=1)
+        return f"{start} (did you mean {near[0]}?)" if near else message
 
     def later(self, *options: Option) -> None:
         """Add options of later capabilities: known, and refused with MMC002."""

@@ -74,7 +74,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser = build_parser()
         if not own:  # somebody's first try
             parser.print_help(sys.stderr)
-            return 2
         args = parser.parse_args(own, argparse.Namespace(check=check))
         code = int(args.run(args))
         sys.stdout.flush()
