@@ -107,8 +107,9 @@ def page(rows: Sequence[Row], architecture: str) -> Iterator[str]:
     yield from (row.text() for row in rows)
     near = sum(row.shares[0] >= BOUND for row in rows)
     yield f"\nNPU and CPU decide alike in {BOUND:g} % or more of {near} of {len(rows)} rows."
-    measured = {row.name for row in rows}
-    if left := [m.name for m in golden.models() if m.name not in measured]:
+    measured = {(row.name, row.form) for row in rows}
+    open_ = {m: [f for f in FORMS if (m, f) not in measured] for m in MODELS}
+    if left := [f"{m} {' and '.join(forms)}" for m, forms in open_.items() if forms]:
         yield f"Not measured: {', '.join(left)}."
 
 
