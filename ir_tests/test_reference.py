@@ -7,7 +7,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-import mmc
+import mmc.api
 
 PAGE = (Path(__file__).parent.parent / "docs" / "reference.md").read_text()
 
