@@ -12,6 +12,7 @@ import mmc
 from mmc.backends.tflite.run import opened
 from mmc.integers.float_islands import heavy
 from mmc.integers.integer_ops import INTEGER, layer_of
+from mmc.integers.kept_float import KEPT_FLOAT, SLOWER
 from mmc.ir import Array, Model, parse, save, shape_of
 from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.quantize_activations import QuantizeActivations
@@ -120,6 +121,25 @@ def to_linear(model: Model) -> Model:
 def adding_up(costs: Array) -> Callable[[Sequence[int]], Array]:
     """Return errors that add up, of samples by places (samples, places)."""
     return lambda places: costs[:, list(places)].sum(axis=1)
+
+
+@pytest.mark.parametrize("islands", [False, True])
+def test_a_processor_has_no_hard_swish_on_codes(islands: bool, tmp_path: Path) -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+        g (float[4,32] x) => (float[4,32] y) {
+            a = MatMul(x, w)
+            b = HardSwish(a)
+            y = MatMul(b, v)
+        }"""
+    np.savez(tmp_path / "d.npz", x=normal(16, 4, 32, seed=3))
+    model = to_linear(parse(text, w=normal(32, 32, seed=0), v=normal(32, 32, seed=1)))
+    QuantizeWeights(bits=8).run(model)
+    QuantizeActivations(8, str(tmp_path / "d.npz"), islands=islands).run(model)
+    (swish,) = [n for n in model.graph if n.op_type == "HardSwish"]
+    layers = [n for n in model.graph if layer_of(n)]
+    assert (INTEGER in swish.metadata_props) is not islands
+    assert swish.metadata_props.get(KEPT_FLOAT, "") == (SLOWER if islands else "")
+    assert all(INTEGER in n.metadata_props for n in layers)
 
 
 @pytest.mark.parametrize("seed", range(5))

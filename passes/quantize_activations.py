@@ -11,13 +11,13 @@ import onnx_ir as ir
 from mmc.integers.activation_scales import Range, Scales, activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
-from mmc.integers.delicate import delicate
+from mmc.integers.eligible import floats_of
 from mmc.integers.float_islands import islands
-from mmc.integers.integer_ops import BITS, FIXED, FREE, INTEGER, JOINED, SAME, WEIGHTED, layer_of
+from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
-from mmc.integers.kept_float import COSTLY, DELICATE, NO_KERNEL, tell_floats
+from mmc.integers.kept_float import COSTLY, tell_floats
 from mmc.integers.layers import base_of
-from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, is_static, sources
+from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, sources
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -51,7 +51,8 @@ class QuantizeActivations(Pass):
     outliers: str = "none"
     """`clip`: leave out the 0.01 % of values farthest out; `auto`: where the outputs gain by it."""
     islands: bool = False
-    """Let the few values that make most of the error stay float: not for NPUs."""
+    """Let what floats compute faster stay float, and the few values that make most of the error:
+    not for NPUs."""
 
     @classmethod
     def chosen_by(cls, options: CompileOptions) -> QuantizeActivations:
@@ -65,8 +66,8 @@ class QuantizeActivations(Pass):
             INTEGER in n.metadata_props for n in model.graph
         ):
             return 0
-        stay = delicate(model.graph)
-        nodes = settle([n for n in model.graph if n not in stay and takes_integers(n, self.bits)])
+        kept = floats_of(model.graph, self.bits, quick=self.islands)
+        nodes = settle([n for n in model.graph if not any(n in some for some in kept.values())])
         scales = tied(nodes, self.bits)
         wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
@@ -78,8 +79,7 @@ class QuantizeActivations(Pass):
             scales = tied(nodes, self.bits)
             exact = scales.merged(seen, min_max)
             ranges = {r: within(exact[r], ranges.get(before.root(r), exact[r])) for r in exact}
-        unfit = {n for n in model.graph if not takes_integers(n, self.bits)}
-        tell_floats(model.graph, nodes, {COSTLY: apart, DELICATE: stay, NO_KERNEL: unfit})
+        tell_floats(model.graph, nodes, {COSTLY: apart, **kept})
         scales.choose(ranges)
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:
@@ -110,31 +110,6 @@ class QuantizeActivations(Pass):
         }
         found = by_output_error(model, Data(self.calibration, self.samples), self.bits, asked)
         return {root: found.get(scales.members(root)[0], exact[root]) for root in exact}
-
-
-def takes_integers(node: Node, bits: int) -> bool:
-    """Say whether a kernel computes this node on codes of `bits`."""
-    op = base_of(node)[1]
-    known = op in FREE or op in SAME or op in JOINED or op in FIXED
-    if not known or bits not in BITS.get(op, (8, 16)):
-        return False
-    values = [v for v in (*activations(node), *node.outputs) if v is not None]
-    if not values or any(v.dtype != ir.DataType.FLOAT or not is_static(v) for v in values):
-        return False
-    if layer := layer_of(node):
-        return coded_weight(node, WEIGHTED[layer][bits])
-    return op not in ("MatMul", "MatMulTN", "MatMulNT", "MatMulTT") or len(activations(node)) == 2
-
-
-def coded_weight(node: Node, allowed: tuple[int, ...]) -> bool:
-    """Say whether the weight has codes that the kernel takes, and the bias is constant."""
-    maker = node.inputs[1].producer() if node.inputs[1] is not None else None
-    if maker is None or maker.op_type != "DequantizeLinear" or attrs(maker).get("block_size"):
-        return False
-    codes = constant(maker.inputs[0])
-    bias = node.inputs[2] if len(node.inputs) > 2 else None
-    bits = {"int8": 8, "int4": 4, "int2": 2}.get("" if codes is None else str(codes.dtype))
-    return bits in allowed and (bias is None or constant(bias) is not None)
 
 
 def tied(nodes: list[Node], bits: int) -> Scales:

@@ -15,6 +15,7 @@ KEPT_FLOAT = "mmc.kept-float"
 DELICATE = "a quotient, root or logarithm: codes are off by a large part of a small number"
 NO_KERNEL = "no integer kernel computes it rightly in this form"
 COSTLY = "8 bits of what it reads or makes are most of the error at the outputs"
+SLOWER = "floats are faster on a processor, conversions and all"
 MOVES_FLOATS = "only moves what float operators make"
 
 

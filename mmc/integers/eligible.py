@@ -1,0 +1,46 @@
+"""Which operators of a model integer kernels compute, and why others stay float."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mmc.integers.activation_scales import activations
+from mmc.integers.delicate import delicate
+from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, SLOW, WEIGHTED, layer_of
+from mmc.integers.kept_float import DELICATE, NO_KERNEL, SLOWER
+from mmc.integers.layers import base_of
+from mmc.ir import Graph, Node, attrs, constant, is_static
+
+
+def floats_of(graph: Graph, bits: int, *, quick: bool) -> dict[str, set[Node]]:
+    """Return what stays float by the reason; `quick`: also where floats are faster."""
+    return {
+        DELICATE: delicate(graph),
+        SLOWER: {n for n in graph if quick and base_of(n)[1] in SLOW},
+        NO_KERNEL: {n for n in graph if not takes_integers(n, bits)},
+    }
+
+
+def takes_integers(node: Node, bits: int) -> bool:
+    """Say whether a kernel computes this node on codes of `bits`."""
+    op = base_of(node)[1]
+    known = op in FREE or op in SAME or op in JOINED or op in FIXED
+    if not known or bits not in BITS.get(op, (8, 16)):
+        return False
+    values = [v for v in (*activations(node), *node.outputs) if v is not None]
+    if not values or any(v.dtype != ir.DataType.FLOAT or not is_static(v) for v in values):
+        return False
+    if layer := layer_of(node):
+        return coded_weight(node, WEIGHTED[layer][bits])
+    return op not in ("MatMul", "MatMulTN", "MatMulNT", "MatMulTT") or len(activations(node)) == 2
+
+
+def coded_weight(node: Node, allowed: tuple[int, ...]) -> bool:
+    """Say whether the weight has codes that the kernel takes, and the bias is constant."""
+    maker = node.inputs[1].producer() if node.inputs[1] is not None else None
+    if maker is None or maker.op_type != "DequantizeLinear" or attrs(maker).get("block_size"):
+        return False
+    codes = constant(maker.inputs[0])
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    bits = {"int8": 8, "int4": 4, "int2": 2}.get("" if codes is None else str(codes.dtype))
+    return bits in allowed and (bias is None or constant(bias) is not None)
