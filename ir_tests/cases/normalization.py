@@ -12,6 +12,11 @@ CASES = (
         y="float[1,4,5,5]",
     ),
     Case(
+        "expand-group-normalization",
+        "y = GroupNormalization<num_groups = 1, epsilon = 0.5>(x, g4, c4flat)",
+        y="float[1,4,5,5]",
+    ),
+    Case(
         "expand-instance-normalization", ("y = InstanceNormalization<epsilon = 0.5>(x, g4, c4flat)")
     ),
     Case(

@@ -101,10 +101,14 @@ def expand_group_normalization(out: Builder, x: Value, scale: Value, bias: Value
     groups = given["num_groups"]
     if len(space) > 2:
         space = [space[0], math.prod(space[1:])]
-    grouped = reshape(out, x, (batch, groups, channels // groups, *space))
+    apart = groups > 1  # one group has all channels: no axis of groups is needed
+    inner = (batch, groups, channels // groups, *space) if apart else shape_of(x)
+    grouped = reshape(out, x, inner) if apart else x
     grouped.type = x.type
-    centred, _, inverse = standardized(out, grouped, range(2, 3 + len(space)), given["epsilon"])
-    y = reshape(out, out.Mul(centred, inverse), shape_of(x))
+    axes = range(1 + apart, len(inner))
+    centred, _, inverse = standardized(out, grouped, axes, given["epsilon"])
+    y = out.Mul(centred, inverse)
+    y = reshape(out, y, shape_of(x)) if apart else y
     shape = channelwise(x)
     return affine(out, y, shaped(out, scale, shape), shaped(out, bias, shape))
 
