@@ -70,6 +70,16 @@ def test_an_npu_transposes_six_axes_in_two_steps(perm: tuple[int, ...]) -> None:
     assert check_lowering(model, npu=True).count("TRANSPOSE") == 2
 
 
+@pytest.mark.parametrize(("perm", "count"), [((0, 2, 1, 3, 4), 1), ((4, 2, 0, 3, 1), 2)])
+def test_an_npu_transposes_words_of_five_axes_as_four(perm: tuple[int, ...], count: int) -> None:
+    model = single("Transpose", ((2, 3, 2, 4, 3), np.int32), perm=perm)
+    assert check_lowering(model) == ["TRANSPOSE"]
+    assert check_lowering(model, npu=True).count("TRANSPOSE") == count
+    program = lower(model, npu=True)
+    orders = [op.inputs[1] for op in program.operators if op.code == "TRANSPOSE"]
+    assert all(program.tensors[i].shape <= (4,) for i in orders)
+
+
 @given(st.permutations(range(7)), st.integers(4, 6))
 def test_steps_are_one_permutation(perm: list[int], most: int) -> None:
     shape = (2, 3, 2, 3, 2, 3, 2)

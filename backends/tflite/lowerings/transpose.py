@@ -13,8 +13,10 @@ from mmc.backends.tflite.kernels import compute, reshape
 from mmc.ir import Node, attrs, shape_of
 from mmc.layout.permutation import in_steps, merged, permuted
 
-NPU_RANK = 5
 MAX_RANK = 7
+NPU_RANK = 5
+NPU_RANKS = {"INT16": 4, "INT32": 4}
+"""Where Hexagon takes fewer axes than NPU_RANK (hexagon.toml, measured)."""
 
 
 @lowers("Transpose")
@@ -22,7 +24,7 @@ def transpose(e: Emitter, n: Node) -> None:
     """y = x with axes permuted -> TRANSPOSE; RESHAPE where only axes of size 1 move.
 
     Above rank 5 axes that stay neighbours are merged first: few kernels have so many dimensions.
-    What is left above rank 5 on an NPU, or 7, is two operators.
+    What is left above what an NPU takes, or rank 7, is two operators.
     """
     x, y, shape = e.tensor(n.inputs[0]), e.tensor(n.outputs[0]), shape_of(n.inputs[0])
     perm = attrs(n).get("perm") or tuple(reversed(range(len(shape))))
@@ -30,11 +32,12 @@ def transpose(e: Emitter, n: Node) -> None:
     if moved == sorted(moved):
         reshape(e, x, e.shape(y), y)
         return
-    if len(shape) <= NPU_RANK:
+    most = NPU_RANKS.get(e.program.tensors[x].dtype, NPU_RANK) if e.npu else NPU_RANK
+    if len(shape) <= most:
         emit(e, x, perm, y)
         return
     sizes, order = merged(shape, moved)
-    steps = in_steps(sizes, order, NPU_RANK if e.npu else MAX_RANK)
+    steps = in_steps(sizes, order, most if e.npu else MAX_RANK)
     if not steps:
         raise Unsupported(f"TRANSPOSE of rank {len(sizes)}: {shape} by {perm}")
     for step in steps:
