@@ -108,6 +108,26 @@ def test_masked_scores_keep_their_codes(tmp_path: Path) -> None:
     assert not actual[..., 10:].any()
 
 
+SHARED = """<ir_version: 13, opset_import: ["" : 25]>
+    g (float[2,8,16] x) => (float[2,8,16] y) {
+        a = Add (x, mask)  p = Softmax <axis = -1> (a)  b = Add (p, mask)
+        y = Softmax <axis = -1> (b) }"""
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_mask_that_layers_share_is_bounded_in_each(bits: int, tmp_path: Path) -> None:
+    mask = np.where(np.arange(16) < 10, 0, np.finfo(np.float32).min).astype(np.float32)
+    model = quantized(parse(SHARED, mask=np.broadcast_to(mask, (1, 8, 16))), bits, tmp_path)
+    scales = [
+        float(scale)
+        for n in model.graph
+        if n.op_type == "DequantizeLinear" and n.inputs[0].const_value is not None
+        for scale in [constant(n.inputs[1])]
+    ]
+    assert len(scales) == 2
+    assert max(scales) < 1
+
+
 HIDDEN = """<ir_version: 13, opset_import: ["" : 25]>
     g (float[2,8,16] x, float[2,1,16] keep) => (float[2,8,16] y) {
         hide = Sub (one, keep)

@@ -250,9 +250,12 @@ def quantize_constants(
         low, high = max(float(array.min()), lowest(value, seen)), float(array.max())
         joined = base_of(node)[1] in JOINED
         q = chosen[node.outputs[0]] if joined else affine(low, high, bits)
-        codes = np.clip(np.rint(array / q.scale) + q.zero, q.low, q.high).astype(TYPES[bits])
-        _, second = pair(graph, value, q, sources(node))
+        with np.errstate(over="ignore"):  # the least float is a mask
+            steps = np.rint(array / q.scale)
+        codes = np.clip(steps + q.zero, q.low, q.high).astype(TYPES[bits])
+        first, second = pair(graph, value, q, sources(node))
         second.replace_input_with(0, stored(graph, value, codes))
+        first.replace_input_with(0, None)  # else it counts as a reader of what others share
         graph.insert_before(node, second)
         node.replace_input_with(place, second.outputs[0])
 
