@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 import mmc
+from ir_tests.arrays import normal
 from mmc.cli import main
 from mmc.diagnostics import RecipeError
 from mmc.files import size_of
-from mmc.ir import Array, parse, save
+from mmc.ir import parse, save
 from mmc.result import CompileResult
 
 TEXT = """<ir_version: 10, opset_import: ["" : 21]>
@@ -30,10 +31,6 @@ g (float[1,32] x) => (float[1,64] y) {
     f = Relu(e)
     y = MatMul(f, last)
 }"""
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

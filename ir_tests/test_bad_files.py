@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper, parser
-from test_loading import FUNCTIONS, normal, write
+from test_loading import FUNCTIONS, write
 
+from ir_tests.arrays import normal
 from mmc import ir
 from mmc.diagnostics import ModelError
 

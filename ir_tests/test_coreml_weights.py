@@ -12,6 +12,7 @@ import pytest
 
 import golden_models as golden
 import mmc
+from ir_tests.arrays import normal
 from ir_tests.coreml_oracle import operations, reread
 from ir_tests.coreml_packages import builder, draw, save, tools
 from ir_tests.lowering import feeds_for, single, sqnr
@@ -39,10 +40,6 @@ VQA = Path(golden.__file__).parent
 VISION = VQA / "onnx" / "digits_vqa_vision.onnx"
 FORMS = {8: ["int8"], 4: ["int4"], 2: ["uint2", "fp"]}
 """The types of the constants that a weight of so many bits is unpacked from, but for its scale."""
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 CELLS: dict[str, Callable[[], Model]] = {

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import mmc
+from ir_tests.arrays import normal
 from mmc import metrics
 from mmc.cli import main
 from mmc.diagnostics import BudgetError, MmcError
-from mmc.ir import Array, parse, save
+from mmc.ir import parse, save
 from mmc.result import CompileResult
 
 TEXT = """<ir_version: 10, opset_import: ["" : 21]>
@@ -24,10 +25,6 @@ g (float[1,16] x) => (float[1,8] y) {
     d = Relu(c)
     y = MatMul(d, last)
 }"""
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mmc
+from ir_tests.arrays import normal
 from mmc.backends.tflite.run import opened
 from mmc.integers.float_islands import heavy
 from mmc.integers.integer_ops import INTEGER, layer_of
@@ -27,10 +28,6 @@ SPIKE = 300.0
 def _no_equalization(monkeypatch: pytest.MonkeyPatch) -> None:
     """A channel that goes too far would be scaled to the others', and nothing stay float."""
     monkeypatch.setattr(EqualizeChannels, "run", lambda *_: 0)
-
-
-def normal(*shape: int, seed: int) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def weights(spike: float) -> dict[str, Array]:

@@ -11,6 +11,7 @@ import pytest
 from onnx import numpy_helper
 
 import mmc
+from ir_tests.arrays import normal
 from mmc.backends.targets import vendor
 
 CONV = """<ir_version: 10, opset_import: ["" : 21]>
@@ -33,10 +34,6 @@ def compiled(
     result = mmc.compile(folder / "m.onnx", target="hexagon_v73", output=out, **options)  # type: ignore[arg-type]
     assert not [d for d in result.diagnostics if d.severity == "warning"]
     return result.ops
-
-
-def normal(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
 def test_16_bit_pads_are_concatenations(tmp_path: Path) -> None:

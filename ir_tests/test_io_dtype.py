@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import mmc
+from ir_tests.arrays import normal
 from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.ir import Array, parse, save
@@ -22,10 +23,6 @@ g (float[1,24] x, int64[1] place) => (float[1,40] y, float[1,40] z) {
     t = Gather(table, place)
     z = Exp(t)
 }"""
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ir_tests.arrays import normal
 from ir_tests.coreml_oracle import operations, reread
 from ir_tests.lowering import feeds_for, single, sqnr
 from mmc.backends.coreml.lower import Form, lower
@@ -28,10 +29,6 @@ from mmc.shapes import infer
 from mmc.verification.evaluate import run_model
 
 BITS = (1, 2, 3, 4, 6, 8)
-
-
-def normal(*shape: int, seed: int = 0) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def looked_up(cell: str, bits: int, group: int) -> Model:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mmc
+from ir_tests.arrays import normal
 from mmc.backends.tflite.run import opened
 from mmc.cli import main
 from mmc.ir import Array, parse, save
@@ -20,10 +21,6 @@ g (float[1,16] x) => (float[1,24] y) {
 }"""
 SPIKE = 40.0
 """How far the one hidden channel goes, which is read by nothing or by everything."""
-
-
-def normal(*shape: int, seed: int) -> Array:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def inputs(count: int, seed: int) -> Array:

@@ -12,7 +12,8 @@ import onnx_ir as ir
 import pytest
 
 import mmc
-from ir_tests.test_automatic import TEXT, normal
+from ir_tests.arrays import normal
+from ir_tests.test_automatic import TEXT
 from mmc.auto.trials import Trial, search_of
 from mmc.cli import main
 from mmc.diagnostics import BudgetError, RecipeError

@@ -10,6 +10,7 @@ import pytest
 
 import golden_models as golden
 import mmc
+from ir_tests.arrays import normal
 from ir_tests.integer_cells import (
     CELLS,
     cells_of_the_tables,
@@ -17,7 +18,6 @@ from ir_tests.integer_cells import (
     operator_of,
 )
 from ir_tests.lowering import emit, oracle, single
-from ir_tests.test_quantize_weights import normal
 from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME

@@ -12,7 +12,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import mmc
-from ir_tests.test_quantize_weights import normal
+from ir_tests.arrays import normal
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.backends.tflite.pieces import pieces
 from mmc.backends.tflite.program import Operator, Program, Quantization, Tensor
