@@ -73,11 +73,14 @@ def decibels(model: Path, spike: float, target: str) -> tuple[float, int]:
     return float(10 * np.log10((expected**2).sum() / (off**2).sum())), sum(found.ops.values())
 
 
-def test_a_processor_keeps_floats_where_codes_ruin_the_result(tmp_path: Path) -> None:
+def test_floats_are_kept_where_codes_ruin_the_result(tmp_path: Path) -> None:
+    """v68 does not compile every float operator, so there all are codes."""
     model = written(tmp_path, SPIKE)
-    (npu, _), (processor, _) = (decibels(model, SPIKE, t) for t in ("hexagon_v73", "cpu"))
-    assert npu < 15  # a step of the spike's range is more than everything else
-    assert processor > 20
+    codes, npu, processor = (
+        decibels(model, SPIKE, t)[0] for t in ("hexagon_v68", "hexagon_v73", "cpu")
+    )
+    assert codes < 15  # a step of the spike's range is more than everything else
+    assert min(npu, processor) > 20
 
 
 def test_an_even_network_has_none(tmp_path: Path) -> None:
@@ -98,7 +101,7 @@ def quantized(path: Path, folder: Path) -> Model:
 
     model = to_linear(load(path))
     QuantizeWeights(bits=8).run(model)
-    QuantizeActivations(8, str(folder / "d.npz"), islands=True).run(model)
+    QuantizeActivations(8, str(folder / "d.npz"), islands=50.0).run(model)
     return model
 
 
@@ -120,8 +123,8 @@ def adding_up(costs: Array) -> Callable[[Sequence[int]], Array]:
     return lambda places: costs[:, list(places)].sum(axis=1)
 
 
-@pytest.mark.parametrize("islands", [False, True])
-def test_a_processor_has_no_hard_swish_on_codes(islands: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_processor_has_no_hard_swish_on_codes(quick: bool, tmp_path: Path) -> None:
     text = """<ir_version: 10, opset_import: ["" : 21]>
         g (float[4,32] x) => (float[4,32] y) {
             a = MatMul(x, w)
@@ -131,11 +134,11 @@ def test_a_processor_has_no_hard_swish_on_codes(islands: bool, tmp_path: Path) -
     np.savez(tmp_path / "d.npz", x=normal(16, 4, 32, seed=3))
     model = to_linear(parse(text, w=normal(32, 32, seed=0), v=normal(32, 32, seed=1)))
     QuantizeWeights(bits=8).run(model)
-    QuantizeActivations(8, str(tmp_path / "d.npz"), islands=islands).run(model)
+    QuantizeActivations(8, str(tmp_path / "d.npz"), quick=quick).run(model)
     (swish,) = [n for n in model.graph if n.op_type == "HardSwish"]
     layers = [n for n in model.graph if layer_of(n)]
-    assert (INTEGER in swish.metadata_props) is not islands
-    assert swish.metadata_props.get(KEPT_FLOAT, "") == (SLOWER if islands else "")
+    assert (INTEGER in swish.metadata_props) is not quick
+    assert swish.metadata_props.get(KEPT_FLOAT, "") == (SLOWER if quick else "")
     assert all(INTEGER in n.metadata_props for n in layers)
 
 
@@ -145,27 +148,27 @@ def test_what_makes_many_times_its_part_is_heavy(seed: int) -> None:
     costs = rng.lognormal(0, 2.5, (1, int(rng.integers(5, 200)))) * 1e-2
     even = np.full(costs.size, 1 / costs.size)
     wanted = np.flatnonzero(costs[0] >= 2 * costs.mean())
-    assert heavy(adding_up(costs), even) == [*wanted]
+    assert heavy(adding_up(costs), even, 50.0) == [*wanted]
 
 
 def test_layers_with_the_work_must_make_more_of_the_error() -> None:
     costs = np.array([[3.0, 3.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]])  # 3 times the mean
-    assert heavy(adding_up(costs), [0.9, 0.01, *[0.01] * 8]) == [1]
+    assert heavy(adding_up(costs), [0.9, 0.01, *[0.01] * 8], 50.0) == [1]
 
 
 def test_one_sample_does_not_decide() -> None:
     costs = np.ones((5, 10))
     costs[0, 3] = 1e6
-    assert heavy(adding_up(costs), [0.1] * 10) == []
+    assert heavy(adding_up(costs), [0.1] * 10, 50.0) == []
     costs[:3, 3] = 1e6
-    assert heavy(adding_up(costs), [0.1] * 10) == [3]
+    assert heavy(adding_up(costs), [0.1] * 10, 50.0) == [3]
 
 
 def test_samples_without_an_error_say_nothing() -> None:
     costs = np.ones((3, 10))
     costs[:, 3] = 1e3
     costs[2] = 0
-    assert heavy(adding_up(costs), [0.1] * 10) == [3]
+    assert heavy(adding_up(costs), [0.1] * 10, 50.0) == [3]
 
 
 def test_nothing_stays_float_that_makes_the_rest_worse() -> None:
@@ -174,7 +177,7 @@ def test_nothing_stays_float_that_makes_the_rest_worse() -> None:
         hidden = 1 in places or not {0, 2} <= {*places}
         return np.array([0.1 * len(places) + 0.5 * (1 in places) if hidden else 2.0])
 
-    assert heavy(hiding, [0.2] * 5) == []
+    assert heavy(hiding, [0.2] * 5, 50.0) == []
 
 
 def test_what_had_a_fixed_scale_gets_a_measured_one(tmp_path: Path) -> None:
@@ -208,8 +211,8 @@ def test_what_had_a_fixed_scale_gets_a_measured_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_of_a_handful_all_are_codes(count: int) -> None:
-    assert heavy(lambda places: np.array([float(0 in places)]), [1 / count] * count) == []
+    assert heavy(lambda places: np.array([float(0 in places)]), [1 / count] * count, 50.0) == []
 
 
 def test_a_good_network_is_left_alone() -> None:
-    assert heavy(lambda places: np.array([1e-9 * len(places)]), [0.01] * 100) == []
+    assert heavy(lambda places: np.array([1e-9 * len(places)]), [0.01] * 100, 50.0) == []

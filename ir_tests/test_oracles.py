@@ -34,6 +34,7 @@ REFUSED = {
     "explicit-pool.3": "entries that no window reads",
     "linear-bias": "an omitted operand of a function",
     "linear-bias.2": "an omitted operand of a function",
+    "linear-of-merged-axes.2": "an omitted operand of a function",
 }
 """Cases that ONNX's evaluator cannot run, for the feature named."""
 

@@ -50,9 +50,11 @@ class QuantizeActivations(Pass):
     samples: int = 1000
     outliers: str = "none"
     """`clip`: leave out the 0.01 % of values farthest out; `auto`: where the outputs gain by it."""
-    islands: bool = False
-    """Let what floats compute faster stay float, and the few values that make most of the error:
-    not for NPUs."""
+    quick: bool = False
+    """Let stay float what floats compute faster: not for NPUs."""
+    islands: float = 0.0
+    """Let the few values stay float that make most of the error, where codes alone would leave less
+    signal to noise than this, in dB."""
 
     @classmethod
     def chosen_by(cls, options: CompileOptions) -> QuantizeActivations:
@@ -66,14 +68,15 @@ class QuantizeActivations(Pass):
             INTEGER in n.metadata_props for n in model.graph
         ):
             return 0
-        kept = floats_of(model.graph, self.bits, quick=self.islands)
+        kept = floats_of(model.graph, self.bits, quick=self.quick)
         nodes = settle([n for n in model.graph if not any(n in some for some in kept.values())])
         scales = tied(nodes, self.bits)
         wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
         seen = calibrate(model, data, ranges=wanted, counted=counted).histograms
         ranges = self.ranges(model, scales, seen)
-        apart = islands(model, data, scales, ranges, nodes) if self.islands else set()
+        asked = (model, data, scales, ranges, nodes, self.islands)
+        apart = islands(*asked) if self.islands else set()
         if apart:
             nodes, before = settle([n for n in nodes if n not in apart]), scales
             scales = tied(nodes, self.bits)

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from mmc.structure import Structure
     from mmc.verification.pieces import Piece
 
+GOOD_DB, POOR_DB = 50.0, 20.0
+"""Signal to noise that codes alone leave: next to floats, and a tenth of the signal wrong."""
+
 
 class TfliteBackend:
     """Compiles for the `hexagon_*` targets and for `cpu`."""
@@ -107,17 +110,31 @@ class TfliteBackend:
                 fix="use --weights float16, or compile for --target cpu",
             )
         npu = self.target.runs_on == "npu"
-        codes = QuantizeActivations.chosen_by(options)
+        codes = replace(
+            QuantizeActivations.chosen_by(options),
+            quick=activations == 8 and not npu,
+            islands=self._islands() if activations == 8 else 0.0,
+        )
         alike = EqualizeChannels.chosen_by(options)
         passes = (
             RecoverIntegers(symmetric=True, dense_only=npu, release=bool(activations)),
             *([alike] if activations == 8 and not options.statistics else []),
             replace(QuantizeWeights.chosen_by(options), dense_only=npu, small=npu),
             *([PointwiseToLinear()] if npu else []),
-            *([replace(codes, islands=not npu and activations == 8)] if activations else []),
+            *([codes] if activations else []),
             EliminateDeadCode(),
         )
         return [Phase("quantize", passes)]
+
+    def _islands(self) -> float:
+        """Return the signal to noise, in dB, that is good enough for codes alone.
+
+        A processor computes floats nearly as fast; an NPU also stores their weights as floats. v68
+        selects floats that stop the compilation of all: there none are kept for accuracy.
+        """
+        if self.target.runs_on != "npu":
+            return GOOD_DB
+        return POOR_DB if self.target.support("SUB", "f32").ok else 0.0
 
     @staticmethod
     def widths(target: Target, op: str, activations: str, dense: bool) -> tuple[int, ...]:

@@ -38,12 +38,15 @@ FEW_TIMES = 1.5
 """The same where the operators that become float are next to none of the work."""
 PER_WORK = 2.0
 """Between the two: times its part of the work, as many times as if all had the same."""
-GOOD = 1e-5
-"""Nothing is costly where all scales together make less error: 50 dB."""
 
 
 def islands(
-    model: Model, data: Data, scales: Scales, ranges: Mapping[Value, Range], nodes: Sequence[Node]
+    model: Model,
+    data: Data,
+    scales: Scales,
+    ranges: Mapping[Value, Range],
+    nodes: Sequence[Node],
+    good_db: float,
 ) -> set[Node]:
     """Return the operators that stay float: those that read or make a costly value.
 
@@ -51,6 +54,7 @@ def islands(
         model: as its weights are shipped, its activations float.
         ranges: of the scales that no kernel dictates, by what stands for all who share it.
         nodes: the operators that would compute on codes.
+        good_db: nothing is costly where all scales together leave as much signal to noise.
     """
     known = {scales.root(v): scales.fixed(v) for v in scales.values}
     asked = {r: span(q) if q is not None else ranges.get(r) for r, q in known.items()}
@@ -63,7 +67,7 @@ def islands(
     few, many = SAMPLES
     samples = min(data.samples, int(np.clip(WORK / (len(groups) * whole), few, many)))
     shares = [part / whole for part in works]
-    costly = measured(model, Data(data.source, samples), scales.bits, groups, shares)
+    costly = measured(model, Data(data.source, samples), scales.bits, groups, shares, good_db)
     return {n for i in costly for n in beside[i]}
 
 
@@ -92,6 +96,7 @@ def measured(
     bits: int,
     groups: Sequence[tuple[list[str], Range]],
     shares: Sequence[float],
+    good_db: float,
 ) -> list[int]:
     """Return the places of the costly groups; what was measured before is remembered."""
     from mmc.verification.execute import execute
@@ -105,6 +110,7 @@ def measured(
             "groups": [[names, limits] for names, limits in groups],
             "bits": bits,
             "shares": [*shares],
+            "good_db": good_db,
         }
         key = key_of_run(folder, data.source, asked)
         found = remembered(key, lambda: execute(JOB, path, {}, data=data.source, **asked).outputs)
@@ -121,6 +127,7 @@ def job(
     groups: list[tuple[list[str], Range]],
     bits: int,
     shares: list[float],
+    good_db: float,
 ) -> dict[str, Array]:
     """Be the child of `measured`."""
     from mmc.verification.reference import open_quick
@@ -131,10 +138,12 @@ def job(
     def errors(chosen: Sequence[int]) -> Array:
         return runs.errors({i: groups[i][1] for i in chosen})
 
-    return {"costly": np.array(heavy(errors, shares), np.int64)}
+    return {"costly": np.array(heavy(errors, shares, good_db), np.int64)}
 
 
-def heavy(errors: Callable[[Sequence[int]], Array], shares: Sequence[float]) -> list[int]:
+def heavy(
+    errors: Callable[[Sequence[int]], Array], shares: Sequence[float], good_db: float
+) -> list[int]:
     """Return the places that make many times the mean part of the error of all.
 
     How many times, from FEW_TIMES to MANY_TIMES, goes with the place's share of the work. Errors
@@ -146,7 +155,7 @@ def heavy(errors: Callable[[Sequence[int]], Array], shares: Sequence[float]) -> 
             the median counts. In a mean, one sample near a threshold would be all.
     """
     places = range(len(shares))
-    if len(shares) <= MANY_TIMES or np.median(whole := errors(places)) < GOOD:
+    if len(shares) <= MANY_TIMES or np.median(whole := errors(places)) < 10 ** (-good_db / 10):
         return []
 
     def part(chosen: Sequence[int]) -> float:
