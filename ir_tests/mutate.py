@@ -47,7 +47,12 @@ TESTS = {
     ),
     "passes/": ("test_passes_fold_constants.py", "test_control_flow.py", "test_passes_laws.py"),
     "mmc/layout/": ("test_layout.py", "test_layout_flow.py"),
-    "backends/tflite/lowerings/": ("test_lowerings_movement.py", "test_lowerings_nn.py"),
+    "backends/tflite/lowerings/": (
+        "test_lowerings_movement.py",
+        "test_lowerings_nn.py",
+        "test_lowerings_math.py",
+        "test_hexagon_forms.py",
+    ),
 }
 """The tests of a folder, quick ones first; the longest prefix counts."""
 MOST = 4

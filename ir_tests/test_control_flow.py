@@ -142,6 +142,13 @@ def test_long_loops_are_left_alone(tmp_path: Path) -> None:
     assert UnrollLoops().run(model) == 1
 
 
+@pytest.mark.parametrize(("most", "changes"), [(8, 1), (7, 0)])
+def test_the_limit_is_of_operators(most: int, changes: int, tmp_path: Path) -> None:
+    body, constants = NETS["constant output of a body"]  # four steps of two operators
+    save(parse(HEAD + body, **constants), tmp_path / "m.onnx")
+    assert UnrollLoops(max_nodes=most).run(load(tmp_path / "m.onnx")) == changes
+
+
 UNTAKEN = """(float[2,3] x) => (float[2,3] y) { a = Abs(x)
     y = If <then_branch = b () => (float[2,3] p) { p = Neg(a) },
             else_branch = c () => (float[2,3] q) {

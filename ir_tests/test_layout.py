@@ -157,6 +157,20 @@ def test_no_transpose_is_left_that_the_ends_do_not_force(
     np.testing.assert_allclose(run_model(model, {"x": x})["y"], before["y"], rtol=1e-5, atol=1e-5)
 
 
+def test_a_softmax_over_the_last_axis_carries_the_order_of_the_others() -> None:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[2,3,4,5] x) => (float[2,3,4,5] y) {
+            a = Transpose <perm = [0, 2, 1, 3]> (x) b = Softmax <axis = -1> (a)
+            y = Transpose <perm = [0, 2, 1, 3]> (b) }"""
+    )
+    infer(model)
+    x = np.random.default_rng(1).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    before = run_model(model, {"x": x})
+    assert "Transpose" not in arrange(model)
+    np.testing.assert_allclose(run_model(model, {"x": x})["y"], before["y"], rtol=1e-6)
+
+
 def test_images_enter_and_leave_channels_last_when_asked() -> None:
     model = parse(conv_text(f"{CONV} y = Relu(c)", "1,4,8,8"), w=W)
     infer(model)

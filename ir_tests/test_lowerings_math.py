@@ -219,3 +219,9 @@ def test_refused(op: str, inputs: list[Any]) -> None:
         check_lowering(single(op, *inputs))
     assert refusal.value.diagnostics[0].code == "MMC201"
     assert op in refusal.value.diagnostics[0].where
+
+
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_a_reduction_is_one_operator(keepdims: int) -> None:
+    model = single("ReduceSum", (2, 3, 4), np.array([1]), keepdims=keepdims)
+    assert check_lowering(model) == ["SUM"]

@@ -112,9 +112,11 @@ def test_layer_classes() -> None:
     assert kinds == [k.FIRST, k.DEPTHWISE, k.GATE, k.BODY, k.HEAD, k.EMBEDDING]
 
 
-def test_small_and_integer_weights_stay() -> None:
-    model = single("Linear", (1, 4), normal(4, 4), domain=DOMAIN)
-    assert QuantizeWeights(bits=4).run(model) == 0
+@pytest.mark.parametrize(("width", "changes"), [(87, 0), (88, 1)])
+def test_integers_take_12_bytes_a_channel_and_250_a_tensor(width: int, changes: int) -> None:
+    """88 floats take 352 bytes, 88 codes of one channel 350."""
+    model = single("Linear", (1, width), normal(1, width), domain=DOMAIN)
+    assert QuantizeWeights(bits=8).run(model) == changes
 
 
 def test_a_shared_weight_is_quantized_once() -> None:

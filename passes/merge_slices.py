@@ -39,7 +39,7 @@ def groups_of(graph: Graph) -> Iterator[tuple[int, list[Node]]]:
         spans = sorted(parts)
         ends = [0, *(stop for _, stop in spans)]
         starts = [*(start for start, _ in spans), shape_of(x)[axis]]
-        if len(spans) > 1 and ends == starts:
+        if ends == starts:
             yield axis, [parts[span] for span in spans]
 
 

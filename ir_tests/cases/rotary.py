@@ -94,6 +94,12 @@ CASES = (
     ),
     Case(
         "rotary-embedding-of-rolled",
+        f"{LOW} c = Concat<axis = 3>(high, low) a = Mul(x, cosine) b = Mul(c, opposite4) "
+        "y = Add(a, b)",
+        x=Q,
+    ),
+    Case(
+        "rotary-embedding-of-rolled",
         f"{LOW} c = Concat<axis = 3>(high, low) a = Mul(x, cosine) b = Mul(c, sine) y = Add(a, b)",
         "not opposite",
         x=Q,

@@ -168,6 +168,7 @@ WEIGHTS: dict[str, Array] = {
     "cosine31": np.cos(ANGLES)[..., None],
     "sine31": np.sin(ANGLES)[..., None],
     "opposite": np.concatenate([-np.sin(ANGLES), np.sin(ANGLES)], -1),
+    "opposite4": np.concatenate([-np.sin(ANGLES), np.sin(ANGLES)], -1)[None, None],
     "twenty_four": np.array([1, 4, 30]),
     "crossed": np.array([1, 4, 5, 3, 2]),
     "twos": np.array([2, 2, 2]),
