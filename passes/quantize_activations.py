@@ -155,15 +155,21 @@ def parameters(graph: Graph, q: Affine, like: Value) -> list[Value]:
 def pair(graph: Graph, value: Value, q: Affine, note: tuple[str, ...]) -> tuple[Node, Node]:
     """Return QuantizeLinear and DequantizeLinear of a value, not yet in the graph."""
     given = parameters(graph, q, value)
-    first = ir.node("QuantizeLinear", [value, *given])
-    second = ir.node("DequantizeLinear", [first.outputs[0], *given])
-    for node in (first, second):
-        node.name = fresh_name(graph, value.name or "")
-        node.metadata_props[SOURCES] = "\n".join(note)
-        out = node.outputs[0]
-        out.name, out.shape, out.type = fresh_name(graph, value.name or ""), value.shape, value.type
+    first = converter(graph, "QuantizeLinear", [value, *given], value, note)
     first.outputs[0].type = ir.TensorType(ir.DataType.INT8 if q.bits == 8 else ir.DataType.INT16)
-    return first, second
+    return first, converter(graph, "DequantizeLinear", [first.outputs[0], *given], value, note)
+
+
+def converter(
+    graph: Graph, op_type: str, inputs: list[Value], like: Value, note: tuple[str, ...]
+) -> Node:
+    """Return a node, not yet in the graph, whose result has the shape and type of `like`."""
+    node = ir.node(op_type, inputs)
+    node.name = fresh_name(graph, like.name or "")
+    node.metadata_props[SOURCES] = "\n".join(note)
+    out = node.outputs[0]
+    out.name, out.shape, out.type = fresh_name(graph, like.name or ""), like.shape, like.type
+    return node
 
 
 def wrap(graph: Graph, value: Value, q: Affine) -> Value:
@@ -256,11 +262,10 @@ def quantize_constants(
         with np.errstate(over="ignore"):  # the least float is a mask
             steps = np.rint(array / q.scale)
         codes = np.clip(steps + q.zero, q.low, q.high).astype(TYPES[bits])
-        first, second = pair(graph, value, q, sources(node))
-        second.replace_input_with(0, stored(graph, value, codes))
-        first.replace_input_with(0, None)  # else it counts as a reader of what others share
-        graph.insert_before(node, second)
-        node.replace_input_with(place, second.outputs[0])
+        given = [stored(graph, value, codes), *parameters(graph, q, value)]
+        made = converter(graph, "DequantizeLinear", given, value, sources(node))
+        graph.insert_before(node, made)
+        node.replace_input_with(place, made.outputs[0])
 
 
 def bounded(node: Node, place: int, array: Array, chosen: Mapping[Value, Affine]) -> Array:

@@ -21,9 +21,11 @@ _BYTES = frozenset({"INT8", "UINT8"})
 _MOVED = _ORDERED | _BYTES | {"BOOL"}
 
 TYPES: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("ADD", "EQUAL"), _ORDERED),
+    "ADD": _ORDERED,
+    "EQUAL": _ORDERED | {"BOOL"},
     **dict.fromkeys(("LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"), _ORDERED),
-    **dict.fromkeys(("NOT_EQUAL", "SUB", "DIV"), _WORDS),
+    "NOT_EQUAL": _WORDS | {"BOOL"},
+    **dict.fromkeys(("SUB", "DIV"), _WORDS),
     "MUL": _ORDERED | {"UINT32"},
     **dict.fromkeys(("MAXIMUM", "MINIMUM"), _ORDERED | _BYTES),
     **dict.fromkeys(("FLOOR_DIV", "FLOOR_MOD"), frozenset({"FLOAT32", "INT32", "INT16", "INT8"})),
@@ -56,6 +58,8 @@ TYPES: dict[str, frozenset[str]] = {
     "REVERSE_SEQUENCE": frozenset({"FLOAT32", "INT32", "INT16", "UINT8"}),
 }
 """Kernel -> types of its data."""
+NPU_LACKS = dict.fromkeys(("EQUAL", "NOT_EQUAL"), "BOOL")
+"""Kernel -> a type that it has here and not on Hexagon."""
 
 WIDER = dict.fromkeys(("INT8", "UINT8", "INT16", "UINT16", "BOOL"), "INT32") | {
     "FLOAT16": "FLOAT32"
@@ -84,7 +88,8 @@ def compute(
     """
     data = range(len(inputs)) if data is None else data
     kind = e.program.tensors[inputs[data[0]]].dtype
-    if kind in TYPES[code] or e.integer:
+    lacks = e.npu and kind == NPU_LACKS.get(code)
+    if (kind in TYPES[code] and not lacks) or e.integer:
         return e.op(code, inputs, [result], options, version)
     wide = WIDER.get(kind)
     if wide is None or wide not in TYPES[code]:

@@ -61,7 +61,7 @@ def islands(
     groups = [(scales.members(root), limits) for root, limits in asked.items() if limits]
     if not groups:
         return set()
-    beside = [{n for n in nodes if touches(n, {*names})} for names, _ in groups]
+    beside = touching(nodes, [names for names, _ in groups])
     works = [sum(map(work, some)) for some in beside]
     whole = sum(map(work, nodes))
     few, many = SAMPLES
@@ -71,9 +71,15 @@ def islands(
     return {n for i in costly for n in beside[i]}
 
 
-def touches(node: Node, names: set[str]) -> bool:
-    """Say whether a node reads or makes one of these values."""
-    return any((v.name or "") in names for v in (*activations(node), *node.outputs))
+def touching(nodes: Sequence[Node], groups: Sequence[list[str]]) -> list[set[Node]]:
+    """Return the nodes that read or make a value of each group."""
+    places = {name: i for i, names in enumerate(groups) for name in names}
+    found: list[set[Node]] = [set() for _ in groups]
+    for node in nodes:
+        for value in (*activations(node), *node.outputs):
+            if (place := places.get(value.name or "")) is not None:
+                found[place].add(node)
+    return found
 
 
 def work(node: Node) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from mmc.ir import Array, Value, dtype_of
+from mmc.ir import Value
 from mmc.pattern import Builder, op, rewrite
+
+from .parts import number, polynomial
 
 COEFFICIENTS = (
     1.1283792742592254,
@@ -22,17 +22,9 @@ With u instead of x² no coefficient is too small for float16.
 """
 
 
-def of(x: Value, number: float) -> Array:
-    """Return a number in x's type."""
-    return np.array(number, dtype_of(x))
-
-
 @rewrite(op.Erf("x"), stage="decompose")
 def erf(out: Builder, x: Value) -> Value:
     """erf(x)  ->  tanh(x P((x/4)²)), within 1e-7 of erf(x) relatively."""
-    quarter = out.Mul(x, of(x, 0.25))
+    quarter = out.Mul(x, number(x, 0.25))
     u = out.Mul(quarter, quarter)
-    p = out.Mul(u, of(x, COEFFICIENTS[-1]))
-    for coefficient in reversed(COEFFICIENTS[1:-1]):
-        p = out.Mul(out.Add(p, of(x, coefficient)), u)
-    return out.Tanh(out.Mul(x, out.Add(p, of(x, COEFFICIENTS[0]))))
+    return out.Tanh(out.Mul(x, polynomial(out, u, x, COEFFICIENTS)))

@@ -6,8 +6,9 @@ import math
 from functools import partial
 
 from mmc.ir import Value
-from mmc.passes.rules.erf import of
 from mmc.pattern import Builder, op, rewrite
+
+from .parts import number, polynomial
 
 decompose = partial(rewrite, stage="decompose")
 
@@ -28,26 +29,23 @@ COEFFICIENTS = (
 @decompose(op.Atan("x"))
 def atan(out: Builder, x: Value) -> Value:
     """atan(x)  ->  sign(x) (a if |x| <= 1 else π/2 - a), a = r P(r²), r = |x| or 1 / |x|."""
-    size, one = out.Abs(x), of(x, 1.0)
+    size, one = out.Abs(x), number(x, 1.0)
     r = out.Div(out.Min(size, one), out.Max(size, one))
     square = out.Mul(r, r)
-    p = out.Mul(square, of(x, COEFFICIENTS[-1]))
-    for coefficient in reversed(COEFFICIENTS[1:-1]):
-        p = out.Mul(out.Add(p, of(x, coefficient)), square)
-    angle = out.Mul(r, out.Add(p, of(x, COEFFICIENTS[0])))
-    beyond = out.Sub(of(x, math.pi / 2), angle)
+    angle = out.Mul(r, polynomial(out, square, x, COEFFICIENTS))
+    beyond = out.Sub(number(x, math.pi / 2), angle)
     return out.Mul(out.Sign(x), out.Where(out.Greater(size, one), beyond, angle))
 
 
 @decompose(op.Asin("x"))
 def asin(out: Builder, x: Value) -> Value:
     """asin(x)  ->  atan(x / sqrt((1 - x) (1 + x))): 1 - x² would lose digits near 1."""
-    root = out.Sqrt(out.Mul(out.Sub(of(x, 1.0), x), out.Add(x, of(x, 1.0))))
+    root = out.Sqrt(out.Mul(out.Sub(number(x, 1.0), x), out.Add(x, number(x, 1.0))))
     return out.Atan(out.Div(x, root))
 
 
 @decompose(op.Acos("x"))
 def acos(out: Builder, x: Value) -> Value:
     """acos(x)  ->  2 atan(sqrt((1 - x) / (1 + x))): π/2 - asin(x) would lose digits near 1."""
-    ratio = out.Div(out.Sub(of(x, 1.0), x), out.Add(x, of(x, 1.0)))
-    return out.Mul(out.Atan(out.Sqrt(ratio)), of(x, 2.0))
+    ratio = out.Div(out.Sub(number(x, 1.0), x), out.Add(x, number(x, 1.0)))
+    return out.Mul(out.Atan(out.Sqrt(ratio)), number(x, 2.0))

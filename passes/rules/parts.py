@@ -15,6 +15,15 @@ def number(x: Value, value: float) -> Array:
     return np.asarray(value, dtype_of(x))
 
 
+def polynomial(out: Builder, x: Value, like: Value, coefficients: Sequence[float]) -> Value:
+    """Return c[0] + c[1] x + c[2] x² + … in the type of `like`, by Horner's rule."""
+    p = out.Mul(x, number(like, coefficients[-1]))
+    for coefficient in reversed(coefficients[1:-1]):
+        p = out.Mul(out.Add(p, number(like, coefficient)), x)
+    made: Value = out.Add(p, number(like, coefficients[0]))
+    return made
+
+
 def need_float(*values: Value) -> None:
     """Refuse integers, whose arithmetic is another."""
     if any(dtype_of(v).kind != "f" for v in values):

@@ -24,10 +24,7 @@ def compare(e: Emitter, n: Node) -> None:
     """y = a ? b."""
     code, options = KERNELS[n.op_type]
     inputs = [e.tensor(v) for v in n.inputs]
-    if code == "EQUAL" and dtype_of(n.inputs[0]) == np.bool_ and not e.npu:
-        e.op(code, inputs, [e.tensor(n.outputs[0])], options())
-    else:
-        compute(e, code, inputs, e.tensor(n.outputs[0]), options())
+    compute(e, code, inputs, e.tensor(n.outputs[0]), options())
 
 
 @lowers("IsNaN")

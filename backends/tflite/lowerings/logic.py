@@ -22,11 +22,7 @@ BOOLEAN = {
 def boolean(e: Emitter, n: Node) -> None:
     """y = a and b, a or b, a != b, not a."""
     code, options = BOOLEAN[n.op_type]
-    inputs, y = [e.tensor(v) for v in n.inputs], e.tensor(n.outputs[0])
-    if e.npu:  # which compares no truth values
-        compute(e, code, inputs, y, options())
-    else:
-        e.op(code, inputs, [y], options())
+    compute(e, code, [e.tensor(v) for v in n.inputs], e.tensor(n.outputs[0]), options())
 
 
 @lowers("BitwiseXor")
