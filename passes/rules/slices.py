@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.pass_manager import Contract
 from mmc.passes.rules.reshapes import reshape
@@ -147,20 +145,6 @@ def gather_one(out: Builder, x: Value, index: Array, n: Node) -> Value:
     part = x if shape[axis] == 1 else slice_by(out, x, [(axis, position, position + 1, 1)])
     wanted = shape_of(n.outputs[0])
     return reshape(out, part, wanted)
-
-
-@exact(op.Gather("x", const("index")).named("n"))
-def gather_range(out: Builder, x: Value, index: Array, n: Node) -> Value:
-    """gather(x, [a, a+s, a+2s, ...])  ->  x[a::s], for a computed x."""
-    if constant(x) is not None or index.ndim != 1 or index.size < 2:
-        raise NoMatch("the index is not a list, or looks up a table")
-    size = shape_of(x)[attrs(n)["axis"]]
-    positions = np.where(index < 0, index + size, index)
-    steps = np.diff(positions)
-    if (steps != steps[0]).any() or steps[0] <= 0:
-        raise NoMatch("the indices are no range")
-    span = (attrs(n)["axis"], int(positions[0]), int(positions[-1]) + 1, int(steps[0]))
-    return slice_by(out, x, [span]) if span[1:] != (0, size, 1) else x
 
 
 @exact(op.Split("x", maybe("sizes")).named("n"))
