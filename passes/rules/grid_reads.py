@@ -128,4 +128,5 @@ def below(index: Value, size: int) -> bool:
         return False
     if node.op_type == "TopK" and index.index() != 1:
         return False
-    return shape_of(node.inputs[0])[attrs(node)["axis"]] <= size
+    axis: int = attrs(node)["axis"]
+    return shape_of(node.inputs[0])[axis] <= size
