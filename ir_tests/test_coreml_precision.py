@@ -218,3 +218,15 @@ def test_float16_is_blamed_for_what_float32_gives_right(tmp_path: Path) -> None:
     assert "--precision float32" in error.fix
     options = CompileOptions(inputs=feeds, precision="float32")
     compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage", options)
+
+
+def test_the_operator_that_leaves_the_range_of_float16_is_named(tmp_path: Path) -> None:
+    text = "g (float[1,4] x) => (float[1,4] y) { a = Mul (x, x)  b = Mul (a, a)  y = Div (b, b) }"
+    save(model_of(text), tmp_path / "m.onnx")
+    feeds = {"x": np.array([[1, 2, 3, 30]], np.float32)}
+    options = CompileOptions(inputs=feeds)
+    with pytest.raises(VerifyError) as caught:
+        compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage", options)
+    (error,) = caught.value.diagnostics
+    assert error.code == "MMC412"
+    assert error.why == "mul 'b' has numbers up to 8.1e+05, float16 ends at 65504"

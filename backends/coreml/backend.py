@@ -58,6 +58,8 @@ class CoremlBackend:
     """Compiles for the `ane_*` targets."""
 
     job = "mmc.backends.coreml.run:run_model"
+    overflow_job = "mmc.backends.coreml.overflow:overflow"
+    """Says which operator first leaves float16's range."""
 
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target

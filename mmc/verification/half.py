@@ -13,10 +13,12 @@ from dataclasses import replace
 import numpy as np
 import onnx_ir as ir
 
+from mmc.backends.base import backend_of
 from mmc.diagnostics import Severity
 from mmc.ir import Array, Model, constant, load, save
 from mmc.staging import working_folder
 from mmc.verification.evaluate import compare
+from mmc.verification.execute import execute
 from mmc.verification.result import OutputResult, VerifyResult
 from mmc.verification.trial import Subject, Trial
 
@@ -24,6 +26,7 @@ USABLE_DB = 20.0
 """Below it an output says little on these inputs."""
 TINY = 2.0**-14
 """Below it float16 has fewer digits."""
+LARGEST = float(np.finfo(np.float16).max)
 
 
 def excuse_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
@@ -72,6 +75,21 @@ def blame_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
             why += f"; numbers up to {largest:.1e} are too small for it"
             fix += ", or scale what the model computes"
         result.diagnostics[place] = replace(error, why=why, fix=fix)
+
+
+def blame_overflow(trial: Trial, result: VerifyResult) -> None:
+    """Say which operator first leaves float16's range where outputs are infinite or NaN."""
+    places = [i for i, d in enumerate(result.diagnostics) if d.code == "MMC412"]
+    job = getattr(backend_of(trial.subject.artifact), "overflow_job", "")
+    if not places or not job:
+        return
+    feeds = trial.subject.as_artifact_takes(trial.feeds)
+    found = execute(job, trial.subject.artifact, feeds, limits=trial.subject.limits).outputs
+    for where, largest in found.items():
+        why = f"{where} has numbers up to {largest:.1e}, float16 ends at {LARGEST:.0f}"
+        fix = "--precision float32, or scale what the model computes"
+        for place in places:
+            result.diagnostics[place] = replace(result.diagnostics[place], why=why, fix=fix)
 
 
 def is_short(output: OutputResult, target_db: float) -> bool:

@@ -23,7 +23,7 @@ from mmc.staging import working_folder
 from mmc.values import WIDENED
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
-from mmc.verification.half import blame_half, excuse_half
+from mmc.verification.half import blame_half, blame_overflow, excuse_half
 from mmc.verification.inputs import draw_inputs
 from mmc.verification.pieces import judge_integers
 from mmc.verification.result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
@@ -194,6 +194,7 @@ def judge(trial: Trial, model: Any, options: Options, result: VerifyResult) -> N
     if options.precision == "float16":
         excuse_half(trial, target, found)
         blame_half(trial, target, found)
+        blame_overflow(trial, found)
     result.outputs += found.outputs
     result.diagnostics += found.diagnostics
     if gated and amplified:
