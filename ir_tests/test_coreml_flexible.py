@@ -185,7 +185,7 @@ ADDED = """<ir_version: 9, opset_import: ["" : 17]>
 g (float[n,s] x) => (float[n,s] y) {
     shape = Shape(x)
     ones = Expand(one, shape)
-    sums = CumSum(ones, axis)
+    sums = CumSum<reverse=1>(ones, axis)
     y = Add(x, sums)
 }"""
 TWO = """<ir_version: 9, opset_import: ["" : 17]>

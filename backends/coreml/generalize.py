@@ -39,7 +39,7 @@ def generalize(
     refuse_interface(programs[-1], shapes, ranged)
     refuse_other_operators(programs)
     uneven: list[Operation] = []
-    repeats = Repeats(programs)
+    repeats = Repeats(programs, have_largest(programs, shapes))
     found = list(merged(programs, uneven, repeats))
     if found:
         raise LegalityError(found)
@@ -52,6 +52,16 @@ def generalize(
         even_out(programs[-1], op)
     repeats.insert()
     return programs[-1]
+
+
+def have_largest(programs: Sequence[Program], shapes: Mapping[str, Sequence[Shape]]) -> bool:
+    """Say whether the programs are of all the largest extents of their inputs."""
+    compiled = [[f.shape for p in programs for f in p.inputs if f.onnx_name == n] for n in shapes]
+    largest = [
+        [sorted(np.max(group, axis=0)) for group in (made, shapes[name])]
+        for name, made in zip(shapes, compiled, strict=True)
+    ]
+    return all(all(a >= b for a, b in zip(*pair, strict=True)) for pair in largest)
 
 
 def refusal(where: str, what: str, why: str = "", fix: str = "") -> Diagnostic:

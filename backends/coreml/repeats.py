@@ -14,6 +14,7 @@ import numpy as np
 
 from mmc.backends.lowering import Unsupported
 
+from . import leading
 from .program import NUMPY_TYPES, Array, Operation, Program, Var
 
 BROADCASTING = frozenset(
@@ -61,25 +62,64 @@ class Repeats:
     """Makes what repeats along open extents; `added`: an operation, and one to come before it.
 
     Zeros that have an extent of a computed variable are added to the constant. They are filled, not
-    multiplied by 0: what is infinite or NaN stays out of them. `numbers`: one operation may take
-    several constants under one name.
+    multiplied by 0: what is infinite or NaN stays out of them. `complete` says that the programs
+    have the largest sizes among them. `numbers`: one operation may take several constants under one
+    name. `made`: what several operations take, by what it is made of.
     """
 
     programs: Sequence[Program]
+    complete: bool
     added: list[tuple[Operation, Operation]] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=itertools.count)
+    made: dict[tuple[int, ...], Var] = field(default_factory=dict)
 
     def constant(self, ops: Sequence[Operation], name: str, operands: Sequence[Var]) -> Var:
         """Return a constant operand that follows the size; raises Unsupported."""
-        base, axes = copies(operands)
+        try:
+            base, axes = copies(operands)
+        except Unsupported:
+            return self.start_of(ops, name, operands)
         last = operands[-1]
         made = f"{ops[-1].output.name}_{name}{next(self.numbers)}_once"
         var = Var(made, last.dtype, base.shape, base)
         if carried(ops, name, axes, base.ndim):
             return var
+        if last.dtype == "bool":
+            return self.start_of(ops, name, operands)
         for axis in axes:
             var = self.wider(ops, var, axis, [v.shape[axis] for v in operands])
         return var
+
+    def start_of(self, ops: Sequence[Operation], name: str, operands: Sequence[Var]) -> Var:
+        """Return a constant of which every size has the start, cut to it; raises Unsupported."""
+        if not self.complete:
+            raise Unsupported("it has other numbers at each size, and no compiled size has all")
+        key = tuple(map(id, operands))
+        if key not in self.made:
+            data, axes = leading.largest(name, operands)
+            last, start = operands[-1], f"{ops[-1].output.name}_{name}{next(self.numbers)}"
+            table = Var(f"{start}_table", last.dtype, data.shape, data)
+            sizes: list[Var | None] = [None] * data.ndim
+            for axis in axes:
+                sizes[axis] = self.extent(ops, [v.shape[axis] for v in operands])
+            shape = tuple(-1 if axis in axes else n for axis, n in enumerate(data.shape))
+            self.made[key] = Var(f"{start}_start", last.dtype, shape)
+            cut = leading.cut(start, table, sizes, self.made[key], ops[-1])
+            self.added += [(ops[-1], each) for each in cut]
+        return self.made[key]
+
+    def extent(self, ops: Sequence[Operation], extents: Sequence[int]) -> Var:
+        """Return an extent that is computed from an input, or what comes before; or Unsupported."""
+        found = list(self.having(ops, extents))
+        if not found:
+            raise Unsupported("nothing that is computed before it has that size")
+        source, axis = found[-1]
+        key = id(source), axis
+        if key not in self.made:
+            start = f"{source.name}_{axis}"
+            self.made[key], steps = leading.extent(start, source, axis, ops[-1])
+            self.added += [(ops[-1], each) for each in steps]
+        return self.made[key]
 
     def wider(self, ops: Sequence[Operation], x: Var, axis: int, extents: Sequence[int]) -> Var:
         """Return x, which is 1 wide along `axis`, repeated to the extents."""

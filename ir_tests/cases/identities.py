@@ -54,4 +54,6 @@ CASES = (
         "y = Relu(a)",
         "or may be",
     ),
+    Case("and-true", "y = And(x, true23)", x="bool[1,3]", y="bool"),
+    Case("or-false", "y = Or(x, false23)", x="bool[1,3]", y="bool"),
 )

@@ -28,6 +28,8 @@ WEIGHTS: dict[str, Array] = {
     "nothing": np.zeros((1, 4, 1, 1), np.float32),
     "yes": np.array(True),
     "no": np.array(False),
+    "true23": np.ones((2, 3), bool),
+    "false23": np.zeros((2, 3), bool),
     "mixed": np.array([True, False, True, False, True]),
     "last": np.array([-1]),
     "space": np.array([2, 3]),

@@ -49,20 +49,27 @@ def times_one(out: Builder, x: Value, c: Array, n: Node) -> Value:
     return x
 
 
-@exact(op.And("x", const("c")))
-def and_true(out: Builder, x: Value, c: Array) -> Value:
-    """x and true  ->  x."""
+@exact(op.And("x", const("c")).named("n"))
+def and_true(out: Builder, x: Value, c: Array, n: Node) -> Value:
+    """x and true  ->  x, expanded as far as the constant broadcasts it."""
     if not c.all():
         raise NoMatch("the constant is not true")
-    return x
+    return broadcast(out, x, n)
 
 
-@exact(op.Or("x", const("c")))
-def or_false(out: Builder, x: Value, c: Array) -> Value:
-    """x or false  ->  x."""
+@exact(op.Or("x", const("c")).named("n"))
+def or_false(out: Builder, x: Value, c: Array, n: Node) -> Value:
+    """x or false  ->  x, expanded as far as the constant broadcasts it."""
     if c.any():
         raise NoMatch("the constant is not false")
-    return x
+    return broadcast(out, x, n)
+
+
+def broadcast(out: Builder, x: Value, n: Node) -> Value:
+    """Return x in the shape of what n makes."""
+    wanted = shape_of(n.outputs[0])
+    made: Value = x if shape_of(x) == wanted else out.Expand(x, list(wanted))
+    return made
 
 
 @exact(op["Max", "Min", "Sum", "Mean", "Concat"]("x"))
