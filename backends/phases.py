@@ -12,6 +12,7 @@ from mmc.passes.expand_functions import ExpandFunctions, functions_among
 from mmc.passes.fuse_attention import FuseAttention
 from mmc.passes.fuse_qkv import FuseQkv
 from mmc.passes.fuse_rotations import FuseRotations
+from mmc.passes.hold_grids import HoldGrids
 from mmc.passes.keep_attention import KeepAttention
 from mmc.passes.keep_half_range import KeepHalfRange
 from mmc.passes.merge_branches import MergeBranches
@@ -46,6 +47,7 @@ def to_static(
     *,
     whole: bool = False,
     half: bool = False,
+    grids: bool = False,
 ) -> list[Phase]:
     """Return the phases from a loaded model to a static graph of operators that are lowered.
 
@@ -54,9 +56,12 @@ def to_static(
         lowered: the ONNX operators that the backend lowers.
         whole: the backend has attention as one operator.
         half: floats are computed in float16.
+        grids: rounded activations become codes in the end.
     """
     tidy = clean(goal)
-    resolve = (goal.fold, UnrollLoops(), MergeBranches(), ResolveSequences(), EliminateDeadCode())
+    hold = (HoldGrids(),) if grids else ()
+    whole_graph = (UnrollLoops(), MergeBranches(), ResolveSequences())
+    resolve = (goal.fold, *whole_graph, *hold, EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
     wide = (EliminateDeadCode(), ScaleQueries(own=whole), FuseQkv(), MergeSlices(), MergeSplits())
     keep = (*([KeepHalfRange()] if half else []), *([KeepAttention()] if whole else []))

@@ -15,7 +15,7 @@ from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.integers.kept_float import kept_float
 from mmc.integers.stored_weights import stored_weights
-from mmc.ir import Model, load
+from mmc.ir import DataType, Model, load
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager
 from mmc.progress import Progress
@@ -56,6 +56,7 @@ def compile_model(
     with result.kept():
         start = first_of(options, backend)
         model, program = to_program(result, backend, start, instruments)
+        start, options = (as_quantized(o, model) for o in (start, options))
         cases = [Case(start, model, program)]
         refuse(result.diagnostics, options.require_npu)
         if options.sizes:
@@ -141,6 +142,15 @@ def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]
     why = "rounding twice adds a second error; its own are kept"
     fix = "quantize the float model that it was made from"
     return [Diagnostic("MMC304", Severity.NOTE, repr(node), what, why, fix)]
+
+
+def as_quantized(options: CompileOptions, model: Model) -> CompileOptions:
+    """Return the options with the activations that a model brought itself."""
+    own = [n for n in model.graph if n.op_type == "QuantizeLinear"]
+    if not own or options.activation_bits:
+        return options
+    wide = any(n.outputs[0].dtype == DataType.INT16 for n in own)
+    return replace(options, activations="int16" if wide else "int8")
 
 
 def unsettled(model: Model) -> list[Diagnostic]:

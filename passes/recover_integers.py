@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
+
+from mmc.integers.grids import grids_of, read_on
 from mmc.integers.layers import Layer, layers_of, shared
-from mmc.ir import Graph, Model, constant, shape_of
+from mmc.ir import Array, Graph, Model, constant, shape_of
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.fold_constants import FoldConstants
 from mmc.passes.quantize_weights import TYPES, insert, is_dense, stored
+from mmc.quant.encoding import encode
 from mmc.quant.grids import GRIDS
-from mmc.quant.recovery import Recovered, recover
+from mmc.quant.recovery import LEAST_COLUMNS, Recovered, recover
 from mmc.values import ARRIVED_QUANTIZED, WEIGHT_ONLY
 
 UNPACKED = 1 << 30
@@ -34,6 +38,9 @@ class RecoverIntegers(Pass):
     """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
     release: bool = False
     """Let later passes quantize what is left float, activations too, of a weight-only model."""
+    adopt: bool = False
+    """Only of a model with activations on grids: layers that read one get the nearest integers that
+    kernels take, where their own are none."""
 
     def run(self, model: Model) -> int:
         """Return the number of weights that became integers."""
@@ -44,15 +51,22 @@ class RecoverIntegers(Pass):
                 return 0
             del model.metadata_props[ARRIVED_QUANTIZED]
             FoldConstants(max_growth_bytes=UNPACKED).run(model)
+        if self.adopt and not grids_of(model.graph):
+            return 0
         return sum(self.stores(model.graph, g[0]) for g in shared(layers_of(model.graph)))
 
     def stores(self, graph: Graph, layer: Layer) -> bool:
         """Replace one weight, if it lies on a grid and is smaller that way."""
         weight = constant(layer.value)
         assert weight is not None
-        if prod(shape_of(layer.value)) * 2 <= stored(layer, 8) and not self.release:
+        source, rows = layer.node.inputs[0], layer.rows(weight)
+        adopted = self.adopt and source is not None and read_on(source) is not None
+        small = prod(shape_of(layer.value)) * 2 <= stored(layer, 8)
+        if small and not (self.release or adopted):
             return False
-        found = recover(layer.rows(weight))
+        found = recover(rows)
+        if adopted:
+            found = centred(rows, found)
         if found is None or (self.symmetric and not is_symmetric(found)):
             return False
         bits = 8 if self.dense_only and not is_dense(layer) else bits_of(found)
@@ -66,6 +80,20 @@ class RecoverIntegers(Pass):
 def is_symmetric(found: Recovered) -> bool:
     """Say whether codes are on the grid of 8 bits, without zero points."""
     return not found.zero.any() and int(found.codes.min()) >= GRIDS[8].low
+
+
+def centred(rows: Array, found: Recovered | None) -> Recovered | None:
+    """Return the nearest integers without zero points, for rows (O, K) that were integers once.
+
+    Rows too short to tell are taken for such. One code in 256 has no place there: -128 is -127.
+    """
+    if found is None and rows.shape[1] >= LEAST_COLUMNS:
+        return None
+    zeros = np.zeros(len(rows), np.int16)
+    if found is not None and not found.zero.any():
+        return Recovered(np.maximum(found.codes, GRIDS[8].low), found.scale, zeros)
+    made = encode(rows.astype(np.float32), GRIDS[8])
+    return Recovered(made.codes.astype(np.int16), made.scale, zeros)
 
 
 def bits_of(found: Recovered) -> int:

@@ -21,17 +21,20 @@ from mmc.goals import GOALS
 from mmc.integers.integer_ops import WEIGHTED
 from mmc.integers.recipe import read_recipe
 from mmc.ir import Model
-from mmc.pass_manager import Phase
+from mmc.pass_manager import Pass, Phase
+from mmc.passes.adopt_grids import AdoptGrids
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_hexagon import LegalizeHexagon
+from mmc.passes.legalize_grids import LegalizeGrids
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.pointwise_to_linear import PointwiseToLinear
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
+from mmc.passes.spread_grids import SpreadGrids
 from mmc.passes.to_nhwc import ToNhwc
 from mmc.passes.widen_floats import WidenFloats
 from mmc.target import Target
@@ -72,14 +75,27 @@ class TfliteBackend:
         to_nhwc = ToNhwc(io_layout=self.options.io_layout)
         return [
             Phase("widen", (WidenFloats(),)),
-            *to_static(goal, goal.decomposing(), LOWERINGS.ops()),
+            *to_static(goal, goal.decomposing(), LOWERINGS.ops(), grids=True),
             Phase("layout", (to_nhwc, goal.fold, EliminateDeadCode())),
             Phase("assign-layout", (AssignLayout(), to_nhwc, *tidy), max_rounds=4),
             Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
+            Phase("adopt", self._adoption()),
             *self._quantization(),
             *([Phase("hexagon", (LegalizeHexagon(),))] if self.target.runs_on == "npu" else []),
         ]
+
+    def _adoption(self) -> tuple[Pass, ...]:
+        """Return the passes that let a model that arrived quantized compute on its own codes."""
+        npu = self.target.runs_on == "npu"
+        return (
+            LegalizeGrids(),
+            SpreadGrids(),
+            RecoverIntegers(symmetric=True, dense_only=npu, adopt=True),
+            *([PointwiseToLinear()] if npu else []),
+            replace(AdoptGrids.chosen_by(self.options), quick=not npu),
+            EliminateDeadCode(),
+        )
 
     def _quantization(self) -> list[Phase]:
         """Return the phase that makes weights integers, where the options ask for it."""

@@ -19,7 +19,7 @@ ELEMENTWISE = frozenset(
     HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod
     Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu Shrink Sigmoid Sign Sin Sinh Softplus
     Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor""".split()
-) | {"Silu"}
+) | {"OnGrid", "Silu"}
 TRANSPOSED_PRODUCTS = frozenset({"MatMulNT", "MatMulTN", "MatMulTT"})
 REDUCTIONS = frozenset(
     """ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd

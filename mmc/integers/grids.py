@@ -1,0 +1,41 @@
+"""Values that a model rounds to a grid of its own: `mmc::OnGrid`, which becomes codes in the end."""
+
+from __future__ import annotations
+
+from mmc.ir import Graph, Node, Value, constant
+from mmc.quant.ranges import Affine
+
+BITS = {"int8": 8, "int16": 16}
+
+
+def is_grid(node: Node | None) -> bool:
+    """Say whether a node rounds to a grid."""
+    return node is not None and node.op_type == "OnGrid" and node.domain == "mmc"
+
+
+def grids_of(graph: Graph) -> list[Node]:
+    """Return the nodes that round to a grid."""
+    return [node for node in graph if is_grid(node)]
+
+
+def affine_of(node: Node | None) -> Affine | None:
+    """Return the codes behind a node that rounds to a grid; None of another node."""
+    if node is None or not is_grid(node):
+        return None
+    step, zero, scale = (constant(v) for v in node.inputs[1:])
+    if step is None or zero is None or scale is None or step.item() != scale.item():
+        return None
+    return Affine(BITS[str(zero.dtype)], float(step.item()), int(zero.item()))
+
+
+def read_on(value: Value) -> Affine | None:
+    """Return the grid that a value was rounded to, if it was."""
+    return affine_of(value.producer())
+
+
+def rounded_to(value: Value) -> Affine | None:
+    """Return the one grid that all who read a value round it to first, if it is so."""
+    found = {affine_of(use.node) for use in value.uses()}
+    if value.is_graph_output() or len(found) != 1:
+        return None
+    return found.pop()
