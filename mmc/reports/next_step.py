@@ -19,7 +19,8 @@ def _steps(report: CompileReport) -> Iterator[str]:
     operators, options = report.operators, report.options
     npu = operators.on_npu is not None
     hexagon = npu and report.target.startswith("hexagon")
-    integers = bool(options["recipe"]) or "int" in f"{options['weights']}{options['activations']}"
+    asked = bool(options["recipe"]) or "int" in f"{options['weights']}{options['activations']}"
+    integers = asked or bool(report.weights)
     if report.verification is None:
         yield "compile without --no-verify: nothing was compared"
     if operators.on_npu is not None and operators.on_npu < operators.after:

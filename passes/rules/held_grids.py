@@ -100,10 +100,11 @@ def q_linear_conv_of_floats(out: Builder, n: Node) -> Value:
 def q_linear_matmul_of_floats(out: Builder, n: Node) -> Value:
     """qmatmul(a, b)  ->  codes(floats(a) floats(b))."""
     a, sa, za, b, sb, zb, sy, zy = n.inputs
+    assert a is not None
     assert sa is not None
     assert b is not None
     assert sb is not None
-    if along(sa, a or b, 0) != () or along(sb, b, -1) is None:
+    if along(sa, a, 0) != () or along(sb, b, -1) is None:
         raise NoMatch("it has a scale a row, or a matrix")
     left = out.node("DequantizeLinear", [a, sa, za])
     right = out.node("DequantizeLinear", [b, sb, zb], axis=len(shape_of(b)) - 1)
@@ -139,7 +140,7 @@ def known(value: Value | None) -> Array:
     """Return a constant."""
     found = constant(value)
     if found is None:
-        raise NoMatch("its scale is computed")
+        raise NoMatch("its scale, zero point or bias is computed")
     return found
 
 
