@@ -59,7 +59,8 @@ def codes_from_grid(out: Builder, x: Value, n: Node) -> Value:
 @rewrite(op.DequantizeLinear("q", "scale", maybe("zero")).named("n"), stage="hold")
 def grid_from_codes(out: Builder, q: Value, n: Node) -> Value:
     """floats(q)  ->  floats(q) on the grid of the codes, where these come from outside."""
-    if not q.is_graph_input() or any(is_grid(use.node) for use in n.outputs[0].uses()):
+    outside = q.producer() is None and q.const_value is None
+    if not outside or any(is_grid(use.node) for use in n.outputs[0].uses()):
         raise NoMatch("its codes are made here, or it is on a grid")
     return on_grid(out, out.node("DequantizeLinear", [*n.inputs]), codes_of(n))
 

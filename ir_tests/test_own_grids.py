@@ -1,0 +1,230 @@
+"""Models that arrive with quantized activations compute on their own codes, executed in LiteRT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import mmc
+from ir_tests.arrays import normal
+from ir_tests.lowering import oracle
+from mmc.backends.tflite.backend import TfliteBackend
+from mmc.integers.kept_float import NO_GRID, OWN_FLOATS
+from mmc.ir import Array, parse, save
+from mmc.result import CompileResult
+
+HEAD = '<ir_version: 10, opset_import: ["" : 21]>\n'
+KINDS = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16}
+ZEROS = {"uint8": 131, "int8": 3, "int16": 0}
+BITS = {"uint8": 8, "int8": 8, "int16": 16}
+
+
+def grid(name: str, source: str, scale: str, zero: str = "z") -> str:
+    """Return the text of a pair that makes `name` of `source`."""
+    given = f"{scale}, {zero}"
+    return f"{name}q = QuantizeLinear({source}, {given}) {name} = DequantizeLinear({name}q, {given})"
+
+
+def weight(rows: int, *rest: int, seed: int = 0) -> dict[str, Array]:
+    """Return codes of a weight and their scales, one an output channel in front."""
+    codes = np.clip(np.rint(normal(rows, *rest, seed=seed) * 40), -127, 127).astype(np.int8)
+    codes.reshape(rows, -1)[:, 0] = 127
+    return {"w": codes, "ws": (np.arange(1, rows + 1) / (rows * 100)).astype(np.float32)}
+
+
+WEIGHT = "k = DequantizeLinear<axis = 0>(w, ws)"
+BODIES: dict[str, tuple[str, str, str, dict[str, Array]]] = {
+    "conv": ("1,4,8,8", "1,6,8,8", f"{WEIGHT} y0 = Conv<pads = [1,1,1,1]>(a, k)", weight(6, 4, 3, 3)),
+    "depthwise": (
+        "1,4,8,8",
+        "1,4,8,8",
+        f"{WEIGHT} y0 = Conv<pads = [1,1,1,1], group = 4>(a, k)",
+        weight(4, 1, 3, 3),
+    ),
+    "gemm": ("3,16", "3,8", f"{WEIGHT} y0 = Gemm<transB = 1>(a, k)", weight(8, 16)),
+    "matmul": (
+        "2,5,16",
+        "2,5,5",
+        f"t = Transpose<perm = [0,2,1]>(x) {grid('b', 't', 's')} y0 = MatMul(a, b)",
+        {},
+    ),
+    "add": ("1,4,8,8", "1,4,8,8", f"{grid('b', 'x', 'r')} y0 = Add(a, b)", {}),
+    "mul": ("1,4,8,8", "1,4,8,8", f"{grid('b', 'x', 'r')} y0 = Mul(a, b)", {}),
+    "concat": ("1,4,8,8", "1,8,8,8", f"{grid('b', 'x', 'r')} y0 = Concat<axis = 1>(a, b)", {}),
+    "max_pool": ("1,4,8,8", "1,4,4,4", "y0 = MaxPool<kernel_shape=[2,2], strides=[2,2]>(a)", {}),
+    "mean": ("1,4,8,8", "1,4,1,1", "y0 = GlobalAveragePool(a)", {}),
+    "reshape": ("2,4,8", "2,32", "y0 = Flatten(a)", {}),
+}
+
+
+def model_of(body: str, kind: str) -> tuple[Any, str]:
+    """Return a model of one operator between grids, and its result's scale."""
+    taken, made, text, arrays = BODIES[body]
+    step = 2.0 ** -(BITS[kind] - 3)
+    ends = f"{grid('a', 'x', 's')} {text} {grid('y', 'y0', 'o')}"
+    numbers = {"s": step, "r": step * 1.5, "o": step * 2}
+    scales = {k: np.float32(v) for k, v in numbers.items()} | {"z": KINDS[kind](ZEROS[kind])}
+    whole = f"{HEAD}g (float[{taken}] x) => (float[{made}] y) {{ {ends} }}"
+    used = {k: v for k, v in (arrays | scales).items() if f"{k}," in whole or f"{k})" in whole}
+    return parse(whole, **used), "o"
+
+
+def compiled(model: Any, folder: Path, target: str = "cpu", **options: Any) -> CompileResult:
+    """Compile; what is verified there is the original in ONNX Runtime."""
+    save(model, folder / "m.onnx")
+    return mmc.compile(folder / "m.onnx", target=target, output=folder / "m.tflite", **options)
+
+
+def types_of(result: CompileResult) -> set[tuple[str, str]]:
+    """Return the operators and the types that they make."""
+    program = TfliteBackend.read(result.artifact)
+    return {(op.code, program.tensors[op.outputs[0]].dtype) for op in program.operators}
+
+
+def steps_off(model: Any, result: CompileResult, step: float) -> float:
+    """Return by how many steps the artifact is off the original."""
+    feeds = {"x": normal(*(int(d) for d in model.graph.inputs[0].shape), seed=5)}
+    expected, actual = oracle(model, feeds)["y"], mmc.run(result.artifact, feeds)["y"]
+    return float(np.abs(expected - actual).max() / step)
+
+
+@pytest.mark.parametrize("kind", [*KINDS])
+@pytest.mark.parametrize("body", [*BODIES])
+@pytest.mark.parametrize("target", ["cpu", "hexagon_v73"])
+def test_an_operator_between_grids_is_an_integer_kernel(
+    target: str, body: str, kind: str, tmp_path: Path
+) -> None:
+    model, _ = model_of(body, kind)
+    result = compiled(model, tmp_path, target)
+    wanted = "INT8" if BITS[kind] == 8 else "INT16"
+    floats = {code for code, made in types_of(result) if made != wanted}
+    assert floats <= {"DEQUANTIZE"}, floats
+    step = 2.0 ** -(BITS[kind] - 3) * 2
+    assert steps_off(model, result, step) < 1.01 + 3 * (kind == "int16")
+    program = TfliteBackend.read(result.artifact)
+    last = next(op for op in program.operators if op.code == "DEQUANTIZE")
+    found = program.tensors[last.inputs[0]].quantization
+    assert found is not None
+    assert found.scale.item() == np.float32(step), "the model's own"
+    assert found.zero_point.item() == ZEROS[kind] - 128 * (kind == "uint8")
+
+
+QOPERATOR = (
+    HEAD
+    + """g (float[1,4,8,8] x) => (float[1,6,4,4] y) {
+    q = QuantizeLinear(x, s, z)
+    c = QLinearConv<pads = [1,1,1,1]>(q, s, z, w, ws, wz, o, z, b)
+    p = MaxPool<kernel_shape = [2,2], strides = [2,2]>(c)
+    y = DequantizeLinear(p, o, z)
+}"""
+)
+
+
+def test_qoperators_are_the_same_kernels(tmp_path: Path) -> None:
+    given = weight(6, 4, 3, 3) | {"wz": np.zeros(6, np.int8), "b": np.arange(6, dtype=np.int32)}
+    numbers = {"s": np.float32(0.03), "o": np.float32(0.1), "z": np.uint8(131)}
+    model = parse(QOPERATOR, **given, **numbers)
+    result = compiled(model, tmp_path)
+    assert {("CONV_2D", "INT8"), ("MAX_POOL_2D", "INT8")} <= types_of(result)
+    assert {code for code, made in types_of(result) if made != "INT8"} == {"DEQUANTIZE"}
+    assert steps_off(model, result, 0.1) < 1.01
+
+
+LAST = (
+    HEAD
+    + f"""g (float[3,16] x) => (float[3,8] y) {{ {grid("a", "x", "s")} {WEIGHT}
+    y = Gemm<transB = 1>(a, k) }}"""
+)
+
+
+def last_layer() -> Any:
+    return parse(LAST, s=np.float32(0.03), z=np.uint8(131), **weight(8, 16))
+
+
+def test_a_result_without_a_scale_stays_float(tmp_path: Path) -> None:
+    result = compiled(last_layer(), tmp_path)
+    assert ("FULLY_CONNECTED", "FLOAT32") in types_of(result)
+    assert [k.why for k in result.kept_float] == [NO_GRID]
+
+
+def test_data_gives_a_result_its_scale(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x=normal(16, 3, 16, seed=5))
+    result = compiled(last_layer(), tmp_path, calibration=tmp_path / "data.npz")
+    assert ("FULLY_CONNECTED", "INT8") in types_of(result)
+    assert not result.kept_float
+
+
+def test_a_layer_that_the_model_keeps_float_stays_float(tmp_path: Path) -> None:
+    """Its weights are on no grid: the exporter left it out."""
+    text = LAST.replace(WEIGHT, "").replace("(a, k)", "(a, w)").replace("y = ", "y0 = ")
+    text = text.replace("}", grid("y", "y0", "s") + " }")
+    model = parse(text, s=np.float32(0.03), z=np.uint8(131), w=normal(8, 16))
+    result = compiled(model, tmp_path)
+    assert ("FULLY_CONNECTED", "FLOAT32") in types_of(result)
+
+
+def test_floats_between_grids_stay_floats(tmp_path: Path) -> None:
+    text = f"g (float[3,16] x) => (float[3,16] y) {{ {grid('a', 'x', 's')} n = Sin(x)"
+    text += f" c = Cos(n) {grid('b', 'c', 's')} y0 = Add(a, b) {grid('y', 'y0', 's')} }}"
+    model = parse(HEAD + text, s=np.float32(0.03), z=np.uint8(131))
+    result = compiled(model, tmp_path)
+    assert {("SIN", "FLOAT32"), ("COS", "FLOAT32"), ("ADD", "INT8")} <= types_of(result)
+    assert {k.why for k in result.kept_float} == {OWN_FLOATS}
+
+
+OPS = ("relu", "pool", "conv", "add", "flat")
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> tuple[str, dict[str, Array]]:
+    """Return the text of a chain of operators between grids of different scales."""
+    lines, arrays = [], {"z": np.uint8(draw(st.integers(100, 150)))}
+    now, size = "x", 8
+    for i, op in enumerate(draw(st.lists(st.sampled_from(OPS), min_size=1, max_size=5))):
+        scale = draw(st.floats(0.02, 0.2))
+        arrays[f"s{i}"] = np.float32(scale)
+        lines.append(grid(f"a{i}", now, f"s{i}"))
+        if op == "conv":
+            made = weight(4, 4, 1, 1, seed=i)
+            arrays |= {f"w{i}": made["w"], f"ws{i}": made["ws"]}
+            lines.append(f"k{i} = DequantizeLinear<axis = 0>(w{i}, ws{i})")
+        if op == "pool" and size == 1:
+            op = "relu"
+        size = size // 2 if op == "pool" else size
+        lines.append(
+            {
+                "relu": f"v{i} = Relu(a{i})",
+                "pool": f"v{i} = MaxPool<kernel_shape = [2,2], strides = [2,2]>(a{i})",
+                "conv": f"v{i} = Conv(a{i}, k{i})",
+                "add": f"v{i} = Add(a{i}, a{i})",
+                "flat": f"t{i} = Transpose<perm = [0,1,3,2]>(a{i}) v{i} = Identity(t{i})",
+            }[op]
+        )
+        now = f"v{i}"
+    arrays["s"] = np.float32(draw(st.floats(0.02, 0.2)))
+    lines.append(grid("y", now, "s"))
+    body = "\n".join(lines)
+    return f"{HEAD}g (float[1,4,8,8] x) => (float[1,4,{size},{size}] y) {{ {body} }}", arrays
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(drawn=chains())
+def test_any_chain_is_the_original_but_for_rounding(
+    drawn: tuple[str, dict[str, Array]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text, arrays = drawn
+    model = parse(text, **{k: v for k, v in arrays.items()})
+    result = compiled(model, tmp_path_factory.mktemp("chain"))
+    assert not {code for code, made in types_of(result) if made != "INT8"} - {"DEQUANTIZE"}
+    assert result.verification is not None
+    assert result.verification.passed
