@@ -27,7 +27,9 @@ BITS = {"uint8": 8, "int8": 8, "int16": 16}
 def grid(name: str, source: str, scale: str, zero: str = "z") -> str:
     """Return the text of a pair that makes `name` of `source`."""
     given = f"{scale}, {zero}"
-    return f"{name}q = QuantizeLinear({source}, {given}) {name} = DequantizeLinear({name}q, {given})"
+    return (
+        f"{name}q = QuantizeLinear({source}, {given}) {name} = DequantizeLinear({name}q, {given})"
+    )
 
 
 def weight(rows: int, *rest: int, seed: int = 0) -> dict[str, Array]:
@@ -39,7 +41,12 @@ def weight(rows: int, *rest: int, seed: int = 0) -> dict[str, Array]:
 
 WEIGHT = "k = DequantizeLinear<axis = 0>(w, ws)"
 BODIES: dict[str, tuple[str, str, str, dict[str, Array]]] = {
-    "conv": ("1,4,8,8", "1,6,8,8", f"{WEIGHT} y0 = Conv<pads = [1,1,1,1]>(a, k)", weight(6, 4, 3, 3)),
+    "conv": (
+        "1,4,8,8",
+        "1,6,8,8",
+        f"{WEIGHT} y0 = Conv<pads = [1,1,1,1]>(a, k)",
+        weight(6, 4, 3, 3),
+    ),
     "depthwise": (
         "1,4,8,8",
         "1,4,8,8",
@@ -223,7 +230,7 @@ def test_any_chain_is_the_original_but_for_rounding(
     drawn: tuple[str, dict[str, Array]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     text, arrays = drawn
-    model = parse(text, **{k: v for k, v in arrays.items()})
+    model = parse(text, **arrays)
     result = compiled(model, tmp_path_factory.mktemp("chain"))
     assert not {code for code, made in types_of(result) if made != "INT8"} - {"DEQUANTIZE"}
     assert result.verification is not None

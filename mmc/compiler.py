@@ -13,9 +13,10 @@ from mmc.diagnostics import Diagnostic, Severity, UsageError, refuse
 from mmc.files import check_artifact
 from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
+from mmc.integers.arrival import arrived_quantized, as_quantized, own_codes
 from mmc.integers.kept_float import kept_float
 from mmc.integers.stored_weights import stored_weights
-from mmc.ir import DataType, Model, load
+from mmc.ir import Model, load
 from mmc.options import CompileOptions
 from mmc.pass_manager import Instrument, PassManager
 from mmc.progress import Progress
@@ -23,7 +24,7 @@ from mmc.proving import prove
 from mmc.result import CompileResult
 from mmc.shapes import fix_shapes, infer
 from mmc.target import Target, load_target
-from mmc.values import ARRIVED_QUANTIZED, UNSETTLED, UNSETTLED_PHASES, WEIGHT_ONLY
+from mmc.values import UNSETTLED, UNSETTLED_PHASES
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
@@ -116,7 +117,7 @@ def to_program(
     with result.stage("passes"):
         watchers = (*instruments, *always(result.source, options))
         result.passes = PassManager(backend.phases(), watchers).run(model)
-        result.diagnostics += unsettled(model)
+        result.diagnostics += [*own_codes(model), *unsettled(model)]
         float_bits = 16 if options.precision == "float16" else 32
         result.weights = [*stored_weights(model, float_bits)]
         result.kept_float = [*kept_float(model)]
@@ -128,29 +129,6 @@ def to_program(
     with result.stage("check"):
         result.diagnostics += backend.check(program)
     return model, program
-
-
-def arrived_quantized(model: Model, options: CompileOptions) -> list[Diagnostic]:
-    """Return a note when integer weights are asked for, but the model has its own already."""
-    node = model.metadata_props.get(ARRIVED_QUANTIZED)
-    if node is None or not options.integer_weights:
-        return []
-    given = f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}"
-    what = f"is quantized already, so {given} changes nothing"
-    if options.activation_bits and WEIGHT_ONLY in model.metadata_props:
-        what = f"is quantized already: {given} is for weights that are on no symmetric grid"
-    why = "rounding twice adds a second error; its own are kept"
-    fix = "quantize the float model that it was made from"
-    return [Diagnostic("MMC304", Severity.NOTE, repr(node), what, why, fix)]
-
-
-def as_quantized(options: CompileOptions, model: Model) -> CompileOptions:
-    """Return the options with the activations that a model brought itself."""
-    own = [n for n in model.graph if n.op_type == "QuantizeLinear"]
-    if not own or options.activation_bits:
-        return options
-    wide = any(n.outputs[0].dtype == DataType.INT16 for n in own)
-    return replace(options, activations="int16" if wide else "int8")
 
 
 def unsettled(model: Model) -> list[Diagnostic]:

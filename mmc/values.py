@@ -22,6 +22,12 @@ ARRIVED_QUANTIZED = "mmc.arrived_quantized"
 WEIGHT_ONLY = "mmc.weight_only"
 """Metadata key of a model that arrived quantized in its weights alone."""
 
+CHANGED_GRIDS = "mmc.changed-grids"
+"""Metadata key of such a model: how many scales of its activations are others now."""
+
+OPEN_GRIDS = "mmc.open-grids"
+"""Metadata key of such a model: how many of its layers have no scale for what they make."""
+
 WIDENED = "mmc.widened"
 """Metadata key of a model that is computed in float32 here, and was made for float16."""
 

@@ -30,14 +30,12 @@ from mmc.passes.spread_grids import SpreadGrids, put_behind
 from mmc.pattern import substitute
 from mmc.quant.ranges import Affine, affine, min_max
 from mmc.quant.recovery import recover
-
-OPEN_GRIDS = "mmc.open-grids"
-"""Metadata of a model: how many of its operators have no scale for what they make."""
+from mmc.values import OPEN_GRIDS
 
 
 @dataclass(frozen=True)
 class AdoptGrids(Pass):
-    """round(f(round(x), ...))  ->  dequantize(quantize(f(dequantize(quantize(x)), ...))), f on codes.
+    """round(f(round(x)))  ->  dequantize(quantize(f(dequantize(quantize(x))))), and f is on codes.
 
     Operators between two grids that have an integer kernel compute on the model's own codes; all
     others on floats between DequantizeLinear and QuantizeLinear. Results that the model does not
@@ -74,12 +72,7 @@ class AdoptGrids(Pass):
         tell_floats(
             graph, nodes, {SLOWER: slow, NO_GRID: {*open_}, OWN_FLOATS: own, NO_KERNEL: {*graph}}
         )
-        chosen = {v: q for v, q in coded_values(nodes)}
-        for node in nodes:
-            if layer_of(node):
-                fit_bias(graph, node, chosen)
-            keep_constants(graph, node)
-            quantize_constants(graph, node, bits_of(node), {}, chosen)
+        store_operands(graph, nodes)
         for node in nodes:
             node.metadata_props[INTEGER] = str(bits_of(node))
         grids = grids_of(graph)
@@ -126,6 +119,16 @@ def is_integer(node: Node) -> bool:
     if op in JOINED and any(read_on(value) != made[0] for value in activations(node)):
         return False
     return op not in FIXED or made[0] == FIXED[op][bits]
+
+
+def store_operands(graph: Graph, nodes: Iterable[Node]) -> None:
+    """Store the constants of integer operators as codes, with biases that fit."""
+    chosen = dict(coded_values(nodes))
+    for node in nodes:
+        if layer_of(node):
+            fit_bias(graph, node, chosen)
+        keep_constants(graph, node)
+        quantize_constants(graph, node, bits_of(node), {}, chosen)
 
 
 def coded_values(nodes: Iterable[Node]) -> Iterator[tuple[Value, Affine]]:

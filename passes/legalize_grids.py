@@ -15,9 +15,8 @@ from mmc.ir import Graph, Model, Node
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.spread_grids import put_behind
 from mmc.quant.ranges import Affine, affine
+from mmc.values import CHANGED_GRIDS
 
-CHANGED_GRIDS = "mmc.changed-grids"
-"""Metadata of a model: how many of the grids that it arrived with are others now."""
 AVERAGES = ("AveragePool", "AveragePool2d")
 """Their kernels write the scale that they read."""
 COARSER = 2.0

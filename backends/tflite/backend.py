@@ -27,8 +27,8 @@ from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.halve_weights import HalveWeights
-from mmc.passes.legalize_hexagon import LegalizeHexagon
 from mmc.passes.legalize_grids import LegalizeGrids
+from mmc.passes.legalize_hexagon import LegalizeHexagon
 from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.pointwise_to_linear import PointwiseToLinear
 from mmc.passes.quantize_activations import QuantizeActivations
@@ -97,6 +97,10 @@ class TfliteBackend:
             EliminateDeadCode(),
         )
 
+    def _unpacks(self) -> bool:
+        """Say whether integer weights that a model brings are kept for operators on floats."""
+        return self.target.runs_on != "npu" and self.options.weights == "float32"
+
     def _quantization(self) -> list[Phase]:
         """Return the phase that makes weights integers, where the options ask for it."""
         options = self.options
@@ -109,7 +113,8 @@ class TfliteBackend:
                 fix="add --weights int8 --calibration DATA",
             )
         if not options.integer_weights:
-            return []
+            own = (RecoverIntegers(symmetric=True), EliminateDeadCode())
+            return [Phase("quantize", own)] if self._unpacks() else []
         if options.recipe and read_recipe(options.recipe).has_tables:
             raise RecipeError(
                 "MMC312",

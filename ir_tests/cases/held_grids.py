@@ -6,11 +6,16 @@ CODES = "q = QuantizeLinear(x, step1, tiny3)"
 WINDOW = "QLinearConv<pads = [1, 0, 0, 1]>"
 CASES = (
     Case("pair-on-grid", f"{CODES} y = DequantizeLinear(q, step1, tiny3)"),
-    Case("pair-on-grid", "q = QuantizeLinear(x, step1, byte3) y = DequantizeLinear(q, step1, byte3)"),
+    Case(
+        "pair-on-grid", "q = QuantizeLinear(x, step1, byte3) y = DequantizeLinear(q, step1, byte3)"
+    ),
     Case("pair-on-grid", "q = QuantizeLinear(x, step1) y = DequantizeLinear(q, step1)"),
     Case(
         "pair-on-grid",
         "q = QuantizeLinear(x, step1, short3) y = DequantizeLinear(q, step1, short3)",
+    ),
+    Case(
+        "pair-on-grid", "q = QuantizeLinear(x, step1, word0) y = DequantizeLinear(q, step1, word0)"
     ),
     Case("pair-on-grid", f"{CODES} y = DequantizeLinear(q, scale7, tiny3)", "in another scale"),
     Case("pair-on-grid", "y = DequantizeLinear(x, step1, tiny3)", "makes its codes", x="int8[2,4]"),

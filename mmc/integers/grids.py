@@ -1,4 +1,4 @@
-"""Values that a model rounds to a grid of its own: `mmc::OnGrid`, which becomes codes in the end."""
+"""Values that a model rounds to a grid of its own: `mmc::OnGrid`, codes in the end."""
 
 from __future__ import annotations
 

@@ -38,14 +38,17 @@ MOVES = (
 
 @rewrite(op.DequantizeLinear("q", "scale", maybe("zero")).named("n"), stage="hold")
 def pair_on_grid(out: Builder, q: Value, n: Node) -> Value:
-    """dequantize(quantize(x))  ->  x on the grid of the codes, which are int8 or int16 here."""
+    """dequantize(quantize(x))  ->  x on the grid of the codes, which are int8 or int16 here.
+
+    16-bit codes that begin at 0 are behind a Relu: kernels have no such codes.
+    """
     maker = quantizer(q)
     found = codes_of(maker)
     if found != codes_of(n):
         raise NoMatch("it reads codes in another scale than they were made in")
     x = maker.inputs[0]
     assert x is not None
-    return on_grid(out, x, found)
+    return on_grid(out, out.Relu(x) if found.bits == 16 and found.zero == found.low else x, found)
 
 
 @rewrite(op.QuantizeLinear("x", "scale", maybe("zero")).named("n"), stage="hold")
@@ -53,7 +56,9 @@ def codes_from_grid(out: Builder, x: Value, n: Node) -> Value:
     """codes(x)  ->  codes(x on their grid), where the codes leave the model."""
     if not n.outputs[0].is_graph_output() or is_grid(x.producer()):
         raise NoMatch("its codes stay in the model, or it reads a grid")
-    return out.node("QuantizeLinear", [on_grid(out, x, codes_of(n)), *n.inputs[1:]], **options(n))
+    inputs = [on_grid(out, x, codes_of(n)), *n.inputs[1:]]
+    made: Value = out.node("QuantizeLinear", inputs, **options(n))
+    return made
 
 
 @rewrite(op.DequantizeLinear("q", "scale", maybe("zero")).named("n"), stage="hold")
