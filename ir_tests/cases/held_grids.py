@@ -15,7 +15,8 @@ CASES = (
         "q = QuantizeLinear(x, step1, short3) y = DequantizeLinear(q, step1, short3)",
     ),
     Case(
-        "pair-on-grid", "q = QuantizeLinear(x, step1, word0) y = DequantizeLinear(q, step1, word0)"
+        "pair-on-grid",
+        "q = QuantizeLinear(x, step1, ushort0) y = DequantizeLinear(q, step1, ushort0)",
     ),
     Case("pair-on-grid", f"{CODES} y = DequantizeLinear(q, scale7, tiny3)", "in another scale"),
     Case("pair-on-grid", "y = DequantizeLinear(x, step1, tiny3)", "makes its codes", x="int8[2,4]"),

@@ -41,7 +41,7 @@ NUMBERS: dict[str, Array] = {
     "code_12": np.float32(-12),
     "code_12_axes": np.full((1, 1, 1), -12, np.float32),
     "byte3": np.array(3, np.uint8),
-    "word0": np.array(0, np.uint16),
+    "ushort0": np.array(0, np.uint16),
     "short3": np.array(3, np.int16),
     "code_zero": np.array(-5, np.int8),
     "code_low": np.float32(-128),
