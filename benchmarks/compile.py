@@ -4,8 +4,8 @@ Every model compiles in a fresh process without verification. Seconds and CPU pe
 report's; "process" is the whole process with its imports; "copy" is the time of reading and writing
 the same number of bytes (model in, artifact out), the least any compiler can take.
 
-For Core ML, `--coremltools` and `--peer COMMAND` compare with other converters instead
-(benchmarks/converters.py); the default model is then one of 100 MB.
+For Core ML, `--coremltools` compares with coremltools' default conversion instead
+(benchmarks/coremltools_pipeline.py); the default model is then one of 100 MB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models
-from benchmarks import converters
+from benchmarks import coremltools_pipeline
+from benchmarks.large_model import LARGE
 
 STAGES = ("load", "passes", "lower", "check", "write")
 
@@ -90,10 +91,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all golden models")
     parser.add_argument("--target", default="hexagon_v73")
     parser.add_argument("--coremltools", action="store_true", help="compare with its conversion")
-    parser.add_argument("--peer", metavar="COMMAND", help="compare with onnx2coreml's command")
     args = parser.parse_args()
-    if args.coremltools or args.peer:
-        compare(args)
+    if args.coremltools:
+        compare(args.names or [LARGE], args.target)
         return
     titles = [f"{name} s/cpu" for name in STAGES]
     titles += ["compile s", "process cpu s", "peak MB", "allowed MB", "x copy"]
@@ -107,25 +107,15 @@ def main() -> None:
                 print(f"| {name} | does not compile: exit {error.returncode} |", flush=True)
 
 
-def compare(args: argparse.Namespace) -> None:
-    """Print the tables of other Core ML converters."""
-    names = args.names or [converters.LARGE]
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        sources = [converters.source_of(name, folder) for name in names]
-        if args.coremltools:
-            titles = "mmc s / CPU s | coremltools s / CPU s | times"
-            print(f"| model | program | {titles} |")
-            print("|---|---|---:|---:|---:|")
-            for source in sources:
-                for row in converters.compare_coremltools(source, args.target, folder):
-                    print(row, flush=True)
-        if args.peer:
-            titles = "CPU s mmc | CPU s peer | (mmc - 1.7) / (peer - 1.7)"
-            print(f"| model | {titles} | ops / transposes mmc | peer |")
-            print("|---|---:|---:|---:|---:|---:|")
-            for source in sources:
-                print(converters.compare_peer(source, args.target, args.peer, folder), flush=True)
+def compare(names: list[str], target: str) -> None:
+    """Print the table of coremltools' default conversion."""
+    print("| model | program | mmc s / CPU s | coremltools s / CPU s | times |")
+    print("|---|---|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            source = coremltools_pipeline.source_of(name, Path(folder))
+            for row in coremltools_pipeline.compare_coremltools(source, target, Path(folder)):
+                print(row, flush=True)
 
 
 if __name__ == "__main__":

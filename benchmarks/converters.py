@@ -1,286 +1,139 @@
-"""mmc's Core ML against other converters, in one run on one machine:
+"""Other converters, each in the interpreter of its own environment, on a benchmark's own model.
 
-    python benchmarks/compile.py --target ane_ios18 --coremltools [--peer onnx2coreml] [NAME...]
-
-`coremltools` converts two programs with its default pipeline, float16 conversion and save included:
-the model node by node, before any pass of mmc, and the program that mmc emits, which leaves it
-little to do. Both are float32 packages, read back by coremltools' own reader (not counted). mmc's
-seconds are the whole compile from the ONNX file, all passes included. Both import all that they
-have before the clock starts, in a process of their own; they take turns, and figures are medians,
-the ratio's of the turns. Model "large" has 100 MB of float32 weights: encoder layers with random
-weights. The peer is the command `onnx2coreml` (1.1.0) of an environment of its own; figures are the
-processes' CPU seconds, of which both may take 1.7 for imports.
+All get the same file with fixed shapes. A converter of torch modules gets what onnx2torch makes of
+it. Settings are the ones each documents for a plain conversion.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import onnx
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
-import golden_models
-
-IMPORTS = 1.7
-"""CPU seconds of imports that do not count, on either side."""
-TURNS = 5
-"""Runs of either side."""
-WIDTH, LAYERS, TOKENS = 512, 8, 128
-LARGE = "large"
-LAYER = """
-    q{i} = MatMul({x}, q_w{i})
-    k{i} = MatMul({x}, k_w{i})
-    v{i} = MatMul({x}, v_w{i})
-    qh{i} = Reshape(q{i}, heads)
-    kh{i} = Reshape(k{i}, heads)
-    vh{i} = Reshape(v{i}, heads)
-    qt{i} = Transpose<perm=[0,2,1,3]>(qh{i})
-    kt{i} = Transpose<perm=[0,2,3,1]>(kh{i})
-    vt{i} = Transpose<perm=[0,2,1,3]>(vh{i})
-    s{i} = MatMul(qt{i}, kt{i})
-    d{i} = Mul(s{i}, eighth)
-    p{i} = Softmax<axis=-1>(d{i})
-    m{i} = MatMul(p{i}, vt{i})
-    mt{i} = Transpose<perm=[0,2,1,3]>(m{i})
-    mr{i} = Reshape(mt{i}, flat)
-    o{i} = MatMul(mr{i}, o_w{i})
-    a{i} = Add({x}, o{i})
-    n{i} = LayerNormalization(a{i}, gain, shift)
-    u{i} = MatMul(n{i}, u_w{i})
-    g{i} = Relu(u{i})
-    e{i} = MatMul(g{i}, e_w{i})
-    b{i} = Add(n{i}, e{i})
-    x{i} = LayerNormalization(b{i}, gain, shift)"""
-
-
-def large(folder: Path) -> Path:
-    """Write the model of 100 MB: x (1, 128, 512) through 8 encoder layers."""
-    rng = np.random.default_rng(0)
-    inside = "".join(LAYER.format(i=i, x=f"x{i - 1}" if i else "x") for i in range(LAYERS))
-    shape = f"float[1,{TOKENS},{WIDTH}]"
-    model = onnx.parser.parse_model(
-        f'<ir_version: 9, opset_import: ["" : 17]> g ({shape} x) => ({shape} x{LAYERS - 1})'
-        f" {{{inside}\n}}"
-    )
-    weights: dict[str, Any] = {
-        "heads": np.array([1, TOKENS, 8, 64]),
-        "flat": np.array([1, TOKENS, WIDTH]),
-        "eighth": np.float32(0.125),
-        "gain": np.ones(WIDTH, np.float32),
-        "shift": np.zeros(WIDTH, np.float32),
-    }
-    for i in range(LAYERS):
-        sizes = dict.fromkeys("qkvo", (WIDTH, WIDTH))
-        sizes |= {"u": (WIDTH, 4 * WIDTH), "e": (4 * WIDTH, WIDTH)}
-        for name, size in sizes.items():
-            weights[f"{name}_w{i}"] = rng.normal(0, size[0] ** -0.5, size).astype(np.float32)
-    for name, data in weights.items():
-        model.graph.initializer.append(onnx.numpy_helper.from_array(data, name))
-    path = folder / f"{LARGE}.onnx"
-    onnx.save(model, path)
-    return path
-
-
-def source_of(name: str, folder: Path) -> Path:
-    """Return the large model, or the golden model called `name` with its sizes fixed.
-
-    Constant nodes become initializers, since the peer does not take them.
-    """
-    if name == LARGE:
-        return large(folder)
-    model, shapes = onnx.load(golden_models.path(name)), golden_models.find(name).shapes
-    for given in model.graph.input:
-        for dim, size in zip(
-            given.type.tensor_type.shape.dim, shapes.get(given.name, ()), strict=False
-        ):
-            dim.dim_value = size
-    for node in [n for n in model.graph.node if n.op_type == "Constant"]:
-        (value,) = node.attribute
-        array = onnx.helper.get_attribute_value(value)
-        if value.type != onnx.AttributeProto.TENSOR:
-            kind = np.float32 if value.name.startswith("value_float") else np.int64
-            array = onnx.numpy_helper.from_array(np.asarray(array, kind))
-        model.graph.initializer.add().CopyFrom(array)
-        model.graph.initializer[-1].name = node.output[0]
-        model.graph.node.remove(node)
-    path = folder / f"{name}.onnx"
-    onnx.save(model, path)
-    return path
+CPU_SECONDS = 300
+"""A converter that takes more has failed."""
+START = f"""import json, os, resource, subprocess, sys
+limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, ({CPU_SECONDS}, {CPU_SECONDS}))
+with open(sys.argv[1], "wb") as log:
+    child = subprocess.Popen(sys.argv[2:], stdout=log, stderr=log, preexec_fn=limit)
+    _, status, usage = os.wait4(child.pid, 0)
+child.returncode = status
+print(json.dumps([status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024]))
+"""
+"""A small process starts a command: the system counts a child's memory from its parent's."""
+TORCH = """import sys
+import numpy as np, onnx, onnx2torch, torch
+source, target = sys.argv[1:]
+model = onnx.load(source)
+module = onnx2torch.convert(model).eval()
+weights = {value.name for value in model.graph.initializer}
+given = [value for value in model.graph.input if value.name not in weights]
+def sample(value):
+    tensor = value.type.tensor_type
+    kind = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    return torch.from_numpy(np.zeros([d.dim_value for d in tensor.shape.dim], kind))
+samples = tuple(map(sample, given))
+"""
+COREMLTOOLS = """
+import coremltools as ct
+kinds = {torch.float32: np.float32}
+inputs = [ct.TensorType(v.name, tuple(s.shape), dtype=kinds.get(s.dtype, np.int32))
+          for v, s in zip(given, samples)]
+with torch.no_grad():
+    traced = torch.jit.trace(module, samples)
+ct.convert(traced, inputs=inputs, minimum_deployment_target=ct.target.iOS18,
+           skip_model_load=True).save(target)
+"""
+LITERT = """
+import litert_torch
+litert_torch.convert(module, samples).export(target)
+"""
 
 
 @dataclass(frozen=True)
-class Spent:
-    """CPU seconds of a process, and what it printed; None where it failed."""
+class Converter:
+    """A command, where it leaves what it makes, and how mmc makes the same.
+
+    Attributes:
+        command: its words; {source}, {out} and {bin}, the folder of its interpreter, are filled in.
+        artifact: what it makes; {out} and {stem}, the name of the source, are filled in.
+        target: mmc's of the same format.
+        flags: mmc's, for inputs in the same layout.
+        imports: CPU seconds of imports that do not count, on either side; coreai-onnx is little
+            more than its imports.
+    """
+
+    command: tuple[str, ...]
+    artifact: str
+    target: str = "cpu"
+    flags: tuple[str, ...] = ()
+    imports: float = 0.8
+
+    def words(self, python: str, source: Path, out: Path) -> list[str]:
+        """Return the command that converts `source`; `out` has no suffix."""
+        known = {"source": source, "out": out, "bin": Path(python).parent}
+        return [word if "\n" in word else word.format(**known) for word in self.command]
+
+    def made(self, source: Path, out: Path) -> Path:
+        """Return what it makes."""
+        return Path(self.artifact.format(out=out, stem=source.stem))
+
+
+NHWC = ("--io-layout=nhwc",)
+COREAI = ("--no-validate", "--no-verify")
+ONNX2TF = ("{bin}/onnx2tf", "-i", "{source}", "-o", "{out}", "-n")
+CONVERTERS = {
+    "onnx2tf": Converter(ONNX2TF, "{out}/{stem}_float32.tflite", flags=NHWC),
+    "onnx2tf tf_converter": Converter(
+        (*ONNX2TF, "-tb", "tf_converter"), "{out}/{stem}_float32.tflite", flags=NHWC
+    ),
+    "litert-torch": Converter(
+        ("{bin}/python", "-c", TORCH + LITERT, "{source}", "{out}.tflite"), "{out}.tflite"
+    ),
+    "onnx2coreml": Converter(
+        ("{bin}/onnx2coreml", "convert", "{source}", "-o", "{out}.mlpackage", "--target", "iOS18"),
+        "{out}.mlpackage",
+        target="ane_ios18",
+        imports=1.7,
+    ),
+    "coremltools": Converter(
+        ("{bin}/python", "-c", TORCH + COREMLTOOLS, "{source}", "{out}.mlpackage"),
+        "{out}.mlpackage",
+        target="ane_ios18",
+        imports=1.7,
+    ),
+    "coreai-onnx": Converter(
+        ("{bin}/coreai-onnx", "convert", "{source}", "-o", "{out}.aimodel", *COREAI),
+        "{out}.aimodel",
+        target="ane_ios18",
+        imports=0.0,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process and its children took, and the largest memory of any of them."""
 
     cpu_seconds: float
-    output: str | None
+    peak_bytes: int
 
 
-def spend(command: Sequence[str]) -> Spent:
-    """Run a command to its end."""
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    variables = {**kept, "OMP_NUM_THREADS": "1"}
-    before = sum(os.times()[2:4])
-    done = subprocess.run(command, capture_output=True, text=True, env=variables)
-    cpu = sum(os.times()[2:4]) - before
-    if done.returncode:
-        print(" ".join(command), done.stderr[-2000:], sep="\n", file=sys.stderr)
-    return Spent(cpu, None if done.returncode else done.stdout)
+def spend(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Cost | None:
+    """Run a command to its end and return its cost; None if it failed."""
+    starter = [sys.executable, "-I", "-S", "-c", START, str(log), *command]
+    done = subprocess.run(starter, env=environment, stdout=subprocess.PIPE, check=True)
+    status, seconds, peak = json.loads(done.stdout)
+    return None if status else Cost(seconds, peak)
 
 
-def mmc_command(source: Path, target: str, out: Path, *more: str) -> list[str]:
-    """Return mmc's command."""
-    flags = ["--target", target, "-o", str(out), "--no-verify", "--no-cache", "--json", *more]
-    return [sys.executable, "-m", "mmc", "compile", str(source), *flags]
-
-
-def peer_command(source: Path, target: str, peer: str, out: Path) -> list[str]:
-    """Return the peer's command."""
-    version = target.replace("ane_ios", "iOS")
-    return [peer, "convert", str(source), "-o", str(out), "--target", version]
-
-
-def compare_coremltools(source: Path, target: str, folder: Path) -> Iterator[str]:
-    """Yield the rows of coremltools: seconds and CPU seconds on both programs."""
-    mine, plain = folder / "mmc.mlpackage", folder / "plain.mlpackage"
-    other = folder / "other.mlpackage"
-    for what, made in (("the model's", node_by_node), ("mmc's", emitted)):
-        if not made(source, target, plain):
-            print(f"{source.stem}: no program of {what} nodes", file=sys.stderr)
-            continue
-        turns = [
-            (clocked("compile", source, target, mine), clocked("convert", plain, other))
-            for _ in range(TURNS)
-        ]
-        rows = [
-            " / ".join(f"{s:.2f}" for s in np.median(side, axis=0))
-            for side in zip(*turns, strict=True)
-        ]
-        times = np.median([np.divide(theirs, own) for own, theirs in turns], axis=0)
-        ratio = " / ".join(f"{t:.1f}" for t in times)
-        yield f"| {source.stem} | {what} | {' | '.join(rows)} | {ratio} |"
-
-
-def clocked(*job: str | Path) -> tuple[float, float]:
-    """Return the seconds and CPU seconds of a child of this file; the artifact is new."""
-    shutil.rmtree(job[-1], ignore_errors=True)
-    found = json.loads(spend([sys.executable, __file__, *map(str, job)]).output or "{}")
-    return found["seconds"], found["cpu_seconds"]
-
-
-def emitted(source: Path, target: str, out: Path) -> bool:
-    """Write the float32 package that mmc makes; say whether there is one."""
-    return spend(mmc_command(source, target, out, "--precision", "float32")).output is not None
-
-
-def node_by_node(source: Path, target: str, out: Path) -> bool:
-    """Write a float32 package of the model's nodes as they are; say whether there is one."""
-    from mmc.backends.coreml.lower import Form, lower
-    from mmc.backends.coreml.writer import write
-    from mmc.diagnostics import MmcError
-    from mmc.ir import load
-    from mmc.target import load_target
-
-    try:
-        write(lower(load(source), Form("fp32", load_target(target).settings["version"])), out)
-    except MmcError:
-        return False
-    return True
-
-
-def compare_peer(source: Path, target: str, peer: str, folder: Path) -> str:
-    """Return the row of the peer: CPU seconds of both processes, ratio without imports, sizes."""
-    mine, theirs = folder / "mmc.mlpackage", folder / "peer.mlpackage"
-    shutil.rmtree(theirs, ignore_errors=True)
-    own = spend(mmc_command(source, target, mine))
-    other = spend(peer_command(source, target, peer, theirs))
-    left = f"{own.cpu_seconds:.2f} | {other.cpu_seconds:.2f}"
-    if own.output is None or other.output is None or not theirs.exists():
-        return f"| {source.stem} | {left} | failed | | |"
-    ratio = max(own.cpu_seconds - IMPORTS, 0) / (other.cpu_seconds - IMPORTS)
-    return f"| {source.stem} | {left} | {ratio:.2f} | {count(mine)} | {count(theirs)} |"
-
-
-def count(package: Path) -> str:
-    """Return operators and transposes of a package."""
-    from mmc.backends.coreml.reader import read
-
-    codes = [op.code for op in read(package).computing()]
-    return f"{len(codes)} / {codes.count('transpose')}"
-
-
-@dataclass
-class Clock:
-    """Prints the seconds and CPU seconds since it was made."""
-
-    wall: float = field(default_factory=time.perf_counter)
-    cpu: float = field(default_factory=time.process_time)
-
-    def report(self) -> None:
-        """Print them."""
-        spent = {
-            "seconds": time.perf_counter() - self.wall,
-            "cpu_seconds": time.process_time() - self.cpu,
-        }
-        print(json.dumps(spent))
-
-
-def compile_alone(source: Path, target: str, out: Path) -> None:
-    """Be the child: compile a model as `mmc compile --no-verify` does, print the cost."""
-    import onnxruntime  # noqa: F401 - imports do not count
-
-    from mmc.backends.base import load_backend
-    from mmc.backends.coreml import protos, writer  # noqa: F401 - imports do not count
-    from mmc.backends.coreml.emitter import LOWERINGS
-    from mmc.cli import COLLECTING
-    from mmc.compiler import compile_model, settled
-    from mmc.options import CompileOptions
-    from mmc.pattern import RULES
-    from mmc.target import load_target
-
-    options = CompileOptions(verify=False)
-    where = load_target(target)
-    load_backend(where.backend)(where, settled(options, where)).phases()
-    loaded = *RULES, *LOWERINGS.ops(), protos.mil(), protos.model(), protos.features()
-    gc.set_threshold(*COLLECTING)
-    clock = Clock()
-    compile_model(source, target, out, options)
-    clock.report()
-    assert loaded
-
-
-def convert(package: Path, out: Path) -> None:
-    """Be the child: convert a package's program as coremltools does by default, print the cost."""
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]
-    import coremltools as ct
-    from coremltools.converters.mil.frontend.milproto.load import load
-
-    spec = ct.models.MLModel(str(package), skip_model_load=True).get_spec()
-    weights = str(package / "Data/com.apple.CoreML/weights")
-    version = spec.specificationVersion
-    program = load(spec, specification_version=version, file_weights_dir=weights)
-    clock = Clock()
-    target = {7: ct.target.iOS16, 8: ct.target.iOS17, 9: ct.target.iOS18}[version]
-    model = ct.convert(
-        program, convert_to="mlprogram", minimum_deployment_target=target, skip_model_load=True
-    )
-    model.save(str(out))
-    clock.report()
-
-
-if __name__ == "__main__":
-    if sys.argv[1] == "compile":
-        compile_alone(Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))
-    else:
-        convert(Path(sys.argv[2]), Path(sys.argv[3]))
+def environment(python: str, folder: Path) -> dict[str, str]:
+    """Return the variables of both: bytecode is kept, and a peer finds what lies beside it."""
+    variables = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    variables["PATH"] = os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")])
+    return variables

@@ -1,254 +1,248 @@
-"""mmc against onnx2tf, in one run on one machine:
+"""mmc against other converters: `python benchmarks/peers.py --peer NAME=PYTHON... [MODEL...]`
 
-    python benchmarks/peers.py --peer /path/to/onnx2tf [--repeat 3] [--docs docs/peers.md] [NAME...]
+A peer is one of benchmarks/converters.py and the interpreter of the environment that it is
+installed in. A MODEL is a golden model's name or an ONNX file with fixed shapes; all golden ones
+and one of 100 MB where none is given. It is compiled by the peer and by mmc in turns (A B A B),
+from the same file, without verification. CPU seconds are those of a process and its children,
+medians over the turns; the ratio leaves out the seconds of imports, on both sides (0.8 for TFLite,
+1.7 for Core ML). Operators are counted with our own readers. The error is against ONNX Runtime with
+its optimizer off on the golden sample, relative to the output's largest magnitude; packages for
+Core ML are computed in float32 by mmc's evaluator. Latency is CPU time on one thread (XNNPACK),
+both loaded at once and run in turns.
 
-Each golden model is compiled by both in turns (A B A B); CPU seconds are those of the process and
-its children, medians over the turns. Peak memory cannot show less than this driver itself holds
-when it starts a child (the system counts from there). Both write float32 with channels-last
-inputs. Operators are
-counted with our own reader; the error is against ONNX Runtime with its optimizer off on the golden
-sample, relative to the output's largest magnitude. Latency is CPU time on one thread (XNNPACK), of
-the artifact for the processor, both loaded at once and run in turns.
+A comparison is a row of benchmarks/rows/peers.jsonl (`--rows`): those in it are not made again
+(delete the lines that shall be). `--write` makes docs/peers.md of them.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
+import math
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import golden_models
+from benchmarks import json_lines
+from benchmarks.artifacts import Artifact
+from benchmarks.converters import CONVERTERS, Converter, Cost, environment, spend
+from benchmarks.large_model import LARGE, large
 from benchmarks.latency import paired
-from mmc.backends.tflite.program import Program
-from mmc.backends.tflite.reader import read
-from mmc.backends.tflite.run import JOB
-from mmc.diagnostics import MmcError
-from mmc.ir import Array
+from benchmarks.optimizers import fixed
+from mmc.values import Array
 from mmc.verification.execute import execute
 from mmc.verification.reference import JOB as REFERENCE
 
-IMPORTS = 0.8  # CPU seconds that do not count for mmc
+PAGE = Path(__file__).parent.parent / "docs" / "peers.md"
+ROWS = Path(__file__).parent / "rows" / "peers.jsonl"
+RIGHT = 0.01
+"""An artifact is right when its error is at most this: float16 weights, and no wrong operator."""
 TITLES = (
-    "model | CPU s mmc | CPU s peer | (mmc - 0.8) / peer | peak MB mmc | peak MB peer | allowed MB"
-    " | ops mmc | ops peer | transposes mmc | transposes peer | error mmc | error peer"
-    " | latency mmc / peer"
+    "model | CPU s mmc | CPU s peer | ratio | peak MB mmc | peak MB peer | allowed MB | ops mmc"
+    " | ops peer | transposes mmc | transposes peer | error mmc | error peer | latency mmc / peer"
 )
+SUMMARY = (
+    "peer | right, of | CPU ratio: median, most | fewer or as many operators"
+    " | error: most mmc, most peer | latency: median, most"
+)
+HEAD = """# mmc and other converters, measured
 
-
-@dataclass(frozen=True)
-class Cost:
-    """What one run of a compiler took."""
-
-    cpu_seconds: float
-    peak_bytes: int
+Made by `python benchmarks/peers.py --peer NAME=PYTHON...`, then `--write`, from the rows in
+benchmarks/rows/peers.jsonl, each measured in one run on one machine: trust the ratios, not the
+seconds. What each column is: the head of `benchmarks/peers.py`; how each peer is called:
+`benchmarks/converters.py`. A model is right where its error is at most 0.01. litert-torch and
+coremltools convert torch modules: they get what onnx2torch makes of a model. The format of
+coreai-onnx is one that nothing on Linux reads.
+"""
 
 
 @dataclass
 class Side:
-    """One compiler's results on one model."""
+    """One compiler's figures on one model."""
 
     costs: list[Cost] = field(default_factory=list)
-    program: Program | None = None
+    operators: int = -1
+    transposes: int = -1
     error: float = float("nan")
 
-    @property
-    def cpu_seconds(self) -> float:
-        """Median over the runs."""
-        return statistics.median(cost.cpu_seconds for cost in self.costs)
-
-    @property
-    def peak_megabytes(self) -> float:
-        """Median over the runs, of the larger of the process and any of its children."""
-        return statistics.median(cost.peak_bytes for cost in self.costs) / 1e6
-
-    def count(self, code: str | None = None) -> int | str:
-        """Return the number of operators, or of those with one code."""
-        if self.program is None:
-            return "none"
-        return sum(code in (None, op.code) for op in self.program.operators)
+    def row(self) -> dict[str, Any]:
+        """Return it with the medians of its costs, NaN where it failed."""
+        seconds = [c.cpu_seconds for c in self.costs] or [float("nan")]
+        peaks = [c.peak_bytes / 1e6 for c in self.costs] or [float("nan")]
+        medians = {"cpu_seconds": statistics.median(seconds), "megabytes": statistics.median(peaks)}
+        return medians | {k: v for k, v in asdict(self).items() if k != "costs"}
 
 
-def spend(command: Sequence[str], log: Path, environment: dict[str, str]) -> Cost | None:
-    """Run a command to its end and return its cost; None if it failed."""
-    with open(log, "wb") as out:
-        child = subprocess.Popen(command, stdout=out, stderr=out, env=environment)
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    cost = Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
-    return None if child.returncode else cost
+def mmc_words(source: Path, out: Path, peer: Converter) -> list[str]:
+    """Return mmc's command for an artifact of the same kind."""
+    flags = [f"--target={peer.target}", *peer.flags, "--no-verify", "--no-cache", "--quiet"]
+    return [sys.executable, "-m", "mmc", "compile", str(source), *flags, "-o", str(out)]
 
 
-def ours(name: str, folder: Path) -> tuple[list[str], Path]:
-    """Return mmc's command and the artifact it makes."""
-    model, path, out = golden_models.find(name), golden_models.path(name), folder / "mmc.tflite"
-    shapes = [f"--input-shape={k}:{joined(v)}" for k, v in model.shapes.items()]
-    flags = ["--target=cpu", "--io-layout=nhwc", "--no-verify", "--no-cache", "--quiet"]
-    flags += ["-o", str(out)]
-    return [sys.executable, "-m", "mmc", "compile", str(path), *shapes, *flags], out
-
-
-def theirs(name: str, folder: Path, peer: str) -> tuple[list[str], Path]:
-    """Return onnx2tf's command and the artifact it makes; it rewrites its input: a fresh copy."""
-    model, path = golden_models.find(name), folder / golden_models.path(name).name
-    shutil.copyfile(golden_models.path(name), path)
-    shapes = [f"{k}:{joined(v)}" for k, v in model.shapes.items()]
-    command = [peer, "-i", str(path), "-o", str(folder / "peer"), "-n", "-ois", *shapes]
-    return command, folder / "peer" / f"{path.stem}_float32.tflite"
-
-
-def joined(shape: Sequence[int]) -> str:
-    return ",".join(map(str, shape))
-
-
-def environment(peer: str, folder: Path) -> dict[str, str]:
-    """Return the variables of both: bytecode is kept, and the peer finds what lies beside it."""
-    variables = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
-    variables.pop("PYTHONDONTWRITEBYTECODE", None)
-    variables["PATH"] = os.pathsep.join([str(Path(peer).parent), os.environ.get("PATH", "")])
-    return variables
-
-
-def compare(name: str, peer: str, repeat: int, folder: Path) -> str:
-    """Compile one model by both, in turns, and return its line of the table."""
+def compare(name: str, peer: Converter, python: str, repeat: int, folder: Path) -> dict[str, Any]:
+    """Compile one model by both, in turns, and return both sides' figures."""
+    source, sample = fixed(str(large(folder)) if name == LARGE else name, folder)
+    wanted = execute(REFERENCE, source, sample).outputs
+    source = stored(source, folder / "plain")
+    theirs = peer.made(source, folder / "peer")
+    artifacts = [folder / f"mmc{theirs.suffix.replace('.aimodel', '.mlpackage')}", theirs]
     sides = (Side(), Side())
-    variables = environment(peer, folder.parent)
+    variables = environment(python, folder.parent)
     for _ in range(repeat):
-        commands = (ours(name, folder), theirs(name, folder, peer))
-        for side, (command, artifact) in zip(sides, commands, strict=True):
-            artifact.unlink(missing_ok=True)
+        copy = folder / "copy" / source.name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, copy)  # onnx2tf rewrites its input
+        words = (mmc_words(source, artifacts[0], peer), peer.words(python, copy, folder / "peer"))
+        for side, command, artifact in zip(sides, words, artifacts, strict=True):
+            remove(artifact)
             cost = spend(command, folder / "log", variables)
             side.costs += [cost] if cost and artifact.exists() else []
-    sample = golden_models.sample(name)
-    wanted = execute(REFERENCE, golden_models.path(name), sample).outputs
-    for side, (_, artifact) in zip(sides, commands, strict=True):
+    for side, path in zip(sides, artifacts, strict=True):
         if side.costs:
-            side.program = read(artifact)
-            side.error = error(artifact, side.program, sample, wanted)
-    artifacts = [artifact for _, artifact in commands]
-    runnable = all(np.isfinite(side.error) for side in sides)
-    return line(name, sides, latency(artifacts[0], artifacts[1]) if runnable else "-")
+            look(side, Artifact(path), sample, wanted)
+    runs = all(math.isfinite(side.error) for side in sides)
+    ratio = latency(artifacts) if runs and peer.target == "cpu" else float("nan")
+    figures = {"mmc": sides[0].row(), "other": sides[1].row(), "latency": ratio}
+    return {"bytes": source.stat().st_size, **figures}
 
 
-def latency(mine: Path, other: Path) -> str:
-    """Return how many times the peer's CPU time our artifact takes, or why that is not known."""
+def stored(path: Path, folder: Path) -> Path:
+    """Write a copy whose Constant nodes are initializers, since onnx2coreml takes no others."""
+    import onnx_ir as ir
+    from onnx_ir.passes.common import LiftConstantsToInitializersPass
+
+    model = ir.load(path)
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    folder.mkdir()
+    ir.save(model, folder / path.name)
+    return folder / path.name
+
+
+def look(
+    side: Side, artifact: Artifact, sample: Mapping[str, Array], wanted: Mapping[str, Array]
+) -> None:
+    """Fill in what is known of an artifact."""
+    if artifact.codes is not None:
+        side.operators = len(artifact.codes)
+        side.transposes = sum(code.lower() == "transpose" for code in artifact.codes)
+    side.error = artifact.error(sample, wanted)
+
+
+def remove(artifact: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    shutil.rmtree(artifact) if artifact.is_dir() else artifact.unlink(missing_ok=True)
+
+
+def latency(artifacts: Sequence[Path]) -> float:
+    """Return how many times the peer's CPU time ours takes; NaN where that is not known."""
     try:
-        return f"{paired(mine, other).ratio:.2f}"
+        return paired(*artifacts).ratio
     except (RuntimeError, ValueError):
-        return "does not run"
-
-
-def line(name: str, sides: tuple[Side, Side], ratio: str) -> str:
-    """Return one line of the table."""
-    mmc, peer = sides
-    size = golden_models.find(name).bytes
-    cells: list[object] = [name]
-    cells += [f"{s.cpu_seconds:.2f}" if s.costs else "fails" for s in sides]
-    both = mmc.costs and peer.costs
-    cells.append(f"{(mmc.cpu_seconds - IMPORTS) / peer.cpu_seconds:.2f}" if both else "-")
-    cells += [f"{s.peak_megabytes:.0f}" if s.costs else "-" for s in sides]
-    cells.append(f"{(150e6 + 1.2 * size) / 1e6:.0f}")
-    cells += [s.count() for s in sides]
-    cells += [s.count("TRANSPOSE") for s in sides]
-    cells += [f"{s.error:.0e}" if np.isfinite(s.error) else "does not run" for s in sides]
-    return f"| {' | '.join(map(str, cells))} | {ratio} |"
-
-
-def error(
-    artifact: Path, program: Program, feeds: dict[str, Array], wanted: dict[str, Array]
-) -> float:
-    """Return the largest error of any output over that output's largest magnitude; NaN: no run.
-
-    A peer may rename inputs and outputs and turn their layout; they are then taken in order, and
-    an output in the layout that agrees better.
-    """
-    given = dict(zip(feeds, (n for n, _ in program.inputs), strict=True))
-    given.update({n: n for n, _ in program.inputs if n in feeds})
-    shapes = {n: program.tensors[i].shape for n, i in program.inputs}
-    turned = {given[n]: channels_last(a, shapes[given[n]]) for n, a in feeds.items()}
-    try:
-        found = execute(JOB, artifact, turned).outputs
-    except (MmcError, ValueError):
         return float("nan")
-    order = [found[n] for n, _ in program.outputs]
-    pairs = [(w, found.get(n, order[i])) for i, (n, w) in enumerate(wanted.items())]
-    return max(distance(w, f) for w, f in pairs)
 
 
-def channels_last(array: Array, shape: tuple[int, ...]) -> Array:
-    """Return the array with axis 1 moved last if only so it has the shape."""
-    return array if array.shape == shape or array.ndim < 3 else np.moveaxis(array, 1, -1)
+def measured(rows: Path, peers: Mapping[str, str], names: Sequence[str], repeat: int) -> None:
+    """Add the rows that are not there yet."""
+    known = {(row["peer"], row["model"]) for row in json_lines.read(rows)}
+    for peer, python in peers.items():
+        for name in (name for name in names if (peer, name) not in known):
+            with tempfile.TemporaryDirectory() as folder:
+                here = Path(folder) / "work"
+                here.mkdir()
+                found = compare(name, CONVERTERS[peer], python, repeat, here)
+            json_lines.add(rows, {"peer": peer, "model": name, **found})
+            print(f"{peer}: {line(peer, {'model': name, **found})}", flush=True)
 
 
-def distance(wanted: Array, found: Array) -> float:
-    """Return max |wanted - found| / max |wanted|, in the better of two layouts."""
-    forms = [found] + ([np.moveaxis(found, -1, 1)] if found.ndim > 2 else [])
-    scale = float(np.abs(wanted.astype(np.float64)).max(initial=0)) or 1.0
-    gaps = [np.abs(wanted.astype(np.float64) - f) for f in forms if f.shape == wanted.shape]
-    return min((float(g.max(initial=0)) / scale for g in gaps), default=float("inf"))
+def line(peer: str, row: Mapping[str, Any]) -> str:
+    """Return one line of a peer's table."""
+    sides = (row["mmc"], row["other"])
+    cells = [row["model"], *(figure(s["cpu_seconds"], ".2f", "fails") for s in sides)]
+    cells.append(figure(cpu_ratio(peer, row), ".2f"))
+    cells += [figure(s["megabytes"], ".0f") for s in sides]
+    cells.append(f"{(150e6 + 1.2 * row['bytes']) / 1e6:.0f}")
+    for what in ("operators", "transposes"):
+        cells += [str(s[what]) if s[what] >= 0 else "-" for s in sides]
+    cells += [figure(s["error"], ".0e") for s in sides]
+    return f"| {' | '.join([*cells, figure(row['latency'], '.2f')])} |"
 
 
-def table(names: Sequence[str], row: Callable[[str], str]) -> list[str]:
-    """Return the table's lines, printed as they come."""
-    lines = [f"| {TITLES} |", "|---" * (TITLES.count("|") + 1) + "|"]
-    print(*lines, sep="\n", flush=True)
-    for name in names:
-        lines.append(row(name))
-        print(lines[-1], flush=True)
-    return lines
+def figure(value: float, form: str, missing: str = "-") -> str:
+    """Return a number as a cell says it."""
+    return missing if math.isnan(value) else format(value, form)
 
 
-def warm_up(peer: str, folder: Path) -> None:
-    """Run each once on a small model, so that both have their bytecode."""
-    for command, _ in (ours("mtcnn_pnet", folder), theirs("mtcnn_pnet", folder, peer)):
-        spend(command, folder / "log", environment(peer, folder))
+def cpu_ratio(peer: str, row: Mapping[str, Any]) -> float:
+    """Return mmc's CPU seconds over the peer's, imports left out on both sides."""
+    ours, theirs = (row[side]["cpu_seconds"] - CONVERTERS[peer].imports for side in SIDES)
+    return max(ours, 0.0) / theirs if theirs > 0 else float("nan")
+
+
+SIDES = ("mmc", "other")
+
+
+def summary(peer: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the line of a peer in the table of all."""
+    right = [sum(r[side]["error"] <= RIGHT for r in rows) for side in SIDES]
+    made = [r for r in rows if not math.isnan(r["other"]["cpu_seconds"])]
+    counted = [r for r in made if r["other"]["operators"] >= 0]
+    fewer = sum(r["mmc"]["operators"] <= r["other"]["operators"] for r in counted)
+    cells = [
+        peer,
+        f"mmc {right[0]}, peer {right[1] if counted else '-'}, of {len(rows)}",
+        two([cpu_ratio(peer, r) for r in made]),
+        f"{fewer} of {len(counted)}" if counted else "-",
+        ", ".join(most(lambda r, s=side: r[s]["error"], made) for side in SIDES),
+        two([r["latency"] for r in made]),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def most(value: Callable[[Mapping[str, Any]], float], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the largest of the values that are numbers."""
+    known = [v for v in map(value, rows) if not math.isnan(v)]
+    return f"{max(known):.0e}" if known else "-"
+
+
+def two(values: Sequence[float]) -> str:
+    """Return the median and the largest of the numbers among some."""
+    known = [v for v in values if not math.isnan(v)]
+    return f"{statistics.median(known):.2f}, {max(known):.2f}" if known else "-"
+
+
+def page(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the lines of the page: the table of all peers, and one of each."""
+    peers = {r["peer"]: [o for o in rows if o["peer"] == r["peer"]] for r in rows}
+    yield from (HEAD, f"| {SUMMARY} |", "|---" * (SUMMARY.count("|") + 1) + "|")
+    yield from (summary(peer, found) for peer, found in peers.items())
+    for peer, found in peers.items():
+        yield from ("", f"## {peer}", "", f"| {TITLES} |", "|---" * (TITLES.count("|") + 1) + "|")
+        yield from (line(peer, row) for row in found)
 
 
 def main() -> None:
-    """Print the table, and write it as a page if asked to."""
+    """Measure, or write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all golden models")
-    parser.add_argument("--peer", default="onnx2tf", help="the peer's executable")
-    parser.add_argument("--repeat", type=int, default=3, help="turns of each compiler")
-    parser.add_argument("--docs", type=Path, metavar="FILE.md", help="write the table there too")
-    args = parser.parse_args()
-    peer = shutil.which(args.peer)
-    if peer is None:
-        parser.error(f"there is no executable {args.peer!r}")
-    with tempfile.TemporaryDirectory() as folder:
-
-        def row(name: str) -> str:
-            here = Path(folder) / name
-            here.mkdir()
-            return compare(name, peer, args.repeat, here)
-
-        warm_up(peer, Path(folder))
-        lines = table(args.names or [m.name for m in golden_models.models()], row)
-    if args.docs:
-        args.docs.write_text(page(lines, args.repeat), "utf-8")
-
-
-def page(lines: list[str], repeat: int) -> str:
-    """Return the table as a page of the documentation."""
-    text = (
-        "# mmc and onnx2tf, measured\n\n"
-        f"Made by `python benchmarks/peers.py --peer onnx2tf --repeat {repeat} --docs"
-        " docs/peers.md` in one run\n"
-        f"on one machine ({os.cpu_count()} processors, {platform.system()},"
-        f" Python {platform.python_version()}): trust the ratios, not the seconds. What each\n"
-        "column is: the head of `benchmarks/peers.py`.\n\n"
+    parser.add_argument(
+        "names", nargs="*", default=[*(m.name for m in golden_models.models()), LARGE]
     )
-    return text + "\n".join(lines) + "\n"
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--repeat", type=int, default=3, help="turns of each compiler")
+    parser.add_argument("--rows", type=Path, default=ROWS, metavar="FILE")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.name} from the rows")
+    args = parser.parse_args()
+    peers = dict(given.split("=", 1) for given in args.peer)
+    if unknown := set(peers) - set(CONVERTERS):
+        parser.error(f"unknown peers {sorted(unknown)}; there are {sorted(CONVERTERS)}")
+    measured(args.rows, peers, args.names, args.repeat)
+    if args.write:
+        PAGE.write_text("\n".join(page([*json_lines.read(args.rows)])) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """How a compile's cost grows: `python benchmarks/scaling.py [--write docs/scaling.md]`.
 
-Two rows of drawn models: more and more small nodes, and larger and larger weights. The largest has
-external data, as more than 2 GB do not fit an ONNX file. Every one compiles in a fresh process
-without verification.
+Rows of drawn models: more and more small nodes, in a chain and in the shapes of
+benchmarks/scaling_graphs.py, and larger and larger weights. The largest has external data, as more
+than 2 GB do not fit an ONNX file. Every one compiles in a fresh process without verification.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from scaling_graphs import FAMILIES
 
 NODES = (500, 2000, 10000)
 MEGABYTES = (5, 50, 500, 2500)
@@ -121,7 +123,7 @@ def measure(name: str, model: Path, nodes: int, target: str) -> Cost:
         raise SystemExit(f"{name}: mmc compile failed")
     read: dict[str, Any] = json.loads(report.read_text())
     peak = max(s["peak_bytes"] for s in read["stages"])
-    size = model.stat().st_size + model.with_suffix(".data").stat().st_size
+    size = sum(p.stat().st_size for p in (model, model.with_suffix(".data")) if p.exists())
     cpu = usage.ru_utime + usage.ru_stime
     return Cost(name, nodes, size, out.stat().st_size, cpu, peak)
 
@@ -133,6 +135,10 @@ def costs(target: str, nodes: tuple[int, ...], megabytes: tuple[int, ...]) -> It
             path = Path(folder) / "model.onnx"
             draw(path, count // 4, WIDTH, residual=True)
             yield measure("many nodes", path, count, target)
+    for (name, family), count in product(FAMILIES.items(), nodes):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            yield measure(name, path, family(path, count), target)
     for size in megabytes:
         with tempfile.TemporaryDirectory() as folder:
             path, layers = Path(folder) / "model.onnx", max(1, size * 10**6 // (4 * WIDE * WIDE))

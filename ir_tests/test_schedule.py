@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmc.schedule import Graph, MemoryPlan, Op, schedule
+from mmc.schedule.arena import lay_out
 from mmc.schedule.bound import lower_bound
+from mmc.schedule.liveness import Lifetime
 from mmc.schedule.order import best_order
 from mmc.schedule.pieces import cut, pieces
 from mmc.schedule.search import Search
@@ -164,3 +168,30 @@ def test_pieces_walks_and_bounds_agree(graph: Graph, backwards: bool) -> None:
         assert piece.peak(order) == search.peak == search.bound >= lower_bound(piece)
         best = max(best, search.peak)
     assert best == min(needed(graph, order) for order in orders(graph))
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> list[Lifetime]:
+    """Draw lifetimes of at most 200 steps, some of them of all."""
+    step, size = st.integers(0, 199), st.sampled_from([0, 1, 63, 64, 100, 1000])
+    found = []
+    for tensor in range(draw(st.integers(0, 40))):
+        first, last = sorted((draw(step), draw(step))) if draw(st.booleans()) else (0, 199)
+        found.append(Lifetime(tensor, draw(size), first, last))
+    return found
+
+
+@given(lives(), st.sampled_from([1, 16, 64]))
+def test_a_loop_over_few_and_arrays_of_all_place_alike(
+    found: list[Lifetime], alignment: int
+) -> None:
+    plans = []
+    for few in (-1, len(found)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("mmc.schedule.arena.FEW", few)
+            plans.append(lay_out(found, alignment))
+    assert plans[0] == plans[1]
+    for a, b in combinations([f for f in found if f.size], 2):
+        if a.first <= b.last and b.first <= a.last:
+            x, y = plans[0].offsets[a.tensor], plans[0].offsets[b.tensor]
+            assert x + a.size <= y or y + b.size <= x

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from mmc.auto.automatic import compile_best
+from mmc.auto.best import compile_best
 from mmc.budget import read_budget, with_limits
 from mmc.checking import check_file
 from mmc.diagnostics import Diagnostic, UsageError

@@ -147,7 +147,7 @@ def restored(job: Job, told: Any) -> Compiled:
 
 def compiled(job: Job, progress: Any) -> Compiled:
     """Compile."""
-    from mmc.auto.automatic import compile_best
+    from mmc.auto.best import compile_best
     from mmc.instruments import looking
     from mmc.reports.graphs import Snapshots
     from mmc.reports.layers import compiled_layers

@@ -34,9 +34,9 @@ def check(program: Program, target: Target) -> list[Diagnostic]:
     computing = [op for op in program.computing() if op.code != CLASSES]
     off = {id(op): reason for op in computing if (reason := tables.refused(op))}
     costs = Costs(program, frozenset(off))
-    findings = [*program.findings, *newer(program, target)]
+    findings, is_open = [*program.findings, *newer(program, target)], program.is_open
     for op in computing:
-        findings += list(emission(op, target, program.is_open))
+        findings += list(emission(op, target, is_open))
         if id(op) in off:
             findings.append(off_npu(op, off[id(op)], costs, target))
         findings += list(tables.advice(op, program))

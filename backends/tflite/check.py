@@ -56,7 +56,7 @@ def off_among(judged: Sequence[Sequence[Diagnostic]]) -> set[int]:
 
 def off_the_npu(program: Program, target: Target) -> set[int]:
     """Return the operators of a program, by index, that the table leaves to the CPU."""
-    return off_among(judge(program, target))
+    return off_among(judge(program, target)) if target.runs_on == "npu" else set()
 
 
 def parted(program: Program, off: set[int], target: Target) -> Iterator[Diagnostic]:
@@ -139,8 +139,9 @@ def legality(
         return
     key = (op.code, cell(program, op), features(program, op))
     support, on_host = target.support(*key), fallback.support(*key)
-    if reads_input(program, op):
-        support = at_input(support, target, *key)
+    beside = at_input(support, target, *key)
+    if beside is not support and reads_input(program, op):
+        support = beside
     refused = refusal(op, on_host, fallback)
     if on_host.verdict is Verdict.WRONG:
         what = "would compute wrong values without an error"

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
+from mmc.auto.best import AUTO
 from mmc.auto.candidates import Candidates, candidates
 from mmc.auto.layer_cells import LayerCells
 from mmc.auto.menu import Menu
@@ -35,7 +36,6 @@ from mmc.progress import Progress
 from mmc.result import CompileResult
 from mmc.target import load_target
 
-AUTO = "auto"
 DROP = "1%"
 """The limit of `auto` where none is given."""
 UNIFORM = ("int8", "int4", "int2-experimental")
@@ -48,24 +48,16 @@ FINALS = 3
 """Candidates that are made anew with all of the calibration data, until one keeps the limits."""
 
 
-def compile_best(
+def search(
     path: str | Path,
     target: str,
-    output: str | Path | None = None,
-    options: CompileOptions | None = None,
-    instruments: Sequence[Instrument] = (),
-    progress: Progress | None = None,
-    fine_tune: FineTune | None = None,
+    output: str | Path | None,
+    options: CompileOptions,
+    instruments: Sequence[Instrument],
+    progress: Progress | None,
+    fine_tune: FineTune | None,
 ) -> CompileResult:
-    """Compile as `compile_model`; where the options say auto, with what `search` finds.
-
-    Args:
-        fine_tune: called between the stages of a progressive recipe.
-    Raises:
-        BudgetError: MMC512 when no candidate keeps the limits; it tells the closest one.
-        RecipeError: MMC308 when auto has no calibration data.
-    """
-    options = options or CompileOptions()
+    """Compile as `mmc.auto.best.compile_best`, where the options name a recipe or say auto."""
     stages = read_stages(options.recipe) if options.recipe else None
     if stages is None and AUTO not in (options.weights, options.activations):
         return compile_model(path, target, output, options, instruments, progress)

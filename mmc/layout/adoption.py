@@ -30,7 +30,8 @@ class _Adoption:
 
     def run(self) -> None:
         idle: list[Node] = []
-        for node in list(self.graph):
+        touched = self.touched()
+        for node in [node for node in self.graph if node in touched]:
             q = transposed_by(node)
             if q is not None:
                 self.transpose(node, q, idle)
@@ -43,6 +44,16 @@ class _Adoption:
         self.outputs()
         for node in idle:
             self.bypass(node)
+
+    def touched(self) -> set[Node]:
+        """The nodes that may change: chosen ones, and those around a value of the field."""
+        found = set(self.chosen)
+        for value in self.found.layouts:
+            found.update(use.node for use in value.uses())
+            producer = value.producer()
+            if producer is not None:
+                found.add(producer)
+        return found
 
     def shape(self, value: Value) -> tuple[int, ...]:
         """The shape of a value as the model writes it."""
