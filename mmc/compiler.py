@@ -17,7 +17,7 @@ from mmc.integers.arrival import arrived_quantized, as_quantized, own_codes
 from mmc.integers.kept_float import kept_float
 from mmc.integers.stored_weights import stored_weights
 from mmc.ir import Model, load
-from mmc.options import CompileOptions
+from mmc.options import AUTO, CompileOptions
 from mmc.pass_manager import Instrument, PassManager
 from mmc.progress import Progress
 from mmc.proving import prove
@@ -97,7 +97,7 @@ def settled(options: CompileOptions, target: Target) -> CompileOptions:
     if options.aot:
         options = replace(options, vendor=options.vendor or "")
     for name in ("weights", "activations"):
-        if getattr(options, name) == "auto":
+        if getattr(options, name) == AUTO:
             fix = "say a type; `mmc compile` chooses one"
             raise UsageError("MMC002", f"--{name} auto", "is for mmc compile only", fix=fix)
     return replace(options, precision=options.precision or target.precision)

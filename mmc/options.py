@@ -9,6 +9,9 @@ from mmc.budget import Budget
 from mmc.flexible import Sizes
 from mmc.values import Array
 
+AUTO = "auto"
+"""A type of weights or activations: the one that a search finds."""
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
-from mmc.auto.best import AUTO
 from mmc.auto.candidates import Candidates, candidates
 from mmc.auto.layer_cells import LayerCells
 from mmc.auto.menu import Menu
@@ -29,7 +28,7 @@ from mmc.counting import counted
 from mmc.diagnostics import BudgetError, Diagnostic, Severity
 from mmc.integers.layers import Layer
 from mmc.integers.recipe import PRESETS, PROGRESSIVE
-from mmc.options import CompileOptions
+from mmc.options import AUTO, CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.passes.quantize_weights import is_dense
 from mmc.progress import Progress

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.compiler import compile_model
-from mmc.options import CompileOptions
+from mmc.options import AUTO, CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.progress import Progress
 from mmc.result import CompileResult
 
 if TYPE_CHECKING:
     from mmc.auto.progressive import FineTune
-
-AUTO = "auto"
 
 
 def compile_best(
