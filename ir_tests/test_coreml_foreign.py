@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import zipfile
 from pathlib import Path
@@ -100,3 +101,40 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     onnx = ["run", "m.onnx", *words[2:]]
     assert main(onnx) == 2
     assert "MMC012" in capsys.readouterr().err
+
+
+def test_states_begin_as_zeros_and_are_written(tmp_path: Path) -> None:
+    ct, types = tools(), tools().converters.mil.mil.types
+    specs = [mb.TensorSpec((4,), types.fp16), mb.StateTensorSpec((4,), types.fp16)]
+
+    @mb.program(input_specs=specs, opset_version=ct.target.iOS18)  # type: ignore[untyped-decorator]
+    def program(x: Any, held: Any) -> Any:
+        before = mb.read_state(input=held)
+        after = mb.coreml_update_state(state=held, value=mb.add(x=before, y=x))
+        return mb.mul(x=after, y=np.float16(2), name="y")
+
+    made = ct.convert(program, minimum_deployment_target=ct.target.iOS18, skip_model_load=True)
+    path = tmp_path / "m.mlpackage"
+    made.save(str(path))
+    x = np.arange(4, dtype=np.float32)
+    np.testing.assert_array_equal(run(path, {"x": x})["y"], 2 * x)
+    np.testing.assert_array_equal(run(path, {"x": x, "held": x + 1})["y"], 4 * x + 2)
+
+
+def test_of_several_functions_the_default_one_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ct, path = tools(), tmp_path / "both.mlpackage"
+    functions = ct.utils.MultiFunctionDescriptor()
+    for name, factor in (("twice", 2), ("thrice", 3)):
+        body = functools.partial(mb.mul, y=np.float16(factor), name="y")
+        (tmp_path / name).mkdir()
+        one = save(tmp_path / name, {"x": draw(4)}, lambda x, body=body: body(x=x), half=True)
+        functions.add_function(str(one), "main", name)
+    functions.default_function_name = "thrice"
+    ct.utils.save_multifunction(functions, str(path))
+    x = np.arange(4, dtype=np.float32)
+    np.testing.assert_array_equal(run(path, {"x": x})["y"], 3 * x)
+    assert main(["show", str(path)]) == 0
+    assert "y=[3.0]" in capsys.readouterr().out
+    assert main(["check", str(path), "--target", "ane_ios18"]) == 0

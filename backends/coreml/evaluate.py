@@ -95,6 +95,8 @@ class Evaluator:
             return [self.literal(op.attributes["val"])]
         if op.kind in ("cond", "while_loop"):
             return self.control(op, values)
+        if op.kind in ("read_state", "write_state"):
+            return self.state(op, values)
         results = self.compute(op, self.arguments(op, values))
         return [self.store(v, o.type) for v, o in zip(results, op.outputs, strict=True)]
 
@@ -159,6 +161,16 @@ class Evaluator:
             with np.errstate(over="ignore", invalid="ignore"):
                 value = value.astype(np.float16)
         return value.astype(np.float32, copy=False)
+
+    def state(self, op: Operation, values: dict[str, Any]) -> list[Any]:
+        """Return what a state holds, or let it hold something from here on."""
+        found, held = self.arguments(op, values), op.inputs.get("input", ())
+        if len(held) != 1 or not isinstance(held[0], Reference):
+            raise EmitError("MMC423", op.where, "has no state")
+        if op.kind == "write_state":
+            values[held[0].name] = found["data"]
+            return []
+        return [self.store(found["input"], made.type) for made in op.outputs]
 
     def control(self, op: Operation, values: dict[str, Any]) -> list[Any]:
         """Return the results of a branch or a loop."""

@@ -66,6 +66,8 @@ class Package:
     signature: Mapping[str, Any]
     classifier: tuple[str, ...] = ()
     """The outputs that name the likeliest class and give the scores by name."""
+    states: frozenset[str] = frozenset()
+    """The inputs that stay from call to call, and begin as zeros."""
 
     @property
     def folder(self) -> Path:
@@ -107,20 +109,31 @@ def model_file(path: Path) -> Path:
 
 def to_package(path: Path, spec: Any) -> Package:
     """Return the parts of a Model message."""
-    name = spec.description.defaultFunctionName or "main"
-    about = spec.description
-    if name in {f.name for f in about.functions}:
-        about = next(f for f in about.functions if f.name == name)
+    function, about = chosen(spec)
     pictures = {f.name: to_picture(f.type.imageType) for f in about.input if is_image(f)}
     return Package(
         path,
-        to_function(spec.mlProgram.functions[name]),
+        to_function(function),
         pictures,
         tuple(f.name for f in about.output),
         {f.name: found for f in about.input if (found := to_declared(f.type))},
         json.loads(spec.description.metadata.userDefined.get(SIGNATURE, "{}")),
         (about.predictedFeatureName, about.predictedProbabilitiesName),
+        frozenset(i.name for i in function.inputs if i.type.WhichOneof("type") == "stateType"),
     )
+
+
+def chosen(spec: Any) -> tuple[Any, Any]:
+    """Return the function that runs unless another one is asked for, and its interface.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    name, about = spec.description.defaultFunctionName or "main", spec.description
+    if name not in spec.mlProgram.functions:
+        raise ValueError(f"it has no function {name!r}")
+    named = {f.name: f for f in about.functions}
+    return spec.mlProgram.functions[name], named.get(name, about)
 
 
 def is_image(feature: Any) -> bool:

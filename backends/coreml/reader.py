@@ -15,7 +15,7 @@ from mmc.options import Picture
 from . import protos
 from .blob import stored
 from .mil import Blob
-from .package import to_declared, to_type
+from .package import chosen, to_declared, to_type
 from .program import NUMPY_TYPES, Feature, Operation, Program, Var
 from .spec import MIL_TYPES, SIGNATURE, SOURCES
 from .writer import MODEL
@@ -33,15 +33,17 @@ def read(path: Path) -> Program:
     """Return the program in a package of any origin; constants in the weight file have no data.
 
     Raises:
-        ModelError: MMC120 if it is no package with an ML Program of one function.
+        ModelError: MMC120 if it is no package with an ML Program.
         EmitError: MMC421 if the weight file does not hold what the program says.
     """
     try:
         spec = protos.model().Model.FromString(model_file(path).read_bytes())
     except Exception as error:  # protobuf raises types of its own, the folder OSError and others
         raise no_package(path, str(error) or type(error).__name__) from error
-    if spec.WhichOneof("Type") != "mlProgram" or "main" not in spec.mlProgram.functions:
-        raise no_package(path, "it holds no ML Program with a function main")
+    if spec.WhichOneof("Type") != "mlProgram":
+        raise no_package(
+            path, f"it holds {spec.WhichOneof('Type') or 'nothing'}, not an ML Program"
+        )
     try:
         return Reader(spec, model_file(path).parent).program()
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -75,7 +77,7 @@ class Reader:
 
     def program(self) -> Program:
         """Return the program."""
-        function = self.spec.mlProgram.functions["main"]
+        function, interface = chosen(self.spec)
         if function.opset not in function.block_specializations:
             raise ValueError(f"it has no operations for opset {function.opset!r}")
         block = function.block_specializations[function.opset]
@@ -96,15 +98,16 @@ class Reader:
                 self.constant(op)
             else:
                 program.operations.append(self.operation(op))
-        program.inputs = [self.feature(f, "inputs") for f in self.spec.description.input]
-        program.outputs = [self.feature(f, "outputs") for f in self.spec.description.output]
+        program.inputs = [self.feature(f, "inputs") for f in interface.input]
+        program.outputs = [self.feature(f, "outputs") for f in interface.output]
         return program
 
     def variable(self, named: Any) -> Var:
         """Return a variable for a named type; open dimensions are -1."""
         if named.type.WhichOneof("type") == "dictionaryType":
             return Var(named.name, "dictionary", ())
-        tensor = named.type.tensorType
+        kept = named.type.WhichOneof("type") == "stateType"
+        tensor = (named.type.stateType.wrappedType if kept else named.type).tensorType
         sizes = [
             d.constant.size if d.WhichOneof("dimension") == "constant" else -1
             for d in tensor.dimensions

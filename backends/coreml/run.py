@@ -28,7 +28,8 @@ def run(
 
     Args:
         feeds: every input by the same names. An image is (1, C, H, W), or (1, H, W, C) or
-            (H, W, C) with C last, of uint8 or float values 0 to 255.
+            (H, W, C) with C last, of uint8 or float values 0 to 255. States may be given, else
+            they begin as zeros.
         precision: "float32", or "float16" to round every float16 result as the engine does.
         values: inner values to return too, by their names in the program.
     Raises:
@@ -47,6 +48,7 @@ def call(
     """Return what `run` does, of a package that is open."""
     names = onnx_names(package, "inputs")
     given = {names.get(v.name, v.name): v for v in package.function.inputs}
+    feeds = {**empty_states(package, given), **feeds}
     check_names(str(path), set(feeds), set(given))
     fed = {v.name: fit(name, feeds[name], v, package) for name, v in given.items()}
     found = evaluator.call(package.function, fed)
@@ -81,6 +83,14 @@ def run_model(
     found = run(path, feeds, precision=precision, values=values)
     named = open_package(Path(path)).classifier
     return {name: value for name, value in found.items() if name not in named}
+
+
+def empty_states(package: Package, given: Mapping[str, Named]) -> dict[str, Array]:
+    """Return zeros for every state."""
+    states = {name: v.type for name, v in given.items() if v.name in package.states}
+    return {
+        n: np.zeros(kind.shape, STORED.get(kind.kind, np.float32)) for n, kind in states.items()
+    }
 
 
 def in_onnx_shape(name: str, value: Array, package: Package) -> Array:
