@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx_ir
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from mmc.backends.tflite.backend import TfliteBackend
 from mmc.integers.kept_float import NO_GRID, OWN_FLOATS
 from mmc.ir import Array, parse, save
 from mmc.result import CompileResult
+from mmc.verification.unrounded import leave_unrounded
 
 HEAD = '<ir_version: 10, opset_import: ["" : 21]>\n'
 KINDS = {"uint8": np.uint8, "int8": np.int8, "int16": np.int16}
@@ -235,3 +237,21 @@ def test_any_chain_is_the_original_but_for_rounding(
     assert not {code for code, made in types_of(result) if made != "INT8"} - {"DEQUANTIZE"}
     assert result.verification is not None
     assert result.verification.passed
+
+
+def test_removing_the_rounding_keeps_the_cut() -> None:
+    """Codes that end at 0 stand for a Relu that the exporter left out."""
+    text = f"{HEAD}g (float[3,16] x) => (float[3,16] y) {{ {grid('y', 'x', 's')} }}"
+    proto = onnx_ir.to_proto(parse(text, s=np.float32(0.5), z=np.uint8(0)))
+    leave_unrounded(proto.graph)
+    x = normal(3, 16, seed=3) * 100
+    assert {n.op_type for n in proto.graph.node} == {"QuantizeLinear", "Clip"}
+    np.testing.assert_array_equal(oracle(proto, {"x": x})["y"], np.clip(x, 0, 127.5))
+
+
+def test_codes_are_given_and_taken_where_asked(tmp_path: Path) -> None:
+    model, _ = model_of("conv", "uint8")
+    result = compiled(model, tmp_path, io_dtype="int8")
+    program = TfliteBackend.read(result.artifact)
+    ends = [index for _, index in (*program.inputs, *program.outputs)]
+    assert {program.tensors[i].dtype for i in ends} == {"INT8"}

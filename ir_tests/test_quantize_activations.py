@@ -21,7 +21,7 @@ from ir_tests.lowering import emit, oracle, single
 from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME
-from mmc.integers.kept_float import DELICATE, MOVES_FLOATS, NO_KERNEL, kept_float
+from mmc.integers.kept_float import DELICATE, LAST, MOVES_FLOATS, NO_KERNEL, kept_float
 from mmc.ir import Array, Model, constant, parse, save, shape_of
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_activations import QuantizeActivations
@@ -279,3 +279,18 @@ def test_a_network_end_to_end(target: str, tmp_path: Path) -> None:
     assert output.accuracy is not None
     assert output.accuracy.sqnr_db > 35
     assert result.bytes < source.stat().st_size / 3
+
+
+def test_what_makes_an_output_stays_float_where_asked(tmp_path: Path) -> None:
+    """The last softmax would round to 256 steps what leaves as floats anyway."""
+    text = """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,32] x) => (float[4,32] y, float[4,32] z) {
+            a = Add (x, x)  y = Softmax <axis = -1> (a)  b = Sigmoid (a)  z = Mul (b, a) }"""
+    for last, codes in ((True, 3), (False, 4)):
+        model = parse(text)
+        infer(model)
+        data = data_of(model, tmp_path)
+        made = QuantizeActivations(bits=8, calibration=data, last_float=last).run(model)
+        assert made == codes, "the sigmoid is inside, and stays on codes"
+        why = [k.why for k in kept_float(model)]
+        assert why == [LAST] * last

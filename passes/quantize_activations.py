@@ -52,6 +52,8 @@ class QuantizeActivations(Pass):
     """`clip`: leave out the 0.01 % of values farthest out; `auto`: where the outputs gain by it."""
     quick: bool = False
     """Let stay float what floats compute faster: not for NPUs."""
+    last_float: bool = False
+    """Let stay float what makes an output in a scale that a kernel dictates: sigmoid, softmax."""
     islands: float = 0.0
     """Let the few values stay float that make most of the error, where codes alone would leave less
     signal to noise than this, in dB."""
@@ -68,7 +70,7 @@ class QuantizeActivations(Pass):
             INTEGER in n.metadata_props for n in model.graph
         ):
             return 0
-        kept = floats_of(model.graph, self.bits, quick=self.quick)
+        kept = floats_of(model.graph, self.bits, quick=self.quick, last=self.last_float)
         nodes = settle([n for n in model.graph if not any(n in some for some in kept.values())])
         scales = tied(nodes, self.bits)
         wanted = sorted({v.name or "" for v in scales.values})

@@ -85,15 +85,20 @@ def is_symmetric(found: Recovered) -> bool:
 def centred(rows: Array, found: Recovered | None) -> Recovered | None:
     """Return the nearest integers without zero points, for rows (O, K) that were integers once.
 
-    Rows too short to tell are taken for such. One code in 256 has no place there: -128 is -127.
+    Rows too short to tell are taken for such. Rows that have a place there stay as they are, but
+    that -128 is -127.
     """
     if found is None and rows.shape[1] >= LEAST_COLUMNS:
         return None
     zeros = np.zeros(len(rows), np.int16)
-    if found is not None and not found.zero.any():
-        return Recovered(np.maximum(found.codes, GRIDS[8].low), found.scale, zeros)
-    made = encode(rows.astype(np.float32), GRIDS[8])
-    return Recovered(made.codes.astype(np.int16), made.scale, zeros)
+    if found is None:
+        made = encode(rows.astype(np.float32), GRIDS[8])
+        return Recovered(made.codes.astype(np.int16), made.scale, zeros)
+    codes, high = found.codes - found.zero[:, None], GRIDS[8].high
+    peak = np.abs(codes).max(axis=1)
+    wider = np.where(peak > high + 1, peak / high, 1.0)
+    near = np.clip(np.rint(codes / wider[:, None]), GRIDS[8].low, high).astype(np.int16)
+    return Recovered(near, (found.scale * wider).astype(np.float32), zeros)
 
 
 def bits_of(found: Recovered) -> int:

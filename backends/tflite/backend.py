@@ -20,7 +20,7 @@ from mmc.diagnostics import Diagnostic, RecipeError, UsageError
 from mmc.goals import GOALS
 from mmc.integers.integer_ops import WEIGHTED
 from mmc.integers.recipe import read_recipe
-from mmc.ir import Model
+from mmc.ir import DataType, Model
 from mmc.pass_manager import Pass, Phase
 from mmc.passes.adopt_grids import AdoptGrids
 from mmc.passes.assign_layout import AssignLayout
@@ -63,9 +63,6 @@ class TfliteBackend:
         if options.pictures or options.about:
             fix = "they are for --target ane_*"
             raise UsageError("MMC011", "--image-input, --about", "are not for TFLite", fix=fix)
-        if options.io_dtype == "int8" and options.activation_bits != 8:
-            fix = "add --activations int8"
-            raise UsageError("MMC305", "--io-dtype int8", "needs 8-bit activations", fix=fix)
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op."""
@@ -134,6 +131,7 @@ class TfliteBackend:
         codes = replace(
             QuantizeActivations.chosen_by(options),
             quick=activations == 8 and not npu,
+            last_float=activations == 8 and not npu and options.io_dtype == "float",
             islands=self._islands() if activations == 8 else 0.0,
         )
         alike = EqualizeChannels.chosen_by(options)
@@ -173,6 +171,10 @@ class TfliteBackend:
 
     def lower(self, model: Model) -> Program:
         """Lower the final IR; raises LegalityError with every node that cannot be."""
+        given = self.options.activation_bits == 8 or has_bytes(model)
+        if self.options.io_dtype == "int8" and not given:
+            fix = "add --activations int8"
+            raise UsageError("MMC305", "--io-dtype int8", "needs 8-bit activations", fix=fix)
         keep = self.options.keep_int64 or self.target.name == "cpu"
         program = lower(model, keep_int64=keep, npu=self.target.runs_on == "npu")
         if self.options.io_dtype == "int8":
@@ -246,6 +248,12 @@ class TfliteBackend:
         from mmc.backends.tflite.pieces import pieces
 
         return pieces(program, known)
+
+
+def has_bytes(model: Model) -> bool:
+    """Say whether activations are codes of 8 bits."""
+    made = (n.outputs[0].dtype for n in model.graph if n.op_type == "QuantizeLinear")
+    return any(dtype == DataType.INT8 for dtype in made)
 
 
 BACKEND = TfliteBackend

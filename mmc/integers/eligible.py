@@ -7,18 +7,29 @@ import onnx_ir as ir
 from mmc.integers.activation_scales import activations
 from mmc.integers.delicate import delicate
 from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, SLOW, WEIGHTED, layer_of
-from mmc.integers.kept_float import DELICATE, NO_KERNEL, SLOWER
+from mmc.integers.kept_float import DELICATE, LAST, NO_KERNEL, SLOWER
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Node, attrs, constant, is_static
 
 
-def floats_of(graph: Graph, bits: int, *, quick: bool) -> dict[str, set[Node]]:
-    """Return what stays float by the reason; `quick`: also where floats are faster."""
+def floats_of(graph: Graph, bits: int, *, quick: bool, last: bool) -> dict[str, set[Node]]:
+    """Return what stays float by the reason.
+
+    Args:
+        quick: also where floats are faster.
+        last: also what makes the model's outputs in a scale that is not theirs.
+    """
     return {
+        LAST: {n for n in graph if last and base_of(n)[1] in FIXED and only_leaves(n)},
         DELICATE: delicate(graph),
         SLOWER: {n for n in graph if quick and base_of(n)[1] in SLOW},
         NO_KERNEL: {n for n in graph if not takes_integers(n, bits)},
     }
+
+
+def only_leaves(node: Node) -> bool:
+    """Say whether a node makes an output of the model, and nothing else reads it."""
+    return node.outputs[0].is_graph_output() and not node.outputs[0].uses()
 
 
 def takes_integers(node: Node, bits: int) -> bool:

@@ -16,6 +16,7 @@ DELICATE = "a quotient, root or logarithm: codes are off by a large part of a sm
 NO_KERNEL = "no integer kernel computes it rightly in this form"
 COSTLY = "8 bits of what it reads or makes are most of the error at the outputs"
 SLOWER = "floats are faster on a processor, conversions and all"
+LAST = "it makes an output, whose floats would be rounded to the kernel's own scale first"
 NO_GRID = "the model has no scale for what it makes, and there is no data to measure one"
 OWN_FLOATS = "the model itself computes it on floats"
 MOVES_FLOATS = "only moves what float operators make"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import onnx
 
 from mmc.verification.casting import Array
@@ -12,26 +13,27 @@ from mmc.verification.trial import Subject
 
 
 def run_unrounded(subject: Subject, feeds: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the outputs of the final IR with its activations left float."""
+    """Return the outputs of the final IR with its activations cut as codes are, but not rounded."""
     proto = onnx.load(subject.final, load_external_data=False)
-    kept = [*without_rounding(proto.graph)]
-    del proto.graph.node[:]
-    proto.graph.node.extend(kept)
+    leave_unrounded(proto.graph)
     path = subject.final.with_suffix(".unrounded.onnx")
     path.write_bytes(proto.SerializeToString())
     return replace(subject, final=path).run_final(feeds).outputs
 
 
-def without_rounding(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Yield the nodes; of floats that become codes and floats again, those before."""
-    stored = {tensor.name for tensor in graph.initializer}
-    floats = {
-        node.output[0]: node.input[0]
-        for node in graph.node
-        if node.op_type == "QuantizeLinear" and node.input[0] not in stored
-    }
+def leave_unrounded(graph: onnx.GraphProto) -> None:
+    """dequantize(quantize(x))  ->  clip(x): exporters leave out a Relu where codes end at 0."""
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    makers = {node.output[0]: node for node in graph.node if node.op_type == "QuantizeLinear"}
     for node in graph.node:
-        if node.op_type == "DequantizeLinear" and node.input[0] in floats:
-            yield onnx.helper.make_node("Identity", [floats[node.input[0]]], [node.output[0]])
-        else:
-            yield node
+        maker = makers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if maker is None or maker.input[0] in stored:
+            continue
+        scale, zero = (onnx.numpy_helper.to_array(stored[name]) for name in maker.input[1:3])
+        limits = np.iinfo(zero.dtype)
+        names = [f"{node.output[0]}.{end}" for end in ("low", "high")]
+        for name, code in zip(names, (limits.min, limits.max), strict=True):
+            bound = np.asarray(np.float32(scale) * np.float32(code - int(zero)), np.float32)
+            graph.initializer.append(onnx.numpy_helper.from_array(bound, name))
+        clip = onnx.helper.make_node("Clip", [maker.input[0], *names], [node.output[0]])
+        node.CopyFrom(clip)
