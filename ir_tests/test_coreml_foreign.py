@@ -82,6 +82,18 @@ def test_damaged_packages_are_refused(tmp_path: Path) -> None:
     refused(path, x, "MMC420")
 
 
+def test_a_program_that_a_bit_made_another_is_refused(tmp_path: Path) -> None:
+    path = relu(tmp_path)
+    model = next(path.rglob("model.mlmodel"))
+    spec = tools().proto.Model_pb2.Model.FromString(model.read_bytes())
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    block.operations[-1].outputs.add().CopyFrom(block.operations[-1].outputs[0])
+    model.write_bytes(spec.SerializeToString())
+    refused(path, {"x": draw(4)}, "MMC423")
+    model.write_bytes(spec.SerializeToString().replace(b"weight.bin", b"weigh\0.bin"))
+    refused(path, {"x": draw(4)}, "MMC421")
+
+
 def test_unknown_operators_are_named(tmp_path: Path) -> None:
     def body(x: Any) -> Any:
         return mb.random_normal(shape=np.array([2], np.int32), name="noise"), mb.relu(x=x)

@@ -67,7 +67,7 @@ def read_blob(folder: Path, blob: Blob) -> Array:
 def stored(folder: Path, blob: Blob) -> Array:
     """Return the bytes of a constant, mapped; raises EmitError MMC421 if the file is damaged."""
     path = folder / blob.file.removeprefix("@model_path/")
-    if folder.resolve() not in path.resolve().parents:
+    if "\0" in blob.file or folder.resolve() not in path.resolve().parents:
         raise damaged(path, "lies outside the package")
     data, at = mapped(path), f"the entry at byte {blob.offset}"
     if blob.offset % 64 or blob.offset + 64 > data.size:

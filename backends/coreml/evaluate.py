@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from mmc.diagnostics import EmitError
 
 from .blob import read_blob
-from .mil import STORED, Array, Blob, Block, Function, Operation, Reference, Type
+from .mil import STORED, Array, Blob, Block, Function, Named, Operation, Reference, Type
 from .operator import OPERATORS, Context, Operator, UnsupportedError
 
 PRECISIONS = ("float32", "float16")
@@ -65,7 +65,7 @@ class Evaluator:
         local: set[str] = set()
         for op in block.operations:
             results = self.constant(op, values) if is_constant(op) else self.operation(op, values)
-            for made, value in zip(op.outputs, results, strict=True):
+            for made, value in named(op, results):
                 values[made.name] = value
                 local.add(made.name)
                 if made.name in self.keep:
@@ -98,6 +98,10 @@ class Evaluator:
         if op.kind in ("read_state", "write_state"):
             return self.state(op, values)
         results = self.compute(op, self.arguments(op, values))
+        if len(results) != len(op.outputs):
+            raise EmitError(
+                "MMC423", op.where, f"has {len(op.outputs)} results, not {len(results)}"
+            )
         return [self.store(v, o.type) for v, o in zip(results, op.outputs, strict=True)]
 
     def compute(self, op: Operation, arguments: dict[str, Any]) -> tuple[Any, ...]:
@@ -184,6 +188,13 @@ class Evaluator:
                 return state
             state = self.block(body, values | bind(body, state))
         raise EmitError("MMC423", op.where, f"takes more than {MOST_STEPS} rounds")
+
+
+def named(op: Operation, results: Sequence[Any]) -> Iterator[tuple[Named, Any]]:
+    """Return each result with its definition; raises EmitError MMC423 unless all have one."""
+    if len(results) != len(op.outputs):
+        raise EmitError("MMC423", op.where, f"has {len(op.outputs)} results, not {len(results)}")
+    return zip(op.outputs, results, strict=True)
 
 
 def is_constant(op: Operation) -> bool:
