@@ -13,6 +13,7 @@ from onnx import numpy_helper
 import mmc
 from ir_tests.arrays import normal
 from mmc.backends.targets import vendor
+from mmc.backends.tflite.reader import read
 
 CONV = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,3,8,8] x) => (float[1,8,4,4] y) {
@@ -174,3 +175,53 @@ def test_what_is_selected_is_compiled(body: str, tmp_path: Path) -> None:
     )
     said = vendor.ask(tmp_path / "m.tflite", "v73")
     assert (said.selected, said.total, said.ended) == (count, sum(ops.values()), "compiled")
+
+
+MANY = {
+    "a function of five axes": "a = Reshape(x, five) b = Tanh(a) y = Reshape(b, parted)",
+    "entries of six axes": """
+        a = Reshape(x, six) b = Mul(a, factors) c = Where(mask, b, zero) d = Softmax(c)
+        e, f = Split <axis = 1, num_outputs = 2> (d) g = Concat <axis = 4> (f, e)
+        y = Reshape(g, parted)""",
+    "sums of six axes": """
+        a = Reshape(x, six) b = ReduceSum <keepdims = 1> (a, axes) c = Sub(a, b)
+        d = Slice(c, one, two, one) e = Expand(d, six) y = Reshape(e, parted)""",
+}
+
+
+def of_many_axes(body: str, folder: Path, **options: object) -> dict[str, int]:
+    return compiled(
+        f"""<ir_version: 10, opset_import: ["" : 21]>
+        g (float[1,16,4,16] x) => (float[1,16,4,16] y) {{ {MANY[body]} }}""",
+        {
+            "five": np.array([2, 8, 2, 2, 16]),
+            "six": np.array([2, 8, 2, 2, 2, 8]),
+            "parted": np.array([1, 16, 4, 16]),
+            "factors": normal(8, 1, 1, 2, 8),
+            "mask": np.array([True, False]).reshape(2, 1, 1),
+            "zero": np.array(0, np.float32),
+            "axes": np.array([1, 4]),
+            "one": np.array([1]),
+            "two": np.array([2]),
+        },
+        folder,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("activations", ["", "int8", "int16"])
+@pytest.mark.parametrize("body", MANY)
+def test_operators_of_many_axes_work_on_fewer(body: str, activations: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "c.npz", x=normal(4, 1, 16, 4, 16))
+    codes = {"weights": "int8", "activations": activations, "calibration": tmp_path / "c.npz"}
+    of_many_axes(body, tmp_path, **(codes if activations else {}))
+    assert max(len(t.shape) for t in read(tmp_path / "m.tflite").tensors) < 6
+
+
+@pytest.mark.vendor
+@pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
+@pytest.mark.parametrize("body", MANY)
+def test_the_vendor_takes_operators_of_many_axes(body: str, tmp_path: Path) -> None:
+    count = sum(of_many_axes(body, tmp_path).values())
+    said = vendor.ask(tmp_path / "m.tflite", "v73")
+    assert (said.selected, said.partitions, said.ended) == (count, 1, "compiled")

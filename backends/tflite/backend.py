@@ -30,6 +30,7 @@ from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_grids import LegalizeGrids
 from mmc.passes.legalize_hexagon import LegalizeHexagon
 from mmc.passes.legalize_tflite import LegalizeTflite
+from mmc.passes.merge_axes import MergeAxes
 from mmc.passes.pointwise_to_linear import PointwiseToLinear
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
@@ -70,16 +71,18 @@ class TfliteBackend:
         tidy = clean(goal)
         halve = (HalveWeights(), EliminateDeadCode())
         to_nhwc = ToNhwc(io_layout=self.options.io_layout)
+        npu = self.target.runs_on == "npu"
         return [
             Phase("widen", (WidenFloats(),)),
             *to_static(goal, goal.decomposing(), LOWERINGS.ops(), grids=True),
             Phase("layout", (to_nhwc, goal.fold, EliminateDeadCode())),
             Phase("assign-layout", (AssignLayout(), to_nhwc, *tidy), max_rounds=4),
             Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
+            *([Phase("merge-axes", (MergeAxes(), EliminateDeadCode()))] if npu else []),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
             Phase("adopt", self._adoption()),
             *self._quantization(),
-            *([Phase("hexagon", (LegalizeHexagon(),))] if self.target.runs_on == "npu" else []),
+            *([Phase("hexagon", (LegalizeHexagon(),))] if npu else []),
         ]
 
     def _adoption(self) -> tuple[Pass, ...]:

@@ -1,4 +1,4 @@
-"""The single numbers that cases name."""
+"""The numbers, and rows of a few, that cases name."""
 
 from __future__ import annotations
 
@@ -47,4 +47,6 @@ NUMBERS: dict[str, Array] = {
     "code_low": np.float32(-128),
     "code_high": np.float32(127),
     "code_top": np.float32(255),
+    "grown": np.array([2, 3, 4, 5, 2, 3]),
+    "copies": np.array([1, 2, 1, 1, 3, 1]),
 }
