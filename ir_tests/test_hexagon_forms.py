@@ -67,7 +67,7 @@ def test_rows_of_integers_are_gathered_with_their_scales(tmp_path: Path, activat
 
 
 def test_truth_values_are_gathered_as_integers(tmp_path: Path) -> None:
-    places = np.stack([np.zeros(8, np.int64), np.arange(8)], -1).reshape(1, 1, 1, 8, 2)
+    places = np.stack([np.zeros(8, np.int64), np.arange(8)[::-1]], -1).reshape(1, 1, 1, 8, 2)
     inputs = {"x": np.array([[0, 1, 0, 2, 0, 0, 3, 1]], np.float32)}
     ops = compiled(CHOICE, {"w": places[..., ::1]}, tmp_path, inputs=inputs)
     assert ops["GATHER_ND"] == 1
@@ -183,6 +183,9 @@ MANY = {
         a = Reshape(x, six) b = Mul(a, factors) c = Where(mask, b, zero) d = Softmax(c)
         e, f = Split <axis = 1, num_outputs = 2> (d) g = Concat <axis = 4> (f, e)
         y = Reshape(g, parted)""",
+    "comparisons of five axes": """
+        a = Reshape(x, five) b = ReduceMax <keepdims = 1> (a, axes) c = Less(a, b)
+        d = Cast <to = 1> (c) e = CumSum(d, along) y = Reshape(e, parted)""",
     "sums of six axes": """
         a = Reshape(x, six) b = ReduceSum <keepdims = 1> (a, axes) c = Sub(a, b)
         d = Slice(c, one, two, one) e = Expand(d, six) y = Reshape(e, parted)""",
@@ -201,6 +204,7 @@ def of_many_axes(body: str, folder: Path, **options: object) -> dict[str, int]:
             "mask": np.array([True, False]).reshape(2, 1, 1),
             "zero": np.array(0, np.float32),
             "axes": np.array([1, 4]),
+            "along": np.array(3),
             "one": np.array([1]),
             "two": np.array([2]),
         },

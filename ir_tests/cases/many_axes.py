@@ -39,6 +39,7 @@ CASES = (
     Case("slice-of-many-axes", "y = Slice(x, i0, end, i2)", "it takes all", x=SIX),
     Case("reduction-of-many-axes", "y = ReduceMean(x, pair)", x=SIX),
     Case("reduction-of-many-axes", "y = ReduceSum <keepdims = 0> (x, space)", x=SIX),
+    Case("reduction-of-many-axes", "y = ReduceMax(x, ends)", x="float[2,3,4,5,3]"),
     Case("reduction-of-many-axes", "y = ReduceSum(x, channel)", "it reduces axes of 1", x=SIX),
     Case("expand-to-many-axes", "y = Expand(x, grown)", x=SIX),
     Case("tile-of-many-axes", "y = Tile(x, copies)", x=SIX),

@@ -48,5 +48,6 @@ NUMBERS: dict[str, Array] = {
     "code_high": np.float32(127),
     "code_top": np.float32(255),
     "grown": np.array([2, 3, 4, 5, 2, 3]),
+    "ends": np.array([-1, 0]),
     "copies": np.array([1, 2, 1, 1, 3, 1]),
 }

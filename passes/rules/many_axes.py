@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.layout.carriers import ELEMENTWISE
@@ -25,15 +26,24 @@ from .slices import SLICE, ranges, slice_by
 Shape = tuple[int, ...]
 Run = tuple[int, int]
 
+BOOL = ir.DataType.BOOL
 MOST = 5
 LESS = frozenset(
-    """Ceil Clip Cos Elu Erf Floor HardSwish Log LogSoftmax Max Min Mod Neg Round Sign Sin
+    """ArgMax ArgMin Ceil Clip Cos CumSum Elu Equal Erf Floor Greater GreaterOrEqual HardSwish Less
+    LessOrEqual Log LogSoftmax Max Min Mod Neg ReduceMax ReduceMin ReduceProd Round Sign Sin
     Tanh""".split()
 )
 """Operators whose kernels take one axis less (hexagon.toml, measured)."""
+EXACT = ("ReduceMax", "ReduceMin")
 ARITHMETIC = [a + b for a in ("Add", "Sub", "Mul", "Div") for b in ("", *ACTIVATIONS)]
 
 exact = partial(rewrite, stage="axes", contract=Contract.EXACT)
+
+
+def most_axes(n: Node) -> int:
+    """Return how many axes an operator may have; truth values of five do not compile."""
+    logical = any(v is not None and v.dtype == BOOL for v in (*n.inputs, *n.outputs))
+    return MOST - (logical or n.op_type in LESS)
 
 
 def runs(n: Node, shapes: Sequence[Shape], apart: Collection[int] = ()) -> list[Run]:
@@ -43,7 +53,7 @@ def runs(n: Node, shapes: Sequence[Shape], apart: Collection[int] = ()) -> list[
     with any. Those in `apart` stay for themselves. The front ones do, and no more than needed: the
     NPU cuts its blocks along the last axes.
     """
-    rank, most = max(map(len, shapes)), MOST - (n.op_type in LESS)
+    rank, most = max(map(len, shapes)), most_axes(n)
     padded = [(1,) * (rank - len(s)) + s for s in shapes]
     if rank <= most or any(0 in s for s in shapes):
         raise NoMatch(f"it has {rank} axes, or no entries")
@@ -191,9 +201,18 @@ def reduction_of_many_axes(out: Builder, x: Value, axes: Array, n: Node) -> Valu
     if not reduced:
         raise NoMatch("it reduces axes of 1")
     kept = tuple(1 if a in reduced else size for a, size in enumerate(shape))
+    if n.op_type in EXACT and len(shape) >= MOST and max(reduced) - min(reduced) >= len(reduced):
+        return one_by_one(out, x, n, sorted(reduced))
     found = runs(n, [shape, kept])
     places = sorted({place(a, found) for a in reduced})
     return again(out, n, [seen(out, x, found), np.array(places, np.int64)], keepdims=1)
+
+
+def one_by_one(out: Builder, x: Value, n: Node, axes: Sequence[int]) -> Value:
+    """Reduce axes that are no neighbours one after the other: those between them stay apart."""
+    for axis in axes:
+        x = out.node(n.op_type, [x, np.array([axis])], keepdims=1)
+    return reshape(out, x, shape_of(n.outputs[0]))
 
 
 @exact(op.Expand("x", const("shape")).named("n"))
