@@ -171,7 +171,8 @@ def reducers() -> Iterator[Case]:
             yield reduce(op, dtype, IMAGE, (3,), True)
         yield reduce(op, "FLOAT32", (4, 8, 8, 16), (0,), True)
         yield reduce(op, "FLOAT32", IMAGE, (3,), False)
-        yield reduce(op, "FLOAT32", (1, 2, 4, 4, 8), (4,), True)
+        for axes in ((4,), (3, 4)):
+            yield reduce(op, "FLOAT32", (1, 2, 4, 4, 8), axes, True)
         yield reduce(op, "FLOAT32", (1, 2, 2, 4, 4, 8), (5,), True)
         for dtype in FLOATS:
             yield reduce(op, dtype, IMAGE, (1, 2), True)
@@ -213,9 +214,9 @@ def others() -> Iterator[Case]:
         m = Maker()
         extra: dict[str, Any] = {flag: True}
         yield m.case("CUMSUM", [m.x((1, 8, 16)), m.i(2)], [m.x((1, 8, 16))], **extra)
-    for axis in (0, 1):
+    for shape, axis in (((4, 8, 16), 0), ((4, 8, 16), 1), ((1, 2, 4, 4, 8), 4)):
         m = Maker()
-        yield m.case("CUMSUM", [m.x((4, 8, 16)), m.i(axis)], [m.x((4, 8, 16))])
+        yield m.case("CUMSUM", [m.x(shape), m.i(axis)], [m.x(shape)])
     kinds = ("FLOAT32", "FLOAT16", "INT32", "INT64", "BOOL", "INT8", "UINT8")
     for source in kinds:
         for target in kinds:
