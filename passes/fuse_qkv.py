@@ -55,8 +55,9 @@ class Projection:
 class FuseQkv(Pass):
     """x Wq + bq, x Wk + bk, x Wv + bv  ->  Split(x [Wq Wk Wv] + [bq bk bv]): one wide projection.
 
-    Widths may differ (grouped queries); two projections of one input are merged where that saves an
-    operator; a weight that something else reads too stays.
+    Widths may differ (grouped queries); two projections of one input (keys and values of what an
+    encoder gives) are merged unless that adds an operator, as their heads are moved together then;
+    a weight that something else reads too stays.
     """
 
     name = "fuse-qkv"
@@ -175,14 +176,14 @@ def stored(value: Value) -> tuple[Value, ...] | None:
 
 
 def worthwhile(group: list[Projection], groups: list[list[Projection]]) -> bool:
-    """Say whether merging saves operators and no second copy of a weight stays behind."""
+    """Say whether merging adds no operator and no second copy of a weight stays behind."""
     gemm = group[0].nodes[0].op_type == "Gemm"
     biased = any(p.bias is not None for p in group)
     after = 2 + (biased and not gemm)
     kinds = {len(stored(p.weight) or ()) for p in group}
     if len(group) < 2 or len(kinds) > 1 or (gemm and kinds == {2}):
         return False
-    if sum(len(p.nodes) + 2 * len(kinds - {1}) for p in group) <= after:
+    if sum(len(p.nodes) + 2 * len(kinds - {1}) for p in group) < after:
         return False
     members = [p for g in groups if len(g) == len(group) for p in g]
     return all(len(p.weight.uses()) == sum(m.weight is p.weight for m in members) for p in group)
