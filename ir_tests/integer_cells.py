@@ -26,6 +26,13 @@ def conv(**window: object) -> Model:
     return single("Conv2d", IMAGE, normal(16, 3, 3, 32), normal(16), domain=DOMAIN, **window)
 
 
+def split() -> Model:
+    """Return a split of which only one part is read."""
+    model = single("Split", IMAGE, np.array([12, 20]), outputs=2, axis=3)
+    model.graph.outputs.pop()
+    return model
+
+
 CELLS: dict[str, Callable[[], Model]] = {
     "Conv2d": lambda: conv(**WINDOW),
     "Conv2d padded": lambda: conv(**UNEVEN),
@@ -71,6 +78,25 @@ CELLS: dict[str, Callable[[], Model]] = {
     "Flatten": lambda: single("Flatten", IMAGE, axis=1),
     "Transpose": lambda: single("Transpose", IMAGE, perm=[0, 3, 1, 2]),
     "Slice": lambda: single("Slice", IMAGE, *(np.array([n]) for n in (1, 5, 2))),
+    "Split": split,
+    "Resize2d": lambda: single(
+        "Resize2d",
+        IMAGE,
+        np.array([12, 12]),
+        domain=DOMAIN,
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    ),
+    "Resize2d between": lambda: single(
+        "Resize2d",
+        IMAGE,
+        np.array([12, 12]),
+        domain=DOMAIN,
+        mode="linear",
+        coordinate_transformation_mode="half_pixel",
+        nearest_mode="round_prefer_floor",
+    ),
     "MaxPool2d": lambda: single("MaxPool2d", IMAGE, domain=DOMAIN, **POOL, **MAX),
     "AveragePool2d": lambda: single("AveragePool2d", IMAGE, domain=DOMAIN, **POOL, **AVERAGE),
     "DepthToSpace": lambda: single("DepthToSpace", IMAGE, domain=DOMAIN, blocksize=2),

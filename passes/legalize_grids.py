@@ -17,7 +17,7 @@ from mmc.passes.spread_grids import put_behind
 from mmc.quant.ranges import Affine, affine
 from mmc.values import CHANGED_GRIDS
 
-AVERAGES = ("AveragePool", "AveragePool2d")
+AVERAGES = ("AveragePool", "AveragePool2d", "Resize2d")
 """Their kernels write the scale that they read."""
 COARSER = 2.0
 """Steps may become so many times as large as the model's own, where a kernel demands it."""

@@ -12,14 +12,16 @@ from mmc.integers.activation_scales import activations
 from mmc.integers.grids import affine_of, grids_of, read_on, rounded_to
 from mmc.integers.integer_ops import JOINED, SAME
 from mmc.integers.layers import base_of
-from mmc.ir import SOURCES, Graph, Model, Node, Value
+from mmc.ir import SOURCES, Graph, Model, Node, Value, attrs
 from mmc.naming import fresh_name
 from mmc.opset import DOMAIN, require
 from mmc.pass_manager import Pass
 from mmc.pattern import substitute
 from mmc.quant.ranges import Affine
 
-COMMUTE = (SAME - {"AveragePool", "AveragePool2d"}) | JOINED
+MIXES = {"AveragePool", "AveragePool2d", "Resize2d"}
+"""What they make may lie between what they read."""
+COMMUTE = (SAME - MIXES) | JOINED
 """move(round(x)) = round(move(x)): what it makes is among what it reads."""
 
 
@@ -45,7 +47,8 @@ class SpreadGrids(Pass):
 
 def commutes(node: Node) -> bool:
     """Say whether a node hands on numbers as they are."""
-    return base_of(node)[1] in COMMUTE
+    op = base_of(node)[1]
+    return op in COMMUTE or (op == "Resize2d" and attrs(node)["mode"] == "nearest")
 
 
 def pull(graph: Graph, node: Node) -> int:

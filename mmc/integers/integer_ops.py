@@ -27,14 +27,16 @@ FREE = frozenset(
 
 SAME = frozenset(
     "Reshape Squeeze Unsqueeze Flatten Transpose MaxPool2d AveragePool2d DepthToSpace SpaceToDepth"
-    " Slice MaxPool AveragePool".split()
+    " Slice Split Resize2d MaxPool AveragePool".split()
 )
 """The kernels copy codes: results have the scale of the first operand."""
 
 JOINED = frozenset({"Concat"})
 """The kernels copy the codes of several operands, which must have one scale."""
 
-BITS = dict.fromkeys("AveragePool2d DepthToSpace HardSwish Softmax SpaceToDepth".split(), (8,))
+BITS = dict.fromkeys(
+    "AveragePool2d DepthToSpace HardSwish Resize2d Softmax SpaceToDepth".split(), (8,)
+)
 """Bits of activations, where not both 8 and 16. Hexagon averages no 16-bit windows (measured), and
 LiteRT's 16-bit softmax counts every entry as exp(-10) at least: a row of 1000 comes to a third too
 little (measured)."""
