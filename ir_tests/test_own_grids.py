@@ -255,3 +255,36 @@ def test_codes_are_given_and_taken_where_asked(tmp_path: Path) -> None:
     program = TfliteBackend.read(result.artifact)
     ends = [index for _, index in (*program.inputs, *program.outputs)]
     assert {program.tensors[i].dtype for i in ends} == {"INT8"}
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int8"])
+def test_codes_at_the_ends_stay_codes(kind: str, tmp_path: Path) -> None:
+    text = f"{HEAD}g ({kind}[3,16] x) => ({kind}[3,8] y) {{ a = DequantizeLinear(x, s, z) {WEIGHT}"
+    text += " y0 = Gemm<transB = 1>(a, k) y = QuantizeLinear(y0, o, z) }"
+    numbers = {"s": np.float32(0.03), "o": np.float32(0.1), "z": KINDS[kind](ZEROS[kind])}
+    model = parse(text, **weight(8, 16), **numbers)
+    result = compiled(model, tmp_path, "hexagon_v73")
+    assert {made for _, made in types_of(result)} <= {"INT8", "UINT8"}
+    x = np.random.default_rng(0).integers(0, 100, (3, 16)).astype(KINDS[kind])
+    expected = oracle(model, {"x": x})["y"].astype(int)
+    actual = mmc.run(result.artifact, {"x": x})["y"]
+    assert actual.dtype == KINDS[kind]
+    assert np.abs(actual.astype(int) - expected).max() <= 1
+
+
+def test_a_graph_of_blocks_moves_codes(tmp_path: Path) -> None:
+    """Splits, joints and resizing between layers read and write the scale of what they move."""
+    text = f"g (float[1,4,8,8] x) => (float[1,6,16,16] y) {{ {grid('a', 'x', 's')}"
+    text += f" b, c = Split<axis = 1, num_outputs = 2>(a) {grid('d', 'c', 's')} e = Relu(d)"
+    text += f" {grid('f', 'e', 's')} {grid('h', 'b', 's')} j = Concat<axis = 1>(h, f)"
+    text += ' r = Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric",'
+    text += ' nearest_mode = "floor">(j, , sizes)'
+    text += (
+        f" {grid('m', 'r', 's')} {WEIGHT} y0 = Conv<pads=[1,1,1,1]>(m, k) {grid('y', 'y0', 'o')} }}"
+    )
+    numbers = {"s": np.float32(0.03), "o": np.float32(0.1), "z": np.uint8(131)}
+    sizes = np.array([1, 1, 2, 2], np.float32)
+    model = parse(HEAD + text, **weight(6, 4, 3, 3), **numbers, sizes=sizes)
+    result = compiled(model, tmp_path)
+    assert {code for code, made in types_of(result) if made != "INT8"} == {"DEQUANTIZE"}
+    assert steps_off(model, result, 0.1) < 1.01

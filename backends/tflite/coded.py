@@ -49,6 +49,13 @@ def quantizer_of(value: Value | None) -> Node | None:
     return node if node is not None and node.op_type == "QuantizeLinear" else None
 
 
+def unpacker_of(value: Value | None) -> Node | None:
+    """Return a DequantizeLinear that reads codes from outside the model, if one does."""
+    if value is None or not value.is_graph_input():
+        return None
+    return next((u.node for u in value.uses() if u.node.op_type == "DequantizeLinear"), None)
+
+
 def is_weight(node: Node) -> bool:
     """Say whether a DequantizeLinear reads a constant."""
     return constant(node.inputs[0]) is not None
@@ -78,7 +85,7 @@ def zero_point(node: Node, count: int) -> Array:
 
 
 def quantization_of(node: Node) -> tuple[str, Quantization]:
-    """Return TensorType and parameters of the codes that a QuantizeLinear makes.
+    """Return TensorType and parameters of the codes that a node makes of floats, or reads.
 
     Raises:
         Unsupported: when TFLite has no such codes.
@@ -86,7 +93,8 @@ def quantization_of(node: Node) -> tuple[str, Quantization]:
     scale = constant(node.inputs[1])
     assert scale is not None
     flat = scale.reshape(-1).astype(np.float32)
-    kind = str(dtype_of(node.outputs[0]))
+    makes = node.op_type == "QuantizeLinear"
+    kind = str(dtype_of(node.outputs[0] if makes else node.inputs[0]))
     if kind not in TYPES:
         raise Unsupported(f"TFLite has no quantized tensors of {kind}", fix="quantize to int8")
     return TYPES[kind], Quantization(flat, zero_point(node, flat.size))

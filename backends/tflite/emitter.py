@@ -14,6 +14,7 @@ from mmc.backends.tflite.coded import (
     is_weight,
     quantization_of,
     quantizer_of,
+    unpacker_of,
 )
 from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor
 from mmc.integers.integer_ops import INTEGER
@@ -76,7 +77,7 @@ class Emitter:
                 packed = self.tensor(node.inputs[0])
                 self._tensors[value] = self.new(shape_of(value), "float32", name)
                 self.op("DEQUANTIZE", [packed], [self._tensors[value]])
-            elif (quantizer := quantizer_of(value)) is not None:
+            elif (quantizer := quantizer_of(value) or unpacker_of(value)) is not None:
                 dtype, quantization = quantization_of(quantizer)
                 tensor = Tensor(floats.name or name, shape_of(value), dtype, None, quantization)
                 self._tensors[value] = self._add(tensor)

@@ -37,6 +37,18 @@ CASES = (
         y="int4",
     ),
     Case(
+        "quantize-linear",
+        "g = mmc.OnGrid(x, tenth, code_zero, tenth) y = QuantizeLinear(g, tenth, code_zero)",
+        "leave the model as such",
+        y="int8",
+    ),
+    Case(
+        "dequantize-linear",
+        "d = DequantizeLinear(x, tenth, code_zero) y = mmc.OnGrid(d, tenth, code_zero, tenth)",
+        "come into the model as such",
+        x="int8[4,4]",
+    ),
+    Case(
         "dequantize-linear",
         "y = DequantizeLinear<axis = 0, block_size = 2>(x, steps24)",
         "per block",

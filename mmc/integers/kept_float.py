@@ -40,6 +40,8 @@ def tell_floats(graph: Graph, coded: Iterable[Node], reasons: Mapping[str, Set[N
 
 def computes_floats(node: Node) -> bool:
     """Say whether a node makes floats of what is computed."""
+    if node.op_type == "DequantizeLinear":
+        return False
     made = [v for v in node.outputs if v.dtype == ir.DataType.FLOAT]
     return bool(made and any(constant(v) is None for v in node.inputs if v is not None))
 

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from mmc.integers.grids import is_grid
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
@@ -94,6 +95,8 @@ def rounded(out: Builder, y: Any, zero: Value | None, to: np.dtype[Any], shape: 
     return out.Cast(y, to=kinds[to.name])
 
 
+PLAIN = ("int8", "uint8", "int16")
+"""Codes that TFLite has tensors of; int8 and int16 are what kernels compute on."""
 LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16": (-32768, 32767)}
 
 
@@ -101,10 +104,17 @@ LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16":
 def quantize_linear(out: Builder, x: Value, scale: Value, zero: Value | None, n: Node) -> Value:
     """q = clip(round(x / scale) + zero)."""
     blocked(n)
+    if is_grid(x.producer()) and leaves(n) and dtype_of(n.outputs[0]).name in PLAIN:
+        raise NoMatch("its codes leave the model as such")
     shape = along(scale, x, attrs(n)["axis"])
     y = out.Div(x, spread(out, scale, shape))
     made: Value = rounded(out, y, zero, dtype_of(n.outputs[0]), shape)
     return made
+
+
+def leaves(n: Node) -> bool:
+    """Say whether what a node makes is an output, and nothing else reads it."""
+    return n.outputs[0].is_graph_output() and not n.outputs[0].uses()
 
 
 def blocked(n: Node) -> None:
@@ -120,6 +130,9 @@ def dequantize_linear(out: Builder, q: Value, scale: Value, zero: Value | None, 
         folded: Value = out.Identity(dequantized(n, parts))
         return folded
     blocked(n)
+    users = [use.node for use in n.outputs[0].uses()]
+    if users and all(map(is_grid, users)) and dtype_of(q).name in PLAIN:
+        raise NoMatch("its codes come into the model as such")
     if dtype_of(scale) != np.float32:
         raise NoMatch("its scale is not float32")
     shape = along(scale, q, attrs(n)["axis"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmc.backends.lowering import Unsupported
-from mmc.backends.tflite.coded import is_weight, quantizer_of
+from mmc.backends.tflite.coded import is_weight, quantizer_of, unpacker_of
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.integers.integer_ops import INTEGER
 from mmc.ir import Node, constant
@@ -12,7 +12,7 @@ from mmc.ir import Node, constant
 @lowers("DequantizeLinear")
 def dequantize_linear(e: Emitter, n: Node) -> None:
     """x = (q - zero) scale: nothing here, the emitter unpacks it for the first float reader."""
-    made = quantizer_of(n.inputs[0]) is not None
+    made = quantizer_of(n.inputs[0]) is not None or unpacker_of(n.inputs[0]) is not None
     if constant(n.inputs[1]) is None or not (made or is_weight(n)):
         raise Unsupported("its scale or its codes are computed")
 
