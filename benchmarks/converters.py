@@ -45,8 +45,11 @@ inputs = [ct.TensorType(v.name, tuple(s.shape), dtype=kinds.get(s.dtype, np.int3
           for v, s in zip(given, samples)]
 with torch.no_grad():
     traced = torch.jit.trace(module, samples)
-ct.convert(traced, inputs=inputs, minimum_deployment_target=ct.target.iOS18,
-           skip_model_load=True).save(target)
+float32 = onnx.TensorProto.FLOAT  # mmc's outputs are float32; left alone, these are float16
+outputs = [ct.TensorType(dtype=np.float32 if v.type.tensor_type.elem_type == float32 else np.int32)
+           for v in model.graph.output]
+ct.convert(traced, inputs=inputs, outputs=outputs, skip_model_load=True,
+           minimum_deployment_target=ct.target.iOS18).save(target)
 """
 LITERT = """
 import litert_torch
