@@ -57,6 +57,27 @@ def test_attention_is_one_operator_where_it_can_be(
     assert (counts["softmax"] == 0) == whole
 
 
+def test_a_half_precision_model_is_fused_like_a_single_one(tmp_path: Path) -> None:
+    body = (
+        "q = MatMul(x, wq) k = MatMul(x, wk) v = MatMul(x, wv)"
+        " kt = Transpose<perm = [0, 2, 1]>(k) s = MatMul(q, kt) d = Mul(s, c)"
+        " p = Softmax<axis = -1>(d) y = MatMul(p, v)"
+    )
+    weights = {f"w{n}": weight(16, 16) for n in "qkv"} | {"c": np.array(0.25, np.float32)}
+    counts = []
+    for kind in ("float", "float16"):
+        stored = {
+            k: v.astype(np.float16 if kind == "float16" else v.dtype) for k, v in weights.items()
+        }
+        save(model_of(body, f"{kind}[1,5,16]", f"{kind}[1,5,16]", **stored), tmp_path / "m.onnx")
+        result = compile_model(tmp_path / "m.onnx", "ane_ios18", tmp_path / "m.mlpackage")
+        assert result.verification is not None
+        assert result.verification.passed
+        counts.append({op: n for op, n in result.ops.items() if op != "cast"})
+    assert counts[0] == counts[1]
+    assert counts[0][WHOLE] == 1
+
+
 def test_the_layout_of_attention_is_settled_at_once(tmp_path: Path) -> None:
     body = f"{KEYS} y = Attention<{FORMS['plain']}>(x, k, v)"
     weights = {"wk": weight(16, 16), "wv": weight(16, 16)}

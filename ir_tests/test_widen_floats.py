@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from onnx_ir import serde, tensor
+from onnx_ir import Tensor, serde, tensor
 
 from mmc.compiler import compile_model
 from mmc.instruments import Verify
@@ -41,10 +41,12 @@ def network(text: str) -> Model:
     return parse(HEAD + text, **{n: a for n, a in used.items() if n != "w" or "w" in text})
 
 
+@pytest.mark.parametrize("target", ["cpu", "ane_ios16", "ane_ios18"])
 @pytest.mark.parametrize("text", [NETWORK, FRAMED, NORMED])
-def test_half_precision_models_agree(text: str, tmp_path: Path) -> None:
+def test_half_precision_models_agree(text: str, target: str, tmp_path: Path) -> None:
     save(network(text), tmp_path / "m.onnx")
-    result = compile_model(tmp_path / "m.onnx", "cpu", tmp_path / "m.tflite")
+    artifact = tmp_path / ("m.tflite" if target == "cpu" else "m.mlpackage")
+    result = compile_model(tmp_path / "m.onnx", target, artifact)
     assert result.verification is not None
     assert result.verification.passed
 
@@ -97,3 +99,14 @@ def test_bfloat16_models_have_a_float32_interface(target: str, tmp_path: Path) -
     assert result.verification is not None
     assert result.verification.passed
     assert result.verification.reference == "the original model as loaded by mmc"
+
+
+def test_large_weights_are_not_kept_beside_their_file() -> None:
+    large = half(256, 256)
+    model = parse(HEAD + "(float16[2,256] x) => (float16[2,256] y) { y = MatMul(x, w) }", w=large)
+    WidenFloats().run(model)
+    wide = next(v.const_value for v in model.graph.initializers.values() if v.shape == (256, 256))
+    assert wide is not None
+    assert not isinstance(wide, Tensor)
+    assert np.array_equal(wide.numpy(), large.astype(np.float32))
+    assert wide.numpy() is not wide.numpy()

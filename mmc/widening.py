@@ -7,9 +7,9 @@ from collections.abc import Collection
 import numpy as np
 import onnx_ir as ir
 
-from mmc.values import constant
-
 SINGLE = ir.DataType.FLOAT
+LARGE = 1 << 16
+"""Bytes from which on an array is made whenever it is asked for, and not kept beside its file."""
 TYPES = ("to", "dtype", "output_dtype")
 """Attributes that name the type of a result."""
 
@@ -30,6 +30,15 @@ def widen_attributes(node: ir.Node, kinds: Collection[ir.DataType]) -> None:
 def widen(value: ir.Value) -> None:
     """Make one value float32."""
     value.type = ir.TensorType(SINGLE)
-    data = constant(value) if value.const_value is not None else None
-    if data is not None:
-        value.const_value = ir.tensor(data.astype(np.float32), name=value.name)
+    stored = value.const_value
+    if stored is None:
+        return
+    if stored.nbytes < LARGE:
+        value.const_value = ir.tensor(stored.numpy().astype(np.float32), name=value.name)
+        return
+    value.const_value = ir.LazyTensor(
+        lambda: ir.tensor(stored.numpy().astype(np.float32)),
+        SINGLE,
+        ir.Shape(stored.shape),
+        name=value.name,
+    )

@@ -1,4 +1,4 @@
-"""Half precision, which mobile CPUs' kernels do not compute in, becomes single."""
+"""Half precision becomes single: mobile CPUs do not compute in it, rules are written for one."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.narrow_windows import NarrowWindows
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
+from mmc.passes.widen_floats import WidenFloats
 from mmc.structure import Structure
 from mmc.target import Target
 
@@ -86,6 +87,7 @@ class CoremlBackend:
         narrow = (NarrowWindows(self.widest),) if self.half else ()
         tidy, made = clean(goal), (*narrow, MergeSlices(), legalize)
         return [
+            Phase("widen", (WidenFloats(),)),
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
             Phase("assign-layout", (AssignLayout(features=True), goal.fuse, *tidy), max_rounds=4),
             Phase("legalize", (*made, *tidy), max_rounds=3),
