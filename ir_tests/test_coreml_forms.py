@@ -53,3 +53,23 @@ def test_a_slice_leaves_out_axes(
     )
     assert got.shape == want.shape
     assert sqnr(want, got) == np.inf
+
+
+def test_a_batch_norm_of_two_axes_is_a_product_and_a_sum(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]> g (float[3,4] x) => (float[3,4] y) {
+            y = BatchNormalization <epsilon = 0.01> (x, scale, shift, mean, variance)
+        }""",
+        scale=rng.standard_normal(4).astype(np.float32),
+        shift=rng.standard_normal(4).astype(np.float32),
+        mean=rng.standard_normal(4).astype(np.float32),
+        variance=rng.uniform(0.5, 2, 4).astype(np.float32),
+    )
+    infer(model)
+    assert [code for code in check_types(model) if code != "cast"] == ["mul", "add"]
+    x = rng.standard_normal((3, 4)).astype(np.float32)
+    write(lower(model, Form("fp32")), tmp_path / "m.mlpackage")
+    (got,) = run(tmp_path / "m.mlpackage", {"x": x}).values()
+    (want,) = run_model(model, {"x": x}).values()
+    assert sqnr(want, got) > 110

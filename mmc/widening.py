@@ -39,6 +39,6 @@ def widen(value: ir.Value) -> None:
     value.const_value = ir.LazyTensor(
         lambda: ir.tensor(stored.numpy().astype(np.float32)),
         SINGLE,
-        ir.Shape(stored.shape),
+        ir.Shape(stored.shape.numpy()),
         name=value.name,
     )

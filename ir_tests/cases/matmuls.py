@@ -9,6 +9,7 @@ FLAT3 = (
     "k = Constant<value = int64[2] {-1, 3}>() v3 = Constant<value = float[3] {0.5, 1.0, 2.0}>() "
     "f = Constant<value = int64[2] {-1, 256}>()"
 )
+NORM5 = "n = BatchNormalization(x, g5, g5, g5, sigmas)"
 NORM3 = "y = BatchNormalization(r, b3, b3, b3, v3)"
 CASES = (
     Case("matmul-add", "a = MatMul(x, m) y = Add(a, b3)", x=M),
@@ -22,6 +23,19 @@ CASES = (
         x="float[5,4]",
     ),
     Case("matmul-bn", f"{FLAT3} a = MatMul(x, m) r = Reshape(a, k) {NORM3}", x="float[2,2,5]"),
+    Case("matmul-bn", f"{FLAT3} r = MatMul(x, m) {NORM3}", x=M),
+    Case("bn-gemm", f"{NORM5} y = Gemm<transB = 1>(n, mt, b3)", x=M),
+    Case("bn-gemm", f"{NORM5} a = Gemm(n, m) b = Gemm(n, m55) y = Concat<axis=1>(a, b)", x=M),
+    Case("bn-gemm", "a = Abs(x) y = Gemm(a, m, b3)", "no plain product of a batch norm", x=M),
+    Case("bn-gemm", f"{NORM5} y = Gemm(n, n)", "is not constant", x=M),
+    Case(
+        "bn-gemm",
+        "n = BatchNormalization(x, ones256, ones256, ones256, ones256) a = Gemm(n, m256) "
+        "y = MatMul(a, m256)",
+        "large and shared",
+        x="float[2,256]",
+    ),
+    Case("bn-gemm", f"{NORM5} a = Gemm(n, m55) y = Add(a, n)", "something else reads", x=M),
     Case(
         "matmul-bn",
         f"{FLAT3} a = MatMul(x, m) b = Add(a, b3) r = Reshape(b, k) {NORM3}",
@@ -49,9 +63,31 @@ CASES = (
     Case("matmul-mul", "a = MatMul(x, m) y = Mul(a, b3)", x=T),
     Case("linear-mul", "a = MatMul(x, m) b = Add(a, b3) y = Mul(b, half)", x=T),
     Case(
-        "gemm-between-reshapes",
+        "layer-between-reshapes",
         "a = Reshape(x, rows) b = Gemm<transB = 1>(a, mt, b3) y = Reshape(b, back3)",
         x="float[1,4,5,5]",
+    ),
+    Case(
+        "layer-between-reshapes",
+        "a = Reshape(x, rows) b = MatMul(a, m) y = Reshape(b, back3)",
+        x="float[1,4,5,5]",
+    ),
+    Case(
+        "layer-between-reshapes",
+        "a = Reshape(x, fives) b = Gemm<transB = 1>(a, mt, b3) y = Reshape(b, heads3)",
+        x=T,
+    ),
+    Case(
+        "layer-between-reshapes",
+        "a = Reshape(x, flat) b = Gemm<transB = 1>(a, mt25, b3) y = Reshape(b, fours3)",
+        x="float[1,4,5,5]",
+    ),
+    Case(
+        "layer-between-reshapes",
+        "a = Reshape(x, fives) b = MatMul(a, m) c = MatMul(a, m55) d = Reshape(b, heads3) "
+        "e = Reshape(c, square) f = Transpose<perm = [0, 2, 1]>(e) g = Reshape(d, fours3) "
+        "y = MatMul(f, g)",
+        x=T,
     ),
     Case(
         "scale-of-scores",
@@ -82,23 +118,35 @@ CASES = (
     Case("matmul-mul", "a = MatMul(x, cube) y = Mul(a, two)", "weight is no matrix"),
     Case("linear-mul", "a = MatMul(x, cube) b = Add(a, b3) y = Mul(b, two)", "weight is no matrix"),
     Case(
-        "gemm-between-reshapes",
+        "layer-between-reshapes",
         "a = Reshape(x, flat) b = Gemm<transB = 1>(a, mt25) y = Reshape(b, twelve)",
         "gather the leading axes",
     ),
     Case(
-        "gemm-between-reshapes",
+        "layer-between-reshapes",
+        "a = Reshape(x, rows) b = Gemm<alpha = 2.0>(a, m, b3) y = Reshape(b, back3)",
+        "no plain product of",
+        x="float[1,4,5,5]",
+    ),
+    Case(
+        "layer-between-reshapes",
+        "a = Abs(x) b = Gemm<transB = 1>(a, mt, b3) y = Reshape(b, i3)",
+        "no plain product of a reshape",
+        x="float[1,5]",
+    ),
+    Case(
+        "layer-between-reshapes",
         "a = Reshape(x, one_row5) b = Gemm<transB = 1>(a, mt, b3) y = Reshape(b, i3)",
-        "x is a vector",
+        "gather the leading axes",
         x="float[5]",
     ),
     Case(
-        "gemm-between-reshapes",
+        "layer-between-reshapes",
         "a = Reshape(x, rows) b = Gemm<transB = 1>(a, mt, by_row20) y = Reshape(b, back3)",
         "differs by row",
     ),
     Case(
-        "gemm-between-reshapes",
+        "layer-between-reshapes",
         "a = Reshape(x, row200) b = Gemm<transB = 1>(a, large200) c = Reshape(b, split200) "
         "d = Reshape(z, row200) e = Gemm<transB = 1>(d, large200) f = Reshape(e, split200) "
         "y = Add(c, f)",

@@ -55,6 +55,8 @@ WEIGHTS: dict[str, Array] = {
     "flat": np.array([4, 25]),
     "rows": np.array([20, 5]),
     "back3": np.array([1, 4, 5, 3]),
+    "fives": np.array([-1, 5]),
+    "fours3": np.array([1, 4, 3]),
     "one_row5": np.array([1, 5]),
     "dims": np.array([0, -1, 5]),
     "wide": np.array([1, 20, 5]),

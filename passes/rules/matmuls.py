@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -74,27 +75,49 @@ def gemm_bn(out: Builder, n: Node, norm: Node) -> Value:
     return scaled(out, n, scale, shift)
 
 
+@rewrite(op.Gemm("normed", const("w"), maybe(const("b"))).named("n"), loses_digits=True)
+def bn_gemm(out: Builder, normed: Value, w: Array, b: Array | None, n: Node) -> Value:
+    """bn(x) w + b  ->  x (s * w) + (b + t w), in all layers that read a batch norm."""
+    from mmc.passes.rules.conv_affine import scale_and_shift
+
+    norm = normed.producer()
+    if norm is None or norm.op_type != "BatchNormalization" or not is_product(n):
+        raise NoMatch("it is no plain product of a batch norm")
+    if any(use.node.op_type != "Gemm" or use.idx for use in normed.uses()):
+        raise NoMatch("something else reads the batch norm")
+    if not free_to_change(n.inputs[1]):
+        raise NoMatch("the weight is large and shared")
+    scale, shift = scale_and_shift(norm)
+    turned = attrs(n)["transB"]
+    bias = shift @ (w.T if turned else w) + (0 if b is None else b)
+    weight = (w * (scale if turned else scale[:, None])).astype(w.dtype)
+    return out.Gemm(norm.inputs[0], weight, bias.astype(w.dtype), transB=turned)
+
+
 PRODUCT = op.MatMul("x", const("w")).named("n")
 FLAT = op.Reshape(either(op.Add(PRODUCT, const("b")), PRODUCT), "shape").named("flat")
 
 
-@rewrite(op.BatchNormalization(FLAT, "scale", "bias", "mean", "variance").named("norm"))
+NORMED = either(FLAT, PRODUCT)
+
+
+@rewrite(op.BatchNormalization(NORMED, "scale", "bias", "mean", "variance").named("norm"))
 def matmul_bn(
-    out: Builder, x: Value, w: Array, b: Array | None, n: Node, flat: Node, norm: Node
+    out: Builder, x: Value, w: Array, b: Array | None, n: Node, flat: Node | None, norm: Node
 ) -> Value:
     """bn(reshape(x w + b))  ->  reshape(x (w * s) + b * s + t), where the columns stay."""
     from mmc.passes.rules.conv_affine import scale_and_shift
 
     if w.ndim != 2 or not free_to_change(n.inputs[1]):
         raise NoMatch("the weight is no matrix, or is large and shared")
-    rows = shape_of(flat.outputs[0])
+    rows = shape_of(norm.outputs[0])
     if rows[1:] != (w.shape[1],):
         raise NoMatch("the columns of the product are not the channels")
     scale, shift = scale_and_shift(norm)
     product = out.MatMul(x, (w * scale).astype(w.dtype))
     bias = shift if b is None else row(b, w.shape[1]) * scale + shift
-    made: Value = out.Reshape(out.Add(product, bias.astype(w.dtype)), list(rows))
-    return made
+    made = out.Add(product, bias.astype(w.dtype))
+    return made if flat is None else out.Reshape(made, list(rows))
 
 
 @rewrite(op.Mul(op.MatMul("x", const("w")).named("n"), const("c")))
@@ -117,32 +140,55 @@ def linear_mul(out: Builder, x: Value, w: Array, b: Array, c: Array, n: Node) ->
     return out.Add(product, (row(b, w.shape[1]) * factors).astype(w.dtype))
 
 
-@rewrite(
-    op.Reshape(op.Gemm(op.Reshape("x", "s"), const("w"), maybe(const("b"))).named("n"), "t").named(
-        "result"
-    )
+LAYER = either(
+    op.Gemm("rows", const("w"), maybe(const("b"))).named("n"),
+    op.MatMul("rows", const("w")).named("n"),
 )
-def gemm_between_reshapes(
-    out: Builder, x: Value, w: Array, b: Array | None, n: Node, result: Node
+
+
+@rewrite(op.Reshape(LAYER, "t").named("result"))
+def layer_between_reshapes(
+    out: Builder, rows: Value, w: Array, b: Array | None, n: Node, result: Node
 ) -> Value:
-    """reshape(gemm(reshape(x)))  ->  x w + b over the last axis of x.
+    """reshape(reshape(x) w + b)  ->  x w + b, where leading axes stay, and at most one reshape.
 
     A vector stays the matrix of one row that it was made for the kernels.
     """
-    source, wanted, options = shape_of(x), shape_of(result.outputs[0]), attrs(n)
-    inner, width = w.shape[::-1] if options["transB"] else w.shape
-    plain = options["alpha"] == options["beta"] == 1 and not options["transA"]
-    if not plain or source[-1:] != (inner,) or wanted != (*source[:-1], width):
+    turned = n.op_type == "Gemm" and attrs(n)["transB"]
+    inner, width = w.shape[::-1] if turned else w.shape[-2:]
+    move = rows.producer()  # layers share it: queries, keys and values
+    x = move.inputs[0] if move is not None and move.op_type == "Reshape" else None
+    if x is None or w.ndim != 2 or not is_product(n):
+        raise NoMatch("it is no plain product of a reshape by a matrix")
+    source, wanted = shape_of(x), shape_of(result.outputs[0])
+    lead = source[: leading(source, wanted, inner, width)]
+    read, made = (*lead, inner), (*lead, width)
+    if not lead or read == shape_of(rows) or (source != read and wanted != made):
         raise NoMatch("the reshapes do more than gather the leading axes")
-    if len(source) < 2:
-        raise NoMatch("x is a vector")
     if b is not None and b.size != width:
         raise NoMatch("the bias differs by row")
-    if options["transB"] and not free_to_change(n.inputs[1]):
+    if turned and not free_to_change(n.inputs[1]):
         raise NoMatch("the weight is large and shared")
-    weight = np.ascontiguousarray(w.T) if options["transB"] else n.inputs[1]
-    product = out.MatMul(x, weight)
-    return product if b is None else out.Add(product, b.reshape(-1))
+    places = x if source == read else out.Reshape(x, list(read))
+    product = out.MatMul(places, np.ascontiguousarray(w.T) if turned else n.inputs[1])
+    product = product if b is None else out.Add(product, b.reshape(-1))
+    return product if wanted == made else out.Reshape(product, list(wanted))
+
+
+def is_product(node: Node) -> bool:
+    """Say whether a MatMul or Gemm is x w, maybe w transposed, plus a bias."""
+    options = attrs(node)
+    return node.op_type == "MatMul" or (
+        options["alpha"] == options["beta"] == 1 and not options["transA"]
+    )
+
+
+def leading(source: tuple[int, ...], wanted: tuple[int, ...], inner: int, width: int) -> int:
+    """Return how many leading axes a layer keeps from one shape to another; 0 for none."""
+    for count in range(min(len(source), len(wanted)) - 1, 0, -1):
+        if source[:count] == wanted[:count] and prod(source[count:]) == inner:
+            return count if prod(wanted[count:]) == width else 0
+    return 0
 
 
 @rewrite(op.MatMul(op.Reshape("x", "shape").named("move"), const("w")).named("n"))

@@ -72,14 +72,19 @@ def batch_norm(e: Emitter, n: Node) -> None:
     if given["training_mode"] or any(v.uses() or v.is_graph_output() for v in n.outputs[1:]):
         raise Unsupported("it learns: its statistics are those of the batch")
     epsilon = np.float32(given["epsilon"])
-    gamma, beta, mean, variance = (fitting(n, i, x.shape[1:2]) for i in range(1, 5))
-    if len(x.shape) >= 3 and all(a is not None for a in (gamma, beta, mean, variance)):
-        known = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}
-        y = e.like("batch_norm", x, epsilon=epsilon, **known)
+    found = [fitting(n, i, x.shape[1:2]) for i in range(1, 5)]
+    known = [array for array in found if array is not None]
+    if len(known) == 4 and len(x.shape) >= 3:
+        names = ("gamma", "beta", "mean", "variance")
+        y = e.like("batch_norm", x, epsilon=epsilon, **dict(zip(names, known, strict=True)))
+    elif len(known) == 4:
+        gamma, beta, mean, variance = known
+        factor = (gamma / np.sqrt(variance + epsilon)).astype(gamma.dtype)
+        y = e.like("add", e.like("mul", x, y=factor), y=beta - mean * factor)
     else:
         spread = e.like("add", per_channel(e, n, 4), y=epsilon)
-        factor = binary(e, "real_div", per_channel(e, n, 1), e.like("sqrt", spread))
-        y = e.like("mul", e.like("sub", x, y=per_channel(e, n, 3)), y=factor)
+        ratio = binary(e, "real_div", per_channel(e, n, 1), e.like("sqrt", spread))
+        y = e.like("mul", e.like("sub", x, y=per_channel(e, n, 3)), y=ratio)
         y = e.like("add", y, y=per_channel(e, n, 2))
     e.set(n.outputs[0], y)
 
