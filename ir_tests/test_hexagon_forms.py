@@ -186,6 +186,12 @@ MANY = {
     "comparisons of five axes": """
         a = Reshape(x, five) b = ReduceMax <keepdims = 1> (a, axes) c = Less(a, b)
         d = Cast <to = 1> (c) e = CumSum(d, along) y = Reshape(e, parted)""",
+    "whole numbers of five axes": """
+        a = Reshape(x, five) b = Cast <to = 6> (a) c = Max(b, count) d = Cast <to = 1> (c)
+        y = Reshape(d, parted)""",
+    "reflected, looked up and largest entries of five axes": """
+        a = Reshape(x, five) b, c = TopK(a, wide) d = Pad <mode = "reflect"> (b, around)
+        e = GatherND(d, places) f = Slice(e, one, three, two) y = Reshape(f, parted)""",
     "sums of six axes": """
         a = Reshape(x, six) b = ReduceSum <keepdims = 1> (a, axes) c = Sub(a, b)
         d = Slice(c, one, two, one) e = Expand(d, six) y = Reshape(e, parted)""",
@@ -205,6 +211,11 @@ def of_many_axes(body: str, folder: Path, **options: object) -> dict[str, int]:
             "zero": np.array(0, np.float32),
             "axes": np.array([1, 4]),
             "along": np.array(3),
+            "count": np.array(1, np.int32),
+            "around": np.array([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+            "places": np.indices((2, 8))[:, ::-1].reshape(2, 16).T,
+            "wide": np.array([16]),
+            "three": np.array([3]),
             "one": np.array([1]),
             "two": np.array([2]),
         },

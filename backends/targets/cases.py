@@ -9,14 +9,14 @@ import numpy as np
 
 from mmc.backends.tflite.cell_tables import SAME_SCALE
 
-from . import cases_layout, cases_math, cases_neural
+from . import cases_axes, cases_layout, cases_math, cases_neural
 from .case import Case
 
 
 def all_cases() -> Iterator[Case]:
     """Yield every case, each (op, cell, feature) once."""
     seen: set[tuple[str, str, str]] = set()
-    for module in (cases_math, cases_layout, cases_neural):
+    for module in (cases_math, cases_layout, cases_neural, cases_axes):
         for plain in module.cases():
             for case in (plain, *rescaled(plain)):
                 if case.key not in seen:

@@ -265,10 +265,6 @@ def searching() -> Iterator[Case]:
                 yield m.case(op, [m.x((4, 8, 16)), m.i(axis)], outputs, outputType=2)
         m = Maker(dtype)
         yield m.case("TOPK_V2", [m.x((4, 16)), m.i(3)], [m.x((4, 3)), m.x((4, 3), "INT32")])
-    for op in ("ARG_MAX", "ARG_MIN"):
-        m = Maker()
-        outputs = [m.x((1, 2, 4, 4), "INT32")]
-        yield m.case(op, [m.x((1, 2, 4, 4, 8)), m.i(4)], outputs, outputType=2)
     m = Maker("BOOL")
     yield m.case("WHERE", [m.x((16,))], [m.x((0, 1), "INT64")])
     yield suppression("NON_MAX_SUPPRESSION_V4", ())

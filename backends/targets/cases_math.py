@@ -214,9 +214,9 @@ def others() -> Iterator[Case]:
         m = Maker()
         extra: dict[str, Any] = {flag: True}
         yield m.case("CUMSUM", [m.x((1, 8, 16)), m.i(2)], [m.x((1, 8, 16))], **extra)
-    for shape, axis in (((4, 8, 16), 0), ((4, 8, 16), 1), ((1, 2, 4, 4, 8), 4)):
+    for axis in (0, 1):
         m = Maker()
-        yield m.case("CUMSUM", [m.x(shape), m.i(axis)], [m.x(shape)])
+        yield m.case("CUMSUM", [m.x((4, 8, 16)), m.i(axis)], [m.x((4, 8, 16))])
     kinds = ("FLOAT32", "FLOAT16", "INT32", "INT64", "BOOL", "INT8", "UINT8")
     for source in kinds:
         for target in kinds:

@@ -49,5 +49,7 @@ NUMBERS: dict[str, Array] = {
     "code_top": np.float32(255),
     "grown": np.array([2, 3, 4, 5, 2, 3]),
     "ends": np.array([-1, 0]),
+    "around": np.array([0, 0, 1, 0, 2, 0, 0, 1, 0, 0]),
+    "spots": np.array([[1, 2], [0, 0]]),
     "copies": np.array([1, 2, 1, 1, 3, 1]),
 }

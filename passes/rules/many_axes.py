@@ -26,12 +26,12 @@ from .slices import SLICE, ranges, slice_by
 Shape = tuple[int, ...]
 Run = tuple[int, int]
 
-BOOL = ir.DataType.BOOL
+WHOLE = (ir.DataType.BOOL, ir.DataType.INT32, ir.DataType.INT64)
 MOST = 5
 LESS = frozenset(
-    """ArgMax ArgMin Ceil Clip Cos CumSum Elu Equal Erf Floor Greater GreaterOrEqual HardSwish Less
-    LessOrEqual Log LogSoftmax Max Min Mod Neg ReduceMax ReduceMin ReduceProd Round Sign Sin
-    Tanh""".split()
+    """ArgMax ArgMin Ceil Clip Cos CumSum Elu Equal Erf Floor GatherND Greater GreaterOrEqual
+    HardSwish Less LessOrEqual Log LogSoftmax Max Min Mod Neg Pad ReduceMax ReduceMin ReduceProd
+    Round Sign Sin Tanh TopK""".split()
 )
 """Operators whose kernels take one axis less (hexagon.toml, measured)."""
 EXACT = ("ReduceMax", "ReduceMin")
@@ -41,9 +41,10 @@ exact = partial(rewrite, stage="axes", contract=Contract.EXACT)
 
 
 def most_axes(n: Node) -> int:
-    """Return how many axes an operator may have; truth values of five do not compile."""
-    logical = any(v is not None and v.dtype == BOOL for v in (*n.inputs, *n.outputs))
-    return MOST - (logical or n.op_type in LESS)
+    """Return how many axes an operator may have; whole numbers of five do not always compile."""
+    computed = [v for v in n.inputs if v is not None and constant(v) is None]
+    whole = any(v.dtype in WHOLE for v in (*computed, *n.outputs))
+    return MOST - (whole or n.op_type in LESS)
 
 
 def runs(n: Node, shapes: Sequence[Shape], apart: Collection[int] = ()) -> list[Run]:
@@ -156,6 +157,15 @@ def gather_of_many_axes(out: Builder, x: Value, indices: Array, n: Node) -> Valu
     return again(out, n, [seen(out, x, found), indices.reshape(-1)], axis=place(axis, found))
 
 
+@exact(op.GatherND("x", const("places")).named("n"))
+def places_of_many_axes(out: Builder, x: Value, places: Array, n: Node) -> Value:
+    """gather_nd(x)  ->  reshape(gather_nd(reshape(x))), the axes that are looked up as they are."""
+    if attrs(n)["batch_dims"]:
+        raise NoMatch("it looks up in a batch")
+    found = runs(n, [shape_of(x)], range(places.shape[-1]))
+    return again(out, n, [seen(out, x, found), places])
+
+
 @exact(op.Concat(...).named("n"))
 def concat_of_many_axes(out: Builder, n: Node) -> Value:
     """concat(x, y)  ->  reshape(concat(reshape(x), reshape(y))), the axis between two others."""
@@ -164,6 +174,31 @@ def concat_of_many_axes(out: Builder, n: Node) -> Value:
     found = runs(n, [whole], (axis,))
     parts = [seen(out, v, found) for v in n.inputs if v is not None]
     return again(out, n, parts, axis=place(axis, found))
+
+
+@exact(op.TopK("x", const("count")).named("n"))
+def topk_of_many_axes(out: Builder, x: Value, count: Array, n: Node) -> tuple[Value, ...]:
+    """topk(x)  ->  the values and places of topk(reshape(x)), each reshaped."""
+    axis = attrs(n)["axis"] % len(shape_of(x))
+    found = runs(n, [shape_of(x)], (axis,))
+    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
+    given["axis"] = place(axis, found)
+    parts = out.node("TopK", [seen(out, x, found), count], outputs=2, **given)
+    return tuple(reshape(out, p, shape_of(v)) for p, v in zip(parts, n.outputs, strict=True))
+
+
+@exact(op.Pad("x", const("pads")).named("n"))
+def reflection_of_many_axes(out: Builder, x: Value, pads: Array, n: Node) -> Value:
+    """pad(x)  ->  reshape(pad(reshape(x))), the padded axes as they are."""
+    ends = [int(p) for p in pads.reshape(-1)]
+    rank = len(ends) // 2
+    if attrs(n)["mode"] == "constant" or rank != len(shape_of(x)):
+        raise NoMatch("it pads by a constant, or some axes are not named")
+    found = runs(n, [shape_of(x)], [a for a in range(rank) if ends[a] or ends[a + rank]])
+    sides = [
+        [sum(side[start:stop]) for start, stop in found] for side in (ends[:rank], ends[rank:])
+    ]
+    return again(out, n, [seen(out, x, found), np.array(sides).reshape(-1)])
 
 
 @exact(op.Split("x", const("sizes")).named("n"))
