@@ -70,7 +70,7 @@ def to_static(
         Phase("clean", tidy, max_rounds=5),
         Phase("fuse", (Recognize(), FuseRotations(), goal.fuse, *tidy), max_rounds=5),
         Phase("attend", (FuseRotations(), FuseAttention(), *wide, *tidy), max_rounds=5),
-        Phase("heads", (SplitHeads(), *tidy, MergeHeads(), MergeRotations()), max_rounds=3),
+        Phase("heads", (SplitHeads(), *tidy, MergeHeads(), MergeRotations()), max_rounds=5),
         Phase("decompose", (*keep, decompose, expand, goal.fuse, *tidy), max_rounds=8),
         Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
     ]
