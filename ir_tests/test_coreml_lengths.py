@@ -9,6 +9,8 @@ import pytest
 
 from ir_tests.coreml_oracle import operations, reread
 from ir_tests.test_coreml_flexible import check_sizes, compiled, saved
+from mmc.backends.coreml.program import Feature, Operation, Program, Var
+from mmc.backends.coreml.repeats import Repeats
 from mmc.diagnostics import LegalityError
 
 RNG = np.random.default_rng(0)
@@ -117,3 +119,57 @@ def test_a_mask_read_at_a_grid_follows_the_batch(tmp_path: Path) -> None:
     check_sizes(model, package, [(1, 5), (2, 5), (4, 5)])
     kinds = {op.op_type for op in operations(reread(package))}
     assert not kinds & {"gather", "gather_nd", "shape"}
+
+
+WINDOWS = (
+    HEAD
+    + """g (float[n,6,4] x) => (float[m,2,2,4] y) {
+    rows = Reshape(x, windows)
+    turned = Transpose<perm=[0,2,1]>(rows)
+    products = MatMul(rows, turned)
+    scores = Unsqueeze(products, first)
+    n_of = Shape<start=0, end=1>(x)
+    many = Concat<axis=0>(n_of, kept)
+    wide = Expand(mask, many)
+    flat = Reshape(wide, together)
+    both = Add(bias, flat)
+    masked = Add(scores, both)
+    p = Softmax(masked)
+    values = Unsqueeze(rows, first)
+    y = MatMul(p, values)
+}"""
+)
+
+
+def test_masks_of_the_windows_of_every_picture_follow_the_batch(tmp_path: Path) -> None:
+    shapes = {
+        "windows": np.array([-1, 2, 4]),
+        "first": np.array([1]),
+        "kept": np.array([3, 2, 2]),
+        "together": np.array([-1, 1, 2, 2]),
+    }
+    mask = RNG.standard_normal((1, 3, 2, 2)).astype(np.float32)
+    bias = RNG.standard_normal((1, 2, 2, 2)).astype(np.float32)
+    model = saved(tmp_path / "net.onnx", WINDOWS, mask=mask, bias=bias, **shapes)
+    package = compiled(model, {"n": [1, 2, 4]})
+    check_sizes(model, package, [(1, 6, 4), (2, 6, 4), (4, 6, 4)])
+    reread(package)
+
+
+def test_an_extent_may_be_a_multiple_of_an_inputs() -> None:
+    programs, tables, adds = [], [], []
+    for size in (2, 4):
+        x = Var("x", "fp32", (size, 3))
+        table = Var("t", "fp32", (9 * size,), np.arange(9 * size, dtype=np.float32))
+        one = Var("one", "fp32", (1,), np.ones(1, np.float32))
+        made = Var("y", "fp32", (9 * size,))
+        adds.append(Operation("add", {"x": [one], "y": [table]}, [made]))
+        tables.append(table)
+        programs.append(Program(operations=[adds[-1]], inputs=[Feature(x, "x", "float32")]))
+    repeats = Repeats(programs, complete=True)
+    found = repeats.constant(adds, "y", tables)
+    repeats.insert()
+    assert found.shape == (-1,)
+    codes = [op.code for op in programs[-1].operations]
+    assert codes == ["shape", "slice_by_index", "mul", "concat", "slice_by_size", "add"]
+    assert programs[-1].operations[2].parameter("y") == 9

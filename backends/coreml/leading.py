@@ -61,17 +61,24 @@ def cut(
     ]
 
 
-def extent(start: str, source: Var, axis: int, before: Operation) -> tuple[Var, list[Operation]]:
-    """Return the extent of a computed variable as (1,), and the operations that make it."""
+def extent(
+    start: str, source: Var, axis: int, factor: int, before: Operation
+) -> tuple[Var, list[Operation]]:
+    """Return a multiple of the extent of a computed variable as (1,), and what makes it."""
     rank = len(source.shape)
     shape = Var(f"{start}_shape", "int32", (rank,))
     size = Var(f"{start}_size", "int32", (1,))
     bounds = {"begin": fixed(f"{start}_at", [axis]), "end": fixed(f"{start}_to", [axis + 1])}
     part = {"x": [shape], **{name: [var] for name, var in bounds.items()}}
-    return size, [
+    made = [
         Operation("shape", {"x": [source]}, [shape], before.sources),
         Operation("slice_by_index", part, [size], before.sources),
     ]
+    if factor == 1:
+        return size, made
+    many = Var(f"{start}_many", "int32", (1,))
+    product = {"x": [size], "y": [fixed(f"{start}_factor", factor)]}
+    return many, [*made, Operation("mul", product, [many], before.sources)]
 
 
 def fixed(name: str, values: int | Sequence[int]) -> Var:

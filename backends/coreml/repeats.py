@@ -110,16 +110,28 @@ class Repeats:
 
     def extent(self, ops: Sequence[Operation], extents: Sequence[int]) -> Var:
         """Return an extent that is computed from an input, or what comes before; or Unsupported."""
-        found = list(self.having(ops, extents))
+        found = [(1, *place) for place in self.having(ops, extents)] or list(self.parts_of(extents))
         if not found:
             raise Unsupported("nothing that is computed before it has that size")
-        source, axis = found[-1]
-        key = id(source), axis
+        factor, source, axis = found[-1]
+        key = id(source), axis, factor
         if key not in self.made:
-            start = f"{source.name}_{axis}"
-            self.made[key], steps = leading.extent(start, source, axis, ops[-1])
+            start = f"{source.name}_{axis}_{factor}"
+            self.made[key], steps = leading.extent(start, source, axis, factor, ops[-1])
             self.added += [(ops[-1], each) for each in steps]
         return self.made[key]
+
+    def parts_of(self, extents: Sequence[int]) -> Iterator[tuple[int, Var, int]]:
+        """Yield inputs that extents are a multiple of (windows of a picture): how many, and where.
+
+        Sizes of batch and windows together are such.
+        """
+        for inputs in zip(*(p.inputs for p in self.programs), strict=True):
+            shapes = [f.var.shape for f in inputs]
+            for axis, row in enumerate(zip(*shapes, strict=True)):
+                factors = {e / size for e, size in zip(extents, row, strict=True)}
+                if len(set(row)) > 1 and len(factors) == 1 and (factor := factors.pop()) % 1 == 0:
+                    yield int(factor), inputs[-1].var, axis
 
     def wider(self, ops: Sequence[Operation], x: Var, axis: int, extents: Sequence[int]) -> Var:
         """Return x, which is 1 wide along `axis`, repeated to the extents."""
