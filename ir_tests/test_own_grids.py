@@ -288,3 +288,23 @@ def test_a_graph_of_blocks_moves_codes(tmp_path: Path) -> None:
     result = compiled(model, tmp_path)
     assert {code for code, made in types_of(result) if made != "INT8"} == {"DEQUANTIZE"}
     assert steps_off(model, result, 0.1) < 1.01
+
+
+def test_what_is_asked_beside_the_models_own_is_said_to_change_nothing(tmp_path: Path) -> None:
+    model, _ = model_of("conv", "uint8")
+    np.savez(tmp_path / "data.npz", x=normal(4, 1, 4, 8, 8, seed=5))
+    asked = {"weights": "int8", "activations": "int16", "calibration": tmp_path / "data.npz"}
+    result = compiled(model, tmp_path, **asked)
+    (note,) = [d for d in result.diagnostics if d.code == "MMC304"]
+    assert "--weights int8 and --activations int16 change nothing" in note.what
+    assert ("CONV_2D", "INT8") in types_of(result)
+
+
+def test_scales_that_kernels_do_not_have_are_counted(tmp_path: Path) -> None:
+    text = f"{HEAD}g (float[3,16] x) => (float[3,16] y) {{ {grid('a', 'x', 's')} b = Add(a, a)"
+    text += f" {grid('y', 'b', 'o')} }}"
+    numbers = {"s": np.float32(1e-3), "o": np.float32(2e-3), "z": np.uint16(32000)}
+    result = compiled(parse(text, **numbers), tmp_path)
+    (note,) = [d for d in result.diagnostics if d.code == "MMC315"]
+    assert "2 became the nearest" in note.what
+    assert ("ADD", "INT16") in types_of(result)
