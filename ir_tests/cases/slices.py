@@ -6,6 +6,18 @@ WIDE = "float[1,4,12,5]"
 CASES = (
     Case("slice-nothing", "a = Slice(x, i0, end, i2, i1) y = Relu(a)"),
     Case("slice-nothing", "y = Slice(x, i1, end, i2, i1)", "takes a part"),
+    Case("reverse-everything", "y = ReverseSequence<time_axis = 0>(x, three4)", x="float[3,4,2]"),
+    Case(
+        "reverse-everything",
+        "y = ReverseSequence<time_axis = 1, batch_axis = 0>(x, three4)",
+        x="float[4,3,2]",
+    ),
+    Case(
+        "reverse-everything",
+        "y = ReverseSequence<time_axis = 0>(x, three4)",
+        "ends before the axis",
+        x="float[5,4,2]",
+    ),
     Case("slice-explicit", "y = Slice(x, i1, end, last)"),
     Case("slice-slice", "a = Slice(x, i1, i5, i2, i1) y = Slice(a, i1, i2, i2, i1)"),
     Case("slice-slice", "a = Slice(x, last, i0, i2, last) y = Slice(a, i1, i2, i2, i1)", "back"),

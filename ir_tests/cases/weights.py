@@ -56,6 +56,7 @@ WEIGHTS: dict[str, Array] = {
     "rows": np.array([20, 5]),
     "back3": np.array([1, 4, 5, 3]),
     "fives": np.array([-1, 5]),
+    "three4": np.full(4, 3),
     "fours3": np.array([1, 4, 3]),
     "one_row5": np.array([1, 5]),
     "dims": np.array([0, -1, 5]),

@@ -62,6 +62,16 @@ def slice_by(out: Builder, x: Value, spans: list[tuple[int, int, int, int]]) -> 
     return out.Slice(x, starts, ends, axes, steps)
 
 
+@exact(op.ReverseSequence("x", const("lengths")).named("n"))
+def reverse_everything(out: Builder, x: Value, lengths: Array, n: Node) -> Value:
+    """reversesequence(x, lengths)  ->  x[::-1], where every length is that of the axis."""
+    axis = attrs(n)["time_axis"]
+    size = shape_of(x)[axis]
+    if (lengths != size).any():
+        raise NoMatch("some of it ends before the axis does")
+    return slice_by(out, x, [(axis, size - 1, -1, -1)])
+
+
 @exact(SLICE.named("n"))
 def slice_nothing(out: Builder, x: Value, n: Node) -> Value:
     """x[0:size]  ->  x."""
