@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .case import ANY, IMAGE, Case, Maker
+from .case import ANY, IMAGE, STEPS, Case, Maker
 
 MOVED = tuple(t for t in ANY if t != "UINT8")
 
@@ -159,9 +159,9 @@ def padding() -> Iterator[Case]:
     for dtype in MOVED:
         m = Maker(dtype)
         yield m.case("PAD", [m.x(IMAGE), m.i(pads)], [m.x(padded)])
-        if dtype in ("FLOAT32", "INT32"):
+        if dtype in ("FLOAT32", "INT32", "INT8"):
             m = Maker(dtype)
-            value = m.i([1], "INT32") if dtype == "INT32" else m.w([1])
+            value = m.i([1], "INT32") if dtype == "INT32" else m.w([1], scale=STEPS.get(dtype, 0))
             yield m.case("PADV2", [m.x(IMAGE), m.i(pads), value], [m.x(padded)])
         m = Maker(dtype)
         yield m.case("MIRROR_PAD", [m.x(IMAGE), m.i(pads)], [m.x(padded)], mode=0)
