@@ -143,7 +143,23 @@ CASES = (
     Case(
         "layer-between-reshapes",
         "a = Reshape(x, rows) b = Gemm<transB = 1>(a, mt, by_row20) y = Reshape(b, back3)",
-        "differs by row",
+        "not one number per column",
+    ),
+    Case(
+        "layer-between-reshapes",
+        "b5 = Constant<value = float[5,1] {1.0, 2.0, 3.0, 4.0, 5.0}>() "
+        "s = Constant<value = int64[2] {5, 5}>() t = Constant<value = int64[3] {5, 1, 5}>() "
+        "a = Reshape(x, s) b = Gemm(a, m55, b5) y = Reshape(b, t)",
+        "not one number per column",
+        x="float[5,1,5]",
+    ),
+    Case(
+        "layer-between-reshapes",
+        "v = Constant<value = float[5] {1.0, 2.0, 3.0, 4.0, 5.0}>() "
+        "s = Constant<value = int64[2] {4, 5}>() t = Constant<value = int64[2] {1, 4}>() "
+        "a = Reshape(x, s) b = MatMul(a, v) y = Reshape(b, t)",
+        "by a matrix",
+        x="float[1,4,5]",
     ),
     Case(
         "layer-between-reshapes",

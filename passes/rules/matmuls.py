@@ -155,23 +155,22 @@ def layer_between_reshapes(
     A vector stays the matrix of one row that it was made for the kernels.
     """
     turned = n.op_type == "Gemm" and attrs(n)["transB"]
-    inner, width = w.shape[::-1] if turned else w.shape[-2:]
     move = rows.producer()  # layers share it: queries, keys and values
     x = move.inputs[0] if move is not None and move.op_type == "Reshape" else None
     if x is None or w.ndim != 2 or not is_product(n):
         raise NoMatch("it is no plain product of a reshape by a matrix")
+    inner, width = w.shape[::-1] if turned else w.shape
     source, wanted = shape_of(x), shape_of(result.outputs[0])
     lead = source[: leading(source, wanted, inner, width)]
     read, made = (*lead, inner), (*lead, width)
     if not lead or read == shape_of(rows) or (source != read and wanted != made):
         raise NoMatch("the reshapes do more than gather the leading axes")
-    if b is not None and b.size != width:
-        raise NoMatch("the bias differs by row")
+    bias = None if b is None else row(b, width)
     if turned and not free_to_change(n.inputs[1]):
         raise NoMatch("the weight is large and shared")
     places = x if source == read else out.Reshape(x, list(read))
     product = out.MatMul(places, np.ascontiguousarray(w.T) if turned else n.inputs[1])
-    product = product if b is None else out.Add(product, b.reshape(-1))
+    product = product if bias is None else out.Add(product, bias)
     return product if wanted == made else out.Reshape(product, list(wanted))
 
 

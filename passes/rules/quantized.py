@@ -117,6 +117,14 @@ def leaves(n: Node) -> bool:
     return n.outputs[0].is_graph_output() and not n.outputs[0].uses()
 
 
+def is_alike(q: Value) -> bool:
+    """Say whether all who read codes take them for the same numbers: a tensor has one scale."""
+    readers = [use.node for use in q.uses()]
+    operands = [[constant(v) for v in n.inputs[1:]] for n in readers]
+    same = len({tuple(None if c is None else c.tobytes() for c in row) for row in operands}) == 1
+    return same and all(n.op_type == "DequantizeLinear" for n in readers)
+
+
 def blocked(n: Node) -> None:
     if attrs(n).get("block_size"):
         raise NoMatch("its scales are per block")
@@ -131,7 +139,7 @@ def dequantize_linear(out: Builder, q: Value, scale: Value, zero: Value | None, 
         return folded
     blocked(n)
     users = [use.node for use in n.outputs[0].uses()]
-    if users and all(map(is_grid, users)) and dtype_of(q).name in PLAIN:
+    if users and all(map(is_grid, users)) and dtype_of(q).name in PLAIN and is_alike(q):
         raise NoMatch("its codes come into the model as such")
     if dtype_of(scale) != np.float32:
         raise NoMatch("its scale is not float32")
