@@ -131,6 +131,12 @@ def test_states_begin_as_zeros_and_are_written(tmp_path: Path) -> None:
     x = np.arange(4, dtype=np.float32)
     np.testing.assert_array_equal(run(path, {"x": x})["y"], 2 * x)
     np.testing.assert_array_equal(run(path, {"x": x, "held": x + 1})["y"], 4 * x + 2)
+    model = next(path.rglob("model.mlmodel"))
+    spec = tools().proto.Model_pb2.Model.FromString(model.read_bytes())
+    (block,) = spec.mlProgram.functions["main"].block_specializations.values()
+    del next(op for op in block.operations if op.type == "write_state").inputs["data"]
+    model.write_bytes(spec.SerializeToString())
+    refused(path, {"x": x}, "MMC423")
 
 
 def test_of_several_functions_the_default_one_runs(

@@ -98,11 +98,7 @@ class Evaluator:
         if op.kind in ("read_state", "write_state"):
             return self.state(op, values)
         results = self.compute(op, self.arguments(op, values))
-        if len(results) != len(op.outputs):
-            raise EmitError(
-                "MMC423", op.where, f"has {len(op.outputs)} results, not {len(results)}"
-            )
-        return [self.store(v, o.type) for v, o in zip(results, op.outputs, strict=True)]
+        return [self.store(value, made.type) for made, value in named(op, results)]
 
     def compute(self, op: Operation, arguments: dict[str, Any]) -> tuple[Any, ...]:
         """Return what the operator's function returns, as a tuple."""
@@ -172,6 +168,8 @@ class Evaluator:
         if len(held) != 1 or not isinstance(held[0], Reference):
             raise EmitError("MMC423", op.where, "has no state")
         if op.kind == "write_state":
+            if "data" not in found:
+                raise EmitError("MMC423", op.where, "has no data")
             values[held[0].name] = found["data"]
             return []
         return [self.store(found["input"], made.type) for made in op.outputs]

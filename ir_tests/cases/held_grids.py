@@ -37,6 +37,18 @@ CASES = (
         "y = DequantizeLinear(q, s, tiny3)",
         "zero point or bias is computed",
     ),
+    *(
+        Case(
+            "pair-on-grid",
+            f"s = Constant<value = float {{{scale}}}>() q = QuantizeLinear(x, s, tiny3) "
+            "y = DequantizeLinear(q, s, tiny3)",
+            "not one scale above 0",
+        )
+        for scale in ("1e-45", "inf")
+    ),
+    Case("grid-of-no-codes", "y = mmc.OnGrid(x, step1, tiny3, scale7)"),
+    Case("grid-of-no-codes", "y = mmc.OnGrid(x, step1, byte3, step1)"),
+    Case("grid-of-no-codes", "y = mmc.OnGrid(x, step1, tiny3, step1)", "it has codes"),
     Case("codes-from-grid", "y = QuantizeLinear(x, step1, tiny3)", y="int8"),
     Case("codes-from-grid", f"{CODES} y = DequantizeLinear(q, step1, tiny3)", "stay in the model"),
     Case("grid-from-codes", "y = DequantizeLinear(x, step1, tiny3)", x="int8[2,4]"),

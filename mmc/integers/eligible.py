@@ -6,6 +6,7 @@ import onnx_ir as ir
 
 from mmc.integers.activation_scales import activations
 from mmc.integers.delicate import delicate
+from mmc.integers.grids import only_leaves
 from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, SLOW, WEIGHTED, layer_of
 from mmc.integers.kept_float import DELICATE, LAST, NO_KERNEL, SLOWER
 from mmc.integers.layers import base_of
@@ -25,11 +26,6 @@ def floats_of(graph: Graph, bits: int, *, quick: bool, last: bool) -> dict[str, 
         SLOWER: {n for n in graph if quick and base_of(n)[1] in SLOW},
         NO_KERNEL: {n for n in graph if not takes_integers(n, bits)},
     }
-
-
-def only_leaves(node: Node) -> bool:
-    """Say whether a node makes an output of the model, and nothing else reads it."""
-    return node.outputs[0].is_graph_output() and not node.outputs[0].uses()
 
 
 def takes_integers(node: Node, bits: int) -> bool:

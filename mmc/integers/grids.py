@@ -19,11 +19,17 @@ def grids_of(graph: Graph) -> list[Node]:
 
 
 def affine_of(node: Node | None) -> Affine | None:
-    """Return the codes behind a node that rounds to a grid; None of another node."""
+    """Return the codes behind a node that rounds to a grid; None of another node.
+
+    A model may bring such a node itself, with operands that nothing here writes.
+    """
     if node is None or not is_grid(node):
         return None
-    step, zero, scale = (constant(v) for v in node.inputs[1:])
-    if step is None or zero is None or scale is None or step.item() != scale.item():
+    known = [array for v in node.inputs[1:] if (array := constant(v)) is not None]
+    if len(known) != 3 or any(array.size != 1 for array in known):
+        return None
+    step, zero, scale = known
+    if step.item() != scale.item() or str(zero.dtype) not in BITS:
         return None
     return Affine(BITS[str(zero.dtype)], float(step.item()), int(zero.item()))
 
@@ -31,6 +37,11 @@ def affine_of(node: Node | None) -> Affine | None:
 def read_on(value: Value) -> Affine | None:
     """Return the grid that a value was rounded to, if it was."""
     return affine_of(value.producer())
+
+
+def only_leaves(node: Node) -> bool:
+    """Say whether a node makes an output of the model, and nothing else reads it."""
+    return node.outputs[0].is_graph_output() and not node.outputs[0].uses()
 
 
 def rounded_to(value: Value) -> Affine | None:

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from mmc.integers.grids import is_grid
+from mmc.integers.grids import affine_of, is_grid
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.passes.rules.quantized import CONV, LIMITS, along
-from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
+from mmc.pattern import Builder, NoMatch, maybe, mmc_op, op, rewrite
 from mmc.quant.ranges import Affine
 
+LEAST = float(np.finfo(np.float32).tiny)
+"""Smaller scales have an infinite inverse, and end LiteRT's process as infinite ones do."""
 MOVES = (
     "DepthToSpace",
     "Expand",
@@ -49,6 +51,16 @@ def pair_on_grid(out: Builder, q: Value, n: Node) -> Value:
     x = maker.inputs[0]
     assert x is not None
     return on_grid(out, out.Relu(x) if found.bits == 16 and found.zero == found.low else x, found)
+
+
+@rewrite(mmc_op.OnGrid("x", "step", "zero", "scale").named("n"), stage="hold")
+def grid_of_no_codes(out: Builder, x: Value, n: Node) -> Value:
+    """x on a grid, in another scale  ->  dequantize(quantize(x)); a model may bring it."""
+    if affine_of(n) is not None:
+        raise NoMatch("it has codes")
+    _, step, zero, scale = n.inputs
+    made: Value = out.DequantizeLinear(out.QuantizeLinear(x, step, zero), scale, zero)
+    return made
 
 
 @rewrite(op.QuantizeLinear("x", "scale", maybe("zero")).named("n"), stage="hold")
@@ -135,7 +147,7 @@ def codes_of(node: Node) -> Affine:
     scale = known(node.inputs[1])
     given = node.inputs[2] if len(node.inputs) > 2 else None
     zero = np.zeros(1) if given is None else known(given)
-    if scale.size != 1 or zero.size != 1 or not scale.item() > 0:
+    if scale.size != 1 or zero.size != 1 or not LEAST <= scale.item() < np.inf:
         raise NoMatch("it has not one scale above 0")
     bits = 8 * kind.itemsize
     shift = LIMITS[kind.name][0] + (1 << (bits - 1))

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from mmc.integers.grids import is_grid
+from mmc.integers.grids import is_grid, only_leaves
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
@@ -104,17 +104,12 @@ LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "uint16": (0, 65535), "int16":
 def quantize_linear(out: Builder, x: Value, scale: Value, zero: Value | None, n: Node) -> Value:
     """q = clip(round(x / scale) + zero)."""
     blocked(n)
-    if is_grid(x.producer()) and leaves(n) and dtype_of(n.outputs[0]).name in PLAIN:
+    if is_grid(x.producer()) and only_leaves(n) and dtype_of(n.outputs[0]).name in PLAIN:
         raise NoMatch("its codes leave the model as such")
     shape = along(scale, x, attrs(n)["axis"])
     y = out.Div(x, spread(out, scale, shape))
     made: Value = rounded(out, y, zero, dtype_of(n.outputs[0]), shape)
     return made
-
-
-def leaves(n: Node) -> bool:
-    """Say whether what a node makes is an output, and nothing else reads it."""
-    return n.outputs[0].is_graph_output() and not n.outputs[0].uses()
 
 
 def is_alike(q: Value) -> bool:
