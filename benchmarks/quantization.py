@@ -63,6 +63,11 @@ class Figures:
     size: int = 0
 
 
+def without_paths(text: str) -> str:
+    """Return what a tool says without the places of files on this machine."""
+    return re.sub(r"/\S+", "…", text)
+
+
 def variations(name: str, count: int, seed: int) -> Iterator[dict[str, Array]]:
     """Yield inputs like the model's sample: pictures and sounds shifted and rescaled, ids mixed."""
     rng = np.random.default_rng(seed)
@@ -119,7 +124,7 @@ def measure(name: str, target: str, weights: str, activations: str, folder: Path
             verify=True,
         )
     except MmcError as error:
-        return Figures(failure=str(error.diagnostics[0]).splitlines()[0])
+        return Figures(failure=without_paths(str(error.diagnostics[0]).splitlines()[0]))
     seconds = time.process_time() - start
     worst = worst_of(name, judged, [mmc.run(result.artifact, feeds) for feeds in judged])
     ops = sum(result.ops.values())
@@ -134,7 +139,7 @@ def peer_figures(name: str, peer: str, python: str, activations: str, folder: Pa
         made = quantized(name, peer, python, data, activations)
         worst = worst_of(name, judged, outputs(made, judged))
     except QuantizerError as error:
-        return Figures(failure=str(error))
+        return Figures(failure=without_paths(str(error)))
     return Figures(worst, size=made.stat().st_size)
 
 
@@ -190,7 +195,7 @@ def compared(rows: Path, peers: Mapping[str, str], models: Sequence[str]) -> Non
 def cell(row: Mapping[str, Any]) -> str:
     """Return what a table says of one tool's figures."""
     if row["failure"]:
-        return re.sub(r"/\S+", "…", row["failure"]).replace("|", "/")
+        return without_paths(row["failure"]).replace("|", "/")
     return f"{row['decibels']:.1f} dB, {row['size'] / 1e6:.2f} MB"
 
 

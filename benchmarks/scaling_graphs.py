@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from networks import Network
+from onnx import TensorProto, helper
 
 CHANNELS, SIDE, GATES = 4, 4, 8
 IMAGE = (1, CHANNELS, SIDE, SIDE)
 
 
-@dataclass
-class Drawing:
+class Drawing(Network):
     """Nodes and weights of a model; every method returns the name of a value."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    weights: list[onnx.TensorProto] = field(default_factory=list)
-    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Add a node."""
-        name = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
-        return name
-
-    def weight(self, *shape: int) -> str:
-        """Add a weight."""
-        data = self.random.standard_normal(shape) / np.sqrt(shape[-1])
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(data.astype(np.float32), name))
-        return name
 
     def save(self, path: Path, given: tuple[int, ...], made: tuple[int, ...]) -> int:
         """Write the model from "x" to the last value, and return how many nodes it has."""

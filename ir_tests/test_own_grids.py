@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -174,9 +175,10 @@ def test_removing_the_rounding_keeps_the_cut() -> None:
     """Codes that end at 0 stand for a Relu that the exporter left out."""
     text = f"{HEAD}g (float[3,16] x) => (float[3,16] y) {{ {grid('y', 'x', 's')} }}"
     proto = onnx_ir.to_proto(parse(text, s=np.float32(0.5), z=np.uint8(0)))
+    proto.graph.node.append(onnx.helper.make_node("Abs", ["x"], ["y.low"]))
     leave_unrounded(proto.graph)
     x = normal(3, 16, seed=3) * 100
-    assert {n.op_type for n in proto.graph.node} == {"QuantizeLinear", "Clip"}
+    assert {n.op_type for n in proto.graph.node} == {"QuantizeLinear", "Clip", "Abs"}
     np.testing.assert_array_equal(oracle(proto, {"x": x})["y"], np.clip(x, 0, 127.5))
 
 

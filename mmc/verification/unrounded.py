@@ -24,6 +24,7 @@ def run_unrounded(subject: Subject, feeds: Mapping[str, Array]) -> dict[str, Arr
 def leave_unrounded(graph: onnx.GraphProto) -> None:
     """dequantize(quantize(x))  ->  clip(x): exporters leave out a Relu where codes end at 0."""
     stored = {tensor.name: tensor for tensor in graph.initializer}
+    taken = {name for node in graph.node for name in node.output} | {*stored}
     makers = {node.output[0]: node for node in graph.node if node.op_type == "QuantizeLinear"}
     for node in graph.node:
         maker = makers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
@@ -31,7 +32,10 @@ def leave_unrounded(graph: onnx.GraphProto) -> None:
             continue
         scale, zero = (onnx.numpy_helper.to_array(stored[name]) for name in maker.input[1:3])
         limits = np.iinfo(zero.dtype)
-        names = [f"{node.output[0]}.{end}" for end in ("low", "high")]
+        start = node.output[0]
+        while {f"{start}.low", f"{start}.high"} & taken:
+            start += "_"
+        names = [f"{start}.low", f"{start}.high"]
         for name, code in zip(names, (limits.min, limits.max), strict=True):
             bound = np.asarray(np.float32(scale) * np.float32(code - int(zero)), np.float32)
             graph.initializer.append(onnx.numpy_helper.from_array(bound, name))

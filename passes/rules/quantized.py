@@ -115,9 +115,13 @@ def quantize_linear(out: Builder, x: Value, scale: Value, zero: Value | None, n:
 def is_alike(q: Value) -> bool:
     """Say whether all who read codes take them for the same numbers: a tensor has one scale."""
     readers = [use.node for use in q.uses()]
-    operands = [[constant(v) for v in n.inputs[1:]] for n in readers]
-    same = len({tuple(None if c is None else c.tobytes() for c in row) for row in operands}) == 1
-    return same and all(n.op_type == "DequantizeLinear" for n in readers)
+    first = stands_for(readers[0])
+    return all(n.op_type == "DequantizeLinear" and stands_for(n) == first for n in readers)
+
+
+def stands_for(n: Node) -> list[bytes | None]:
+    """Return the scale and zero point that a node reads codes with, as bytes."""
+    return [None if (c := constant(v)) is None else c.tobytes() for v in n.inputs[1:]]
 
 
 def blocked(n: Node) -> None:
