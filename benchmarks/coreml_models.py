@@ -32,6 +32,8 @@ TARGETS = ("ane_ios18", "ane_ios16", "ane_ios17", "ane_ios26")
 PRECISIONS = ("float16", "float32")
 ROWS = ROOT / "benchmarks" / "rows" / "coreml_models.jsonl"
 PAGE = ROOT / "docs" / "coreml_models.md"
+MOST_DB = 999.0
+"""What a row has for infinity: equal numbers."""
 Row = dict[str, Any]
 
 
@@ -59,8 +61,8 @@ def facts(result: CompileResult) -> Row:
     least = min(outputs, key=lambda o: o.emission.level_db)
     codes = Counter(d.code for d in result.diagnostics)
     return {
-        "level_db": round(min(least.emission.level_db, 999.0), 1),
-        "floor_db": round(min(least.floor_db, 999.0), 1),
+        "level_db": round(min(least.emission.level_db, MOST_DB), 1),
+        "floor_db": round(min(least.floor_db, MOST_DB), 1),
         "operators": sum(result.ops.values()),
         "transposes": result.ops.get("transpose", 0),
         "findings": dict(sorted(codes.items())),
@@ -84,9 +86,9 @@ HEAD = """# Golden models as Core ML packages
 Made by `python benchmarks/coreml_models.py --docs` of `benchmarks/rows/coreml_models.jsonl`, a row
 for each package. Executed by mmc's evaluator of the saved package on the manifest's real sample, in
 float16 with every result rounded. A cell has the worst output's distance from ONNX Runtime on the
-optimized model in dB; in brackets the model's own rounding floor where that is below what is wanted
-(80 dB in float32, 40 in float16); and of float16 how many operators leave the engine. float32 runs
-on the CPU or GPU throughout.
+optimized model in dB (equal: no number differs); in brackets the model's own rounding floor where
+that is below what is wanted (80 dB in float32, 40 in float16); and of float16 how many operators
+leave the engine. float32 runs on the CPU or GPU throughout.
 
 """
 
@@ -98,7 +100,8 @@ def cell(row: Row) -> str:
     half = row["precision"] == "float16"
     away = sum(n for code, n in row["findings"].items() if half and code in OFF_NPU)
     floor = f" ({row['floor_db']:.0f})" if row["floor_db"] < (40 if half else 80) else ""
-    return f"{row['level_db']:.0f}{floor}" + (f", {away} off" if away else "")
+    level = "equal" if row["level_db"] >= MOST_DB else f"{row['level_db']:.0f}"
+    return f"{level}{floor}" + (f", {away} off" if away else "")
 
 
 def main() -> int:
