@@ -208,6 +208,10 @@ MERGED = {
                 else_branch = q () => (float[2,3] r2) { e = Less(m, one)
             r2 = If (e) <then_branch = k () => (float[2,3] u) { u = Neg(x) },
                     else_branch = l () => (float[2,3] v) { v = Cos(x) }> }> }""",
+    "a condition with axes and a result without": """(float[2,3] x, float[4] d) => (float y) {
+        m = ReduceMax <keepdims = 1> (d) c = Less(m, one)
+        y = If (c) <then_branch = p () => (float r) { r = ReduceMax <keepdims = 0> (x) },
+                else_branch = q () => (float r2) { r2 = ReduceMin <keepdims = 0> (x) }> }""",
 }
 
 
@@ -243,3 +247,13 @@ def test_what_is_not_merged(tmp_path: Path) -> None:
     for body, known in ((flag, {}), (OTHER_SHAPES, {"one": np.float32(1)})):
         save(parse(HEAD + body, **known), tmp_path / "m.onnx")
         assert MergeBranches().run(load(tmp_path / "m.onnx")) == 0
+
+
+MANY = """(float[2,3] x, bool[2] c) => (float[2,3] y) {
+    y = If (c) <then_branch = p () => (float[2,3] r) { r = Sin(x) },
+            else_branch = q () => (float[2,3] r2) { r2 = Cos(x) }> }"""
+
+
+def test_several_truth_values_do_not_decide() -> None:
+    with pytest.raises(MmcError, match=r"MMC105.*decided by 2 values"):
+        MergeBranches().run(parse(HEAD + MANY))

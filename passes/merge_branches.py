@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from mmc.ir import SOURCES, Graph, Model, Node, attrs, discard, is_static, origin_of, shape_of
+import numpy as np
+from onnx_ir import Shape
+
+from mmc.builder import initializer
+from mmc.diagnostics import ModelError
+from mmc.ir import (
+    SOURCES,
+    Graph,
+    Model,
+    Node,
+    Value,
+    attrs,
+    discard,
+    is_static,
+    origin_of,
+    shape_of,
+)
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import _substitute, move_branch
@@ -31,10 +47,20 @@ class MergeBranches(Pass):
         work = [node for node in model.graph if node.op_type == "If"]
         while work:
             node = work.pop()
+            refuse_many(node)
             if mergeable(node) and not flagged(node, model):
                 work += [n for n in merge(node) if n.op_type == "If"]
                 changes += 1
         return changes
+
+
+def refuse_many(node: Node) -> None:
+    """Raise ModelError MMC105 where more than one truth value is to decide: no checker looks."""
+    condition = node.inputs[0]
+    if condition is None or not is_static(condition) or (n := prod(shape_of(condition))) == 1:
+        return
+    why = "ONNX: the condition of an If is one truth value"
+    raise ModelError("MMC105", f"If {node.name!r}", f"is to be decided by {n} values", why=why)
 
 
 def flagged(node: Node, model: Model) -> bool:
@@ -61,12 +87,26 @@ def mergeable(node: Node) -> bool:
     )
 
 
+def scalar(graph: Graph, value: Value, before: Node) -> Value:
+    """Return a value of one element without axes."""
+    shape = initializer(graph, value, np.zeros(0, np.int64))
+    made = Node("", "Reshape", [value, shape], name=fresh_name(graph, before.name or "If"))
+    made.metadata_props[SOURCES] = origin_of([before])
+    made.outputs[0].type, made.outputs[0].shape = value.type, Shape([])
+    made.outputs[0].name = fresh_name(graph, value.name or "")
+    graph.insert_before(before, made)
+    return made.outputs[0]
+
+
 def merge(node: Node) -> list[Node]:
     """Move both branches before the node and select; returns the new nodes."""
     graph, condition = node.graph, node.inputs[0]
     assert isinstance(graph, Graph)
+    assert condition is not None
     (first, yes), (second, no) = (move_branch(node, which) for which in BRANCHES)
     moved = [*first, *second]
+    if any(len(shape_of(a)) < len(shape_of(condition)) for a in yes):
+        condition = scalar(graph, condition, node)  # (1,) would give a scalar an axis
     for old, a, b in zip(node.outputs, yes, no, strict=True):
         select = Node("", "Where", [condition, a, b], name=fresh_name(graph, node.name or "If"))
         select.metadata_props[SOURCES] = origin_of([node])

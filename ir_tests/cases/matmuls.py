@@ -35,7 +35,6 @@ CASES = (
         "large and shared",
         x="float[2,256]",
     ),
-    Case("bn-gemm", f"{NORM5} a = Gemm(n, m55) y = Add(a, n)", "something else reads", x=M),
     Case(
         "matmul-bn",
         f"{FLAT3} a = MatMul(x, m) b = Add(a, b3) r = Reshape(b, k) {NORM3}",

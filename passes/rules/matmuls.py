@@ -77,14 +77,12 @@ def gemm_bn(out: Builder, n: Node, norm: Node) -> Value:
 
 @rewrite(op.Gemm("normed", const("w"), maybe(const("b"))).named("n"), loses_digits=True)
 def bn_gemm(out: Builder, normed: Value, w: Array, b: Array | None, n: Node) -> Value:
-    """bn(x) w + b  ->  x (s * w) + (b + t w), in all layers that read a batch norm."""
+    """bn(x) w + b  ->  x (s * w) + (b + t w), in every layer that reads a batch norm."""
     from mmc.passes.rules.conv_affine import scale_and_shift
 
     norm = normed.producer()
     if norm is None or norm.op_type != "BatchNormalization" or not is_product(n):
         raise NoMatch("it is no plain product of a batch norm")
-    if any(use.node.op_type != "Gemm" or use.idx for use in normed.uses()):
-        raise NoMatch("something else reads the batch norm")
     if not free_to_change(n.inputs[1]):
         raise NoMatch("the weight is large and shared")
     scale, shift = scale_and_shift(norm)
