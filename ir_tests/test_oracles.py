@@ -35,6 +35,7 @@ REFUSED = {
     "linear-bias": "an omitted operand of a function",
     "linear-bias.2": "an omitted operand of a function",
     "linear-of-merged-axes.2": "an omitted operand of a function",
+    "moved-codes": "a number of parts without their sizes",
 }
 """Cases that ONNX's evaluator cannot run, for the feature named."""
 
