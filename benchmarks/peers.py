@@ -58,7 +58,8 @@ benchmarks/rows/peers.jsonl, each measured in one run on one machine: trust the 
 seconds. What each column is: the head of `benchmarks/peers.py`; how each peer is called:
 `benchmarks/converters.py`. A model is right where its error is at most 0.01. litert-torch and
 coremltools convert torch modules: they get what onnx2torch makes of a model. The format of
-coreai-onnx is one that nothing on Linux reads.
+coreai-onnx is one that nothing on Linux reads, and its seconds are mostly imports. Latencies beside
+onnx2tf are of a run apart, on an idle machine; what it makes of oskut computes something else.
 """
 
 
@@ -94,7 +95,7 @@ def compare(name: str, peer: Converter, python: str, repeat: int, folder: Path) 
     artifacts = [folder / f"mmc{theirs.suffix.replace('.aimodel', '.mlpackage')}", theirs]
     sides = (Side(), Side())
     variables = environment(python, folder.parent)
-    for _ in range(repeat):
+    for turn in range(repeat + 1):  # the first one writes bytecode, and does not count
         copy = folder / "copy" / source.name
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(source, copy)  # onnx2tf rewrites its input
@@ -102,7 +103,7 @@ def compare(name: str, peer: Converter, python: str, repeat: int, folder: Path) 
         for side, command, artifact in zip(sides, words, artifacts, strict=True):
             remove(artifact)
             cost = spend(command, folder / "log", variables)
-            side.costs += [cost] if cost and artifact.exists() else []
+            side.costs += [cost] if turn and cost and artifact.exists() else []
     for side, path in zip(sides, artifacts, strict=True):
         if side.costs:
             look(side, Artifact(path), sample, wanted)

@@ -10,9 +10,10 @@ import pytest
 from ir_tests.arrays import normal
 from ir_tests.lowering import single
 from ir_tests.test_quantize_weights import WINDOW
+from mmc.diagnostics import EmitError
 from mmc.integers.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.integers.layers import layers_of
-from mmc.ir import Array
+from mmc.ir import Array, parse
 from mmc.opset import DOMAIN
 from mmc.quant.statistics import mean, squares
 from mmc.verification.evaluate import run_model
@@ -78,3 +79,13 @@ def test_groups_have_inputs_of_their_own(case: str) -> None:
     (y,) = run_model(model, {"x0": x}).values()
     wanted = y if domain else y.transpose(0, 2, 3, 1)
     np.testing.assert_allclose(made, wanted.reshape(28, -1), rtol=1e-3, atol=1e-4)
+
+
+def test_data_that_the_model_does_not_take_are_named(tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]> g (int64[1,2] x) => (float[1,2,3] y) {
+        r = Gather (table, x)  y = MatMul (r, w) }"""
+    model = parse(text, table=normal(5, 3), w=normal(3, 3))
+    np.savez(tmp_path / "d.npz", x=np.array([[[1, 2]], [[1, 7]]]))
+    with pytest.raises(EmitError, match=r"MMC409\] .*d\.npz, sample 1: .*\n.*idx=7") as caught:
+        calibrate(model, Data(str(tmp_path / "d.npz"), 4), [], ["r"])
+    assert "Traceback" not in str(caught.value)

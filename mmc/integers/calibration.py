@@ -192,7 +192,7 @@ def job(
     counted: bool,
 ) -> dict[str, Array]:
     """Be the child of `calibrate`."""
-    from mmc.verification.reference import open_quick
+    from mmc.verification.reference import open_quick, ran
 
     readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in moments]
     sums = [Moments.of_width(r.width, r.groups) for r in readers]
@@ -204,7 +204,7 @@ def job(
     count = 0
     for fed in prepared_samples(data, samples, inputs):
         wanted = [name for name in inner if name in outputs]
-        made = session.run(wanted, fed) if wanted else []
+        made = ran(session, wanted, fed, f"{data}, sample {count}") if wanted else []
         values = fed | dict(zip(wanted, made, strict=True))
         if count < HESSIAN_SAMPLES:
             for reader, total in zip(readers, sums, strict=True):

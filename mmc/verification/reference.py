@@ -71,15 +71,20 @@ def opened(
         if perturbed:
             rng = np.random.default_rng(perturbed)
             cast = {name: perturb(x, rng) for name, x in cast.items()}
-        try:
-            outputs = session.run(names, cast)
-        except Exception as error:
-            raise EmitError(
-                "MMC409", str(path), "ONNX Runtime cannot run the model", why=str(error)
-            ) from error
+        outputs = ran(session, names, cast, str(path))
         return {n: o for n, o in zip(names, outputs, strict=True) if isinstance(o, np.ndarray)}
 
     return call
+
+
+def ran(session: Any, names: Sequence[str], feeds: Mapping[str, Array], where: str) -> list[Any]:
+    """Return the named results of a session; raises EmitError MMC409 if it fails on the feeds."""
+    try:
+        results: list[Any] = session.run(names, feeds)
+    except Exception as error:
+        what = "ONNX Runtime cannot run the model"
+        raise EmitError("MMC409", where, what, why=str(error)) from error
+    return results
 
 
 def open_quick(path: str | os.PathLike[str], values: Sequence[str] = ()) -> Any:
