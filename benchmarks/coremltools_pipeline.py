@@ -39,24 +39,14 @@ def source_of(name: str, folder: Path) -> Path:
     return large(folder) if name == LARGE else fixed(name, folder)[0]
 
 
-@dataclass(frozen=True)
-class Spent:
-    """CPU seconds of a process, and what it printed; None where it failed."""
-
-    cpu_seconds: float
-    output: str | None
-
-
-def spend(command: Sequence[str]) -> Spent:
-    """Run a command to its end."""
+def printed(command: Sequence[str]) -> str | None:
+    """Run a command to its end and return what it printed; None where it failed."""
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     variables = {**kept, "OMP_NUM_THREADS": "1"}
-    before = sum(os.times()[2:4])
     done = subprocess.run(command, capture_output=True, text=True, env=variables)
-    cpu = sum(os.times()[2:4]) - before
     if done.returncode:
         print(" ".join(command), done.stderr[-2000:], sep="\n", file=sys.stderr)
-    return Spent(cpu, None if done.returncode else done.stdout)
+    return None if done.returncode else done.stdout
 
 
 def mmc_command(source: Path, target: str, out: Path, *more: str) -> list[str]:
@@ -89,13 +79,13 @@ def compare_coremltools(source: Path, target: str, folder: Path) -> Iterator[str
 def clocked(*job: str | Path) -> tuple[float, float]:
     """Return the seconds and CPU seconds of a child of this file; the artifact is new."""
     shutil.rmtree(job[-1], ignore_errors=True)
-    found = json.loads(spend([sys.executable, __file__, *map(str, job)]).output or "{}")
+    found = json.loads(printed([sys.executable, __file__, *map(str, job)]) or "{}")
     return found["seconds"], found["cpu_seconds"]
 
 
 def emitted(source: Path, target: str, out: Path) -> bool:
     """Write the float32 package that mmc makes; say whether there is one."""
-    return spend(mmc_command(source, target, out, "--precision", "float32")).output is not None
+    return printed(mmc_command(source, target, out, "--precision", "float32")) is not None
 
 
 def node_by_node(source: Path, target: str, out: Path) -> bool:

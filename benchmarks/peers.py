@@ -41,6 +41,7 @@ from mmc.verification.reference import JOB as REFERENCE
 
 PAGE = Path(__file__).parent.parent / "docs" / "peers.md"
 ROWS = Path(__file__).parent / "rows" / "peers.jsonl"
+SIDES = ("mmc", "other")
 RIGHT = 0.01
 """An artifact is right when its error is at most this: float16 weights, and no wrong operator."""
 TITLES = (
@@ -163,7 +164,7 @@ def measured(rows: Path, peers: Mapping[str, str], names: Sequence[str], repeat:
 
 def line(peer: str, row: Mapping[str, Any]) -> str:
     """Return one line of a peer's table."""
-    sides = (row["mmc"], row["other"])
+    sides = [row[side] for side in SIDES]
     cells = [row["model"], *(figure(s["cpu_seconds"], ".2f", "fails") for s in sides)]
     cells.append(figure(cpu_ratio(peer, row), ".2f"))
     cells += [figure(s["megabytes"], ".0f") for s in sides]
@@ -183,9 +184,6 @@ def cpu_ratio(peer: str, row: Mapping[str, Any]) -> float:
     """Return mmc's CPU seconds over the peer's, imports left out on both sides."""
     ours, theirs = (row[side]["cpu_seconds"] - CONVERTERS[peer].imports for side in SIDES)
     return max(ours, 0.0) / theirs if theirs > 0 else float("nan")
-
-
-SIDES = ("mmc", "other")
 
 
 def summary(peer: str, rows: Sequence[Mapping[str, Any]]) -> str:

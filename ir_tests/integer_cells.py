@@ -26,6 +26,13 @@ def conv(**window: object) -> Model:
     return single("Conv2d", IMAGE, normal(16, 3, 3, 32), normal(16), domain=DOMAIN, **window)
 
 
+def resized(mode: str, transformation: str, nearest: str) -> Model:
+    """Return a resize to 12 × 12."""
+    size, given = np.array([12, 12]), {"mode": mode, "nearest_mode": nearest}
+    given["coordinate_transformation_mode"] = transformation
+    return single("Resize2d", IMAGE, size, domain=DOMAIN, **given)
+
+
 def split() -> Model:
     """Return a split of which only one part is read."""
     model = single("Split", IMAGE, np.array([12, 20]), outputs=2, axis=3)
@@ -79,24 +86,8 @@ CELLS: dict[str, Callable[[], Model]] = {
     "Transpose": lambda: single("Transpose", IMAGE, perm=[0, 3, 1, 2]),
     "Slice": lambda: single("Slice", IMAGE, *(np.array([n]) for n in (1, 5, 2))),
     "Split": split,
-    "Resize2d": lambda: single(
-        "Resize2d",
-        IMAGE,
-        np.array([12, 12]),
-        domain=DOMAIN,
-        mode="nearest",
-        coordinate_transformation_mode="asymmetric",
-        nearest_mode="floor",
-    ),
-    "Resize2d between": lambda: single(
-        "Resize2d",
-        IMAGE,
-        np.array([12, 12]),
-        domain=DOMAIN,
-        mode="linear",
-        coordinate_transformation_mode="half_pixel",
-        nearest_mode="round_prefer_floor",
-    ),
+    "Resize2d": lambda: resized("nearest", "asymmetric", "floor"),
+    "Resize2d between": lambda: resized("linear", "half_pixel", "round_prefer_floor"),
     "MaxPool2d": lambda: single("MaxPool2d", IMAGE, domain=DOMAIN, **POOL, **MAX),
     "AveragePool2d": lambda: single("AveragePool2d", IMAGE, domain=DOMAIN, **POOL, **AVERAGE),
     "DepthToSpace": lambda: single("DepthToSpace", IMAGE, domain=DOMAIN, blocksize=2),

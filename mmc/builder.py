@@ -11,7 +11,7 @@ from onnx_ir import Graph, Node, Value
 
 from mmc import opset
 from mmc.naming import fresh_name
-from mmc.values import Array
+from mmc.values import SOURCES, Array
 
 SINGLE = np.dtype(np.float32)
 
@@ -88,6 +88,28 @@ def initializer(graph: Graph, like: Value, array: Array) -> Value:
     value = Value(name=name, shape=shape, type=kind, const_value=tensor)
     graph.register_initializer(value)
     return value
+
+
+def derived(
+    graph: Graph,
+    op_type: str,
+    inputs: Sequence[Value],
+    like: Value,
+    note: Iterable[str],
+    domain: str = "",
+    **attributes: Any,
+) -> Node:
+    """Return a node, not yet in the graph, whose result is named, shaped and typed after `like`.
+
+    Args:
+        note: the user's nodes that it comes from.
+    """
+    node = ir.node(op_type, inputs, attributes, domain=domain)
+    node.name = fresh_name(graph, like.name or "")
+    node.metadata_props[SOURCES] = "\n".join(note)
+    made = node.outputs[0]
+    made.name, made.shape, made.type = fresh_name(graph, like.name or ""), like.shape, like.type
+    return node
 
 
 def float_type(inputs: Sequence[Any]) -> np.dtype[Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmc.builder import derived
 from mmc.integers.activation_scales import activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.delicate import MATRICES
@@ -19,7 +20,6 @@ from mmc.ir import Graph, Model, Node, Value, constant, sources
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.quantize_activations import (
-    converter,
     fit_bias,
     pair,
     parameters,
@@ -157,7 +157,7 @@ def keep_constants(graph: Graph, node: Node) -> None:
         codes = (found.codes.reshape(array.shape) - shift).astype(np.int8)
         q = Affine(8, float(found.scale[0]), int(found.zero[0]) - shift)
         given = [stored(graph, value, codes), *parameters(graph, q, value)]
-        made = converter(graph, "DequantizeLinear", given, value, sources(node))
+        made = derived(graph, "DequantizeLinear", given, value, sources(node))
         graph.insert_before(node, made)
         node.replace_input_with(place, made.outputs[0])
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from mmc.builder import initializer
 from mmc.integers.float_islands import span
-from mmc.integers.grids import affine_of, grids_of, read_on, rounded_to
+from mmc.integers.grids import affine_of, grids_of, operands, read_on, rounded_to
 from mmc.integers.integer_ops import FIXED
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Model, Node
@@ -80,11 +77,7 @@ def of_average(node: Node) -> Affine | None:
 
 def regrid(graph: Graph, node: Node, q: Affine) -> None:
     """Let a node round to another grid."""
-    _, step, zero, _ = node.inputs
+    step = node.inputs[1]
     assert step is not None
-    assert zero is not None
-    size = initializer(graph, step, np.asarray(np.float32(q.scale)))
-    kind = np.int8 if q.bits == 8 else np.int16
-    given = (size, initializer(graph, zero, np.asarray(q.zero, kind)), size)
-    for place, value in enumerate(given, 1):
+    for place, value in enumerate(operands(graph, step, q), 1):
         node.replace_input_with(place, value)

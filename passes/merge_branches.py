@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from onnx_ir import Shape
 
-from mmc.builder import initializer
+from mmc.builder import derived, initializer
 from mmc.diagnostics import ModelError
 from mmc.ir import (
     SOURCES,
@@ -21,6 +21,7 @@ from mmc.ir import (
     is_static,
     origin_of,
     shape_of,
+    sources,
 )
 from mmc.naming import fresh_name
 from mmc.pass_manager import Pass
@@ -90,12 +91,10 @@ def mergeable(node: Node) -> bool:
 def scalar(graph: Graph, value: Value, before: Node) -> Value:
     """Return a value of one element without axes."""
     shape = initializer(graph, value, np.zeros(0, np.int64))
-    made = Node("", "Reshape", [value, shape], name=fresh_name(graph, before.name or "If"))
-    made.metadata_props[SOURCES] = origin_of([before])
-    made.outputs[0].type, made.outputs[0].shape = value.type, Shape([])
-    made.outputs[0].name = fresh_name(graph, value.name or "")
-    graph.insert_before(before, made)
-    return made.outputs[0]
+    node = derived(graph, "Reshape", [value, shape], value, sources(before))
+    node.outputs[0].shape = Shape([])
+    graph.insert_before(before, node)
+    return node.outputs[0]
 
 
 def merge(node: Node) -> list[Node]:

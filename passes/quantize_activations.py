@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from mmc.builder import derived
 from mmc.integers.activation_scales import Range, Scales, activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
@@ -17,7 +18,7 @@ from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
 from mmc.integers.kept_float import COSTLY, tell_floats
 from mmc.integers.layers import base_of
-from mmc.ir import SOURCES, Array, Graph, Model, Node, Value, attrs, constant, sources
+from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, sources
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -157,21 +158,9 @@ def parameters(graph: Graph, q: Affine, like: Value) -> list[Value]:
 def pair(graph: Graph, value: Value, q: Affine, note: tuple[str, ...]) -> tuple[Node, Node]:
     """Return QuantizeLinear and DequantizeLinear of a value, not yet in the graph."""
     given = parameters(graph, q, value)
-    first = converter(graph, "QuantizeLinear", [value, *given], value, note)
+    first = derived(graph, "QuantizeLinear", [value, *given], value, note)
     first.outputs[0].type = ir.TensorType(ir.DataType.INT8 if q.bits == 8 else ir.DataType.INT16)
-    return first, converter(graph, "DequantizeLinear", [first.outputs[0], *given], value, note)
-
-
-def converter(
-    graph: Graph, op_type: str, inputs: list[Value], like: Value, note: tuple[str, ...]
-) -> Node:
-    """Return a node, not yet in the graph, whose result has the shape and type of `like`."""
-    node = ir.node(op_type, inputs)
-    node.name = fresh_name(graph, like.name or "")
-    node.metadata_props[SOURCES] = "\n".join(note)
-    out = node.outputs[0]
-    out.name, out.shape, out.type = fresh_name(graph, like.name or ""), like.shape, like.type
-    return node
+    return first, derived(graph, "DequantizeLinear", [first.outputs[0], *given], value, note)
 
 
 def wrap(graph: Graph, value: Value, q: Affine) -> Value:
@@ -265,7 +254,7 @@ def quantize_constants(
             steps = np.rint(array / q.scale)
         codes = np.clip(steps + q.zero, q.low, q.high).astype(TYPES[bits])
         given = [stored(graph, value, codes), *parameters(graph, q, value)]
-        made = converter(graph, "DequantizeLinear", given, value, sources(node))
+        made = derived(graph, "DequantizeLinear", given, value, sources(node))
         graph.insert_before(node, made)
         node.replace_input_with(place, made.outputs[0])
 

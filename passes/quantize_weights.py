@@ -12,12 +12,11 @@ import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
-from mmc.builder import initializer
+from mmc.builder import derived, initializer
 from mmc.integers.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
 from mmc.integers.layers import Layer, LayerClass, is_pointwise, layers_of, shared
 from mmc.integers.recipe import Recipe, Rule, read_recipe, uniform
-from mmc.ir import SOURCES, Array, Graph, Model, Value, attrs, constant, shape_of, sources
-from mmc.naming import fresh_name
+from mmc.ir import Array, Graph, Model, Value, attrs, constant, shape_of, sources
 from mmc.opset import DOMAIN, OPS, require
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -270,11 +269,7 @@ def _node(
     given: dict[str, Any],
     shape: tuple[int, ...],
 ) -> ir.Node:
-    base = layer.value.name or ""
     domain = DOMAIN if op_type in OPS else ""
-    node = ir.node(op_type, inputs, given, domain=domain)
-    node.name = fresh_name(graph, base)
-    node.metadata_props[SOURCES] = "\n".join(sources(layer.node))
-    out = node.outputs[0]
-    out.name, out.type, out.shape = fresh_name(graph, base), layer.value.type, ir.Shape(shape)
+    node = derived(graph, op_type, inputs, layer.value, sources(layer.node), domain, **given)
+    node.outputs[0].shape = ir.Shape(shape)
     return node

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import onnx_ir as ir
-
-from mmc.builder import initializer
+from mmc.builder import derived
 from mmc.integers.activation_scales import activations
-from mmc.integers.grids import affine_of, grids_of, read_on, rounded_to
+from mmc.integers.grids import affine_of, grids_of, operands, read_on, rounded_to
 from mmc.integers.integer_ops import JOINED, SAME
 from mmc.integers.layers import base_of
-from mmc.ir import SOURCES, Graph, Model, Node, Value, attrs
+from mmc.ir import Graph, Model, Node, Value, attrs, sources
 from mmc.naming import fresh_name
 from mmc.opset import DOMAIN, require
 from mmc.pass_manager import Pass
@@ -100,16 +97,10 @@ def put_on_grid(
     graph: Graph, value: Value, q: Affine, beside: Node, *, behind: bool = False
 ) -> Value:
     """Return a value on a grid; the new node stands in front of another one, or behind it."""
-    kind = np.int8 if q.bits == 8 else np.int16
-    step = initializer(graph, value, np.asarray(np.float32(q.scale)))
-    zero = initializer(graph, value, np.asarray(q.zero, kind))
-    node = ir.node("OnGrid", [value, step, zero, step], domain=DOMAIN)
-    node.name = fresh_name(graph, value.name or "")
-    node.metadata_props[SOURCES] = beside.metadata_props.get(SOURCES, "")
-    made = node.outputs[0]
-    made.name, made.shape, made.type = fresh_name(graph, value.name or ""), value.shape, value.type
+    given = [value, *operands(graph, value, q)]
+    node = derived(graph, "OnGrid", given, value, sources(beside), DOMAIN)
     (graph.insert_after if behind else graph.insert_before)(beside, node)
-    return made
+    return node.outputs[0]
 
 
 def merge(graph: Graph, node: Node) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from mmc.builder import initializer
 from mmc.ir import Graph, Node, Value, constant
 from mmc.quant.ranges import Affine
 
@@ -32,6 +35,13 @@ def affine_of(node: Node | None) -> Affine | None:
     if step.item() != scale.item() or str(zero.dtype) not in BITS:
         return None
     return Affine(BITS[str(zero.dtype)], float(step.item()), int(zero.item()))
+
+
+def operands(graph: Graph, like: Value, q: Affine) -> list[Value]:
+    """Return what a node that rounds to a grid reads besides its input; new constants."""
+    kind = np.int8 if q.bits == 8 else np.int16
+    step = initializer(graph, like, np.asarray(np.float32(q.scale)))
+    return [step, initializer(graph, like, np.asarray(q.zero, kind)), step]
 
 
 def read_on(value: Value) -> Affine | None:

@@ -43,13 +43,17 @@ def lay_out(found: Sequence[Lifetime], alignment: int = ALIGNMENT) -> Arena:
     for lifetime in sorted(always, key=lambda f: f.tensor):
         offsets[lifetime.tensor] = floor
         size = floor + lifetime.size
-        floor = -(-size // alignment) * alignment
+        floor = _aligned(size, alignment)
     others = [f for f in found if f.tensor not in offsets]
     placed = _Placed(alignment, floor)
     for lifetime in sorted(others, key=lambda f: (-f.size, f.first)):
         offsets[lifetime.tensor] = placed.put(lifetime)
         size = max(size, offsets[lifetime.tensor] + lifetime.size)
     return Arena(offsets, size)
+
+
+def _aligned(offset: int, alignment: int) -> int:
+    return -(-offset // alignment) * alignment
 
 
 class _Placed:
@@ -70,7 +74,7 @@ class _Placed:
         near = [self.blocks[span] for span in spans]
         few = sum(map(len, near)) <= FEW
         start = self.among(lifetime, near) if few else self.among_all(lifetime)
-        stop = -(-(start + lifetime.size) // self.alignment) * self.alignment
+        stop = _aligned(start + lifetime.size, self.alignment)
         row = lifetime.first, lifetime.last, start, stop
         for block in near:
             block.append(row)
