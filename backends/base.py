@@ -150,7 +150,7 @@ def precisions_of(path: str | Path) -> tuple[str, ...]:
     return getattr(import_module(f"{packages()[name]}.run"), "PRECISIONS", found) if name else found
 
 
-def widths_of(target: Target, op: str, activations: str, *, dense: bool = False) -> tuple[int, ...]:
+def widths_of(target: Target, op: str, activations: str, *, least: int = 8) -> tuple[int, ...]:
     """Return the bits of weights that a target stores in that size and computes rightly.
 
     A backend says so in a static method `widths`; 8 where it has none.
@@ -158,10 +158,10 @@ def widths_of(target: Target, op: str, activations: str, *, dense: bool = False)
     Args:
         op: the layer's operator in the target's form, such as Linear.
         activations: float, int8 or int16.
-        dense: the layer is a product of two matrices, however it is spelled.
+        least: the fewest bits of the layer's weights that an NPU reads.
     """
     ask = getattr(load_backend(target.backend), "widths", None)
-    return ask(target, op, activations, dense) if ask else (8,)
+    return ask(target, op, activations, least) if ask else (8,)
 
 
 def activations_of(target: Target) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnx.parser
@@ -12,14 +13,23 @@ from onnx import numpy_helper
 
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.lowering import emit
 from mmc.backends.targets import vendor
+from mmc.backends.tflite.flatbuffer import write
+from mmc.backends.tflite.lower import lower
 from mmc.backends.tflite.reader import read
+from mmc.ir import Model, parse
+from mmc.shapes import infer
 
 CONV = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,3,8,8] x) => (float[1,8,4,4] y) {
     y = Conv <strides = [2, 2], pads = [1, 1, 0, 0]> (x, w) }"""
 LOOKUP = """<ir_version: 10, opset_import: ["" : 21]>
 g (int64[1,6] x) => (float[1,6,16] y) { r = Gather (w, x) y = MatMul(r, v) }"""
+CODES = np.concatenate(
+    [np.repeat(np.arange(-7, 8)[:, None], 15, 1), np.tile(np.arange(-7, 8), (15, 1))], 1
+)
+SCALES = np.arange(1, 16, dtype=np.float32) / 8
 CHOICE = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[1,8] x) => (float[1,1,1,8] y) {
     b = Cast <to: int = 9> (x) c = GatherND (b, w) y = Cast <to: int = 1> (c) }"""
@@ -64,6 +74,52 @@ def test_rows_of_integers_are_gathered_with_their_scales(tmp_path: Path, activat
     )
     assert "EMBEDDING_LOOKUP" not in ops
     assert ops["GATHER"] == 2
+
+
+@pytest.mark.parametrize(("width", "bits"), [(16, 4), (15, 8)])
+def test_rows_of_4_bits_are_bytes_of_two_codes(tmp_path: Path, width: int, bits: int) -> None:
+    np.savez(tmp_path / "c.npz", x=np.arange(24).reshape(4, 1, 6))
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('weights = "int4"\n[[rule]]\nrole = "embedding"\nweights = "int4"\n')
+    ops = compiled(
+        LOOKUP.replace("16", str(width)),
+        {"w": normal(24, width), "v": normal(width, width)},
+        tmp_path,
+        recipe=recipe,
+        activations="int16",
+        calibration=tmp_path / "c.npz",
+    )
+    tables = [t for t in read(tmp_path / "m.tflite").tensors if t.shape[:1] == (24,)]
+    assert [t.shape for t in tables] == [(24, width * bits // 8), (24, 1)]
+    assert (ops.get("ROUND", 0), ops["GATHER"]) == (bits == 4, 2)
+
+
+def looked_up(shape: tuple[int, ...]) -> Model:
+    sizes = ",".join(map(str, shape))
+    model = parse(
+        f"""<ir_version: 13, opset_import: ["" : 25]>
+        g (int64[{sizes}] x) => (float[{sizes},30] y) {{
+            w = DequantizeLinear <axis = 0> (c, s) y = Gather <axis = 0> (w, x) }}""",
+        c=CODES.astype(ml_dtypes.int4),
+        s=SCALES,
+    )
+    infer(model)
+    return model
+
+
+@pytest.mark.parametrize("shape", [(15,), (3, 5), (1, 1, 15, 1)])
+def test_every_pair_of_codes_is_parted_exactly(shape: tuple[int, ...]) -> None:
+    found, ops = emit(looked_up(shape), {"x": np.arange(15).reshape(shape)}, npu=True)
+    assert ops.count("ROUND") == (len(shape) < 4)
+    np.testing.assert_array_equal(found["y"].reshape(15, 30), CODES * SCALES[:, None])
+
+
+@pytest.mark.vendor
+@pytest.mark.skipif(bool(vendor.missing()), reason=vendor.missing() or "there")
+def test_every_pair_of_codes_is_parted_in_16_bit_floats(tmp_path: Path) -> None:
+    write(lower(looked_up((15,)), npu=True), tmp_path / "m.tflite")
+    found = mmc.run(tmp_path / "m.tflite", {"x": np.arange(15)}, on="hexagon_v73")
+    np.testing.assert_allclose(found["y"], CODES * SCALES[:, None], rtol=2.0**-11)
 
 
 def test_truth_values_are_gathered_as_integers(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ class QuantizeWeights(Pass):
 
     recipe: str = ""
     """A TOML file or a preset, in place of the widths above."""
-    dense_only: bool = False
-    """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
+    npu: bool = False
+    """Fewer than 8 bits only where an NPU reads them: `least_bits`."""
     small: bool = False
     """Weights too that take more bytes as integers: on an NPU a layer of floats costs more."""
     statistics: str = ""
@@ -91,10 +91,8 @@ class QuantizeWeights(Pass):
         if recipe.has_tables:
             require(model, "LookupDequantize")
         rules = recipe.choose(model.graph, layers)
-        if self.dense_only:
-            rules = {
-                x.node: rules[x.node] if is_dense(x) else coarsest(rules[x.node]) for x in layers
-            }
+        if self.npu:
+            rules = {x.node: widened(rules[x.node], least_bits(x)) for x in layers}
         groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
         groups = [
             (layer, rule, reader) for layer, rule, reader in groups if self.takes(layer, rule.bits)
@@ -131,9 +129,16 @@ def is_dense(layer: Layer) -> bool:
     return layer.op in ("Linear", "MatMul", "Gemm") or is_pointwise(layer.node)
 
 
-def coarsest(rule: Rule) -> Rule:
-    """Return the rule with 8 bits where it has fewer."""
-    return replace(rule, bits=8, block=0) if 0 < rule.bits < 8 else rule
+def least_bits(layer: Layer) -> int:
+    """Return the fewest bits of weights that an NPU reads: of matrices 2, of rows of tables 4."""
+    if layer.kind is LayerClass.EMBEDDING:
+        return 8 if shape_of(layer.value)[1] % 2 else 4
+    return 2 if is_dense(layer) else 8
+
+
+def widened(rule: Rule, bits: int) -> Rule:
+    """Return the rule with so many bits where it has fewer."""
+    return replace(rule, bits=bits, block=0) if 0 < rule.bits < bits else rule
 
 
 def widest(rules: Iterable[Rule]) -> Rule:

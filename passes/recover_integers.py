@@ -12,7 +12,7 @@ from mmc.integers.layers import Layer, layers_of, shared
 from mmc.ir import Array, Graph, Model, constant, shape_of
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.fold_constants import FoldConstants
-from mmc.passes.quantize_weights import TYPES, insert, is_dense, stored
+from mmc.passes.quantize_weights import TYPES, insert, least_bits, stored
 from mmc.quant.encoding import encode
 from mmc.quant.grids import GRIDS
 from mmc.quant.recovery import LEAST_COLUMNS, Recovered, recover
@@ -34,8 +34,8 @@ class RecoverIntegers(Pass):
     contract = Contract.REASSOCIATES
     symmetric: bool = False
     """Only what integer kernels take: no zero points, and no codes below -127."""
-    dense_only: bool = False
-    """Fewer than 8 bits for linear layers and 1 × 1 convolutions only: an NPU has no others."""
+    npu: bool = False
+    """Fewer than 8 bits only where an NPU reads them."""
     release: bool = False
     """Let later passes quantize what is left float, activations too, of a weight-only model."""
     adopt: bool = False
@@ -69,7 +69,7 @@ class RecoverIntegers(Pass):
             found = centred(rows, found)
         if found is None or (self.symmetric and not is_symmetric(found)):
             return False
-        bits = 8 if self.dense_only and not is_dense(layer) else bits_of(found)
+        bits = max(bits_of(found), least_bits(layer) if self.npu else 0)
         codes = layer.back(found.codes, weight.shape)
         zero = found.zero if found.zero.any() else None
         note = {"class": str(layer.kind), "bits": bits, "block": 0, "method": "arrived"}

@@ -105,7 +105,7 @@ class CoremlBackend:
         return (self.options.precision or self.target.precision) == "float16"
 
     @staticmethod
-    def widths(target: Target, op: str, activations: str, dense: bool) -> tuple[int, ...]:
+    def widths(target: Target, op: str, activations: str, least: int) -> tuple[int, ...]:
         """Return the bits of weights that the version stores in that size."""
         return (8, 4, 2) if target.settings["version"] >= BLOCKS else (8,)
 

@@ -91,7 +91,7 @@ class TfliteBackend:
         return (
             LegalizeGrids(),
             SpreadGrids(),
-            RecoverIntegers(symmetric=True, dense_only=npu, adopt=True),
+            RecoverIntegers(symmetric=True, npu=npu, adopt=True),
             *([PointwiseToLinear()] if npu else []),
             replace(AdoptGrids.chosen_by(self.options), quick=not npu),
             EliminateDeadCode(),
@@ -139,9 +139,9 @@ class TfliteBackend:
         )
         alike = EqualizeChannels.chosen_by(options)
         passes = (
-            RecoverIntegers(symmetric=True, dense_only=npu, release=bool(activations)),
+            RecoverIntegers(symmetric=True, npu=npu, release=bool(activations)),
             *([alike] if activations == 8 and not options.statistics else []),
-            replace(QuantizeWeights.chosen_by(options), dense_only=npu, small=npu),
+            replace(QuantizeWeights.chosen_by(options), npu=npu, small=npu),
             *([PointwiseToLinear()] if npu else []),
             *([codes] if activations else []),
             EliminateDeadCode(),
@@ -159,12 +159,12 @@ class TfliteBackend:
         return POOR_DB if self.target.support("SUB", "f32").ok else 0.0
 
     @staticmethod
-    def widths(target: Target, op: str, activations: str, dense: bool) -> tuple[int, ...]:
+    def widths(target: Target, op: str, activations: str, least: int) -> tuple[int, ...]:
         """Return the bits of weights that are stored packed and computed rightly."""
-        if activations == "float":
-            return (8, 4, 2)
         if target.runs_on == "npu":
-            op = "Linear" if dense else ""
+            return tuple(bits for bits in (8, 4, 2) if bits >= least)
+        if activations == "float" or op == "Gather":
+            return (8, 4, 2)
         return WEIGHTED.get(op, {}).get(16 if activations == "int16" else 8, (8,))
 
     @staticmethod

@@ -30,7 +30,7 @@ from mmc.integers.layers import Layer
 from mmc.integers.recipe import PRESETS, PROGRESSIVE
 from mmc.options import AUTO, CompileOptions
 from mmc.pass_manager import Instrument
-from mmc.passes.quantize_weights import is_dense
+from mmc.passes.quantize_weights import least_bits
 from mmc.progress import Progress
 from mmc.result import CompileResult
 from mmc.target import load_target
@@ -103,8 +103,8 @@ class Finder:
         """Return the bits that a layer may have under some activations that are tried."""
         asked = self.options.activations
         kinds = activations_of(self.target) if asked == AUTO else (asked,)
-        dense = is_dense(layer)
-        found = {b for k in kinds for b in widths_of(self.target, layer.op, k, dense=dense)}
+        least = least_bits(layer)
+        found = {b for k in kinds for b in widths_of(self.target, layer.op, k, least=least)}
         return tuple(sorted(found, reverse=True))
 
     def compile(

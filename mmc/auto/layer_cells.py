@@ -30,7 +30,7 @@ class Cell:
 class LayerCells:
     """A weight, named as recipes name it; the cells, widest first; its bytes as floats.
 
-    `dense` layers are products of two matrices, also those that are spelled as convolutions.
+    An NPU reads weights of `least` bits or more.
     """
 
     name: str
@@ -40,7 +40,7 @@ class LayerCells:
     shape: tuple[int, ...]
     float_bytes: int
     cells: tuple[Cell, ...]
-    dense: bool = False
+    least: int = 8
 
     def cell(self, bits: int) -> Cell | None:
         """Return the cell of a width, if it was measured."""

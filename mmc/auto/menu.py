@@ -26,7 +26,7 @@ class Menu:
         """Return the cells that the target stores packed and computes rightly."""
         choices = []
         for layer in layers:
-            widths = widths_of(target, layer.op, activations, dense=layer.dense)
+            widths = widths_of(target, layer.op, activations, least=layer.least)
             choices.append([Choice(c.bytes, c.error) for c in layer.cells if c.bits in widths])
         return cls(layers, choices, activations)
 

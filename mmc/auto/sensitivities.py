@@ -27,7 +27,7 @@ from mmc.integers.layers import Layer, layers_of, shared
 from mmc.ir import Array, Model, constant, save, shape_of
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
-from mmc.passes.quantize_weights import is_dense, pays, reader_of, stored
+from mmc.passes.quantize_weights import least_bits, pays, reader_of, stored
 from mmc.pipelines import pipeline
 from mmc.progress import Progress
 from mmc.staging import working_folder
@@ -238,8 +238,8 @@ def layer_cells(
         cells.append(cell)
     shape = shape_of(layer.value)
     node = layer.node.name or ""
-    size, kind, dense = stored(layer, 0), str(layer.kind), is_dense(layer)
-    return LayerCells(name, node, layer.op, kind, shape, size, tuple(cells), dense)
+    size, kind, least = stored(layer, 0), str(layer.kind), least_bits(layer)
+    return LayerCells(name, node, layer.op, kind, shape, size, tuple(cells), least)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from mmc.backends.tflite.program import Quantization, Tensor
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.signs import may_be_negative
 
+MOST_ROUNDED_AXES = 4
+"""Hexagon rounds no floats of five axes (measured)."""
 MOST_INDEX_AXES = 4
 """Hexagon compiles no indices of five axes (measured): more are one row."""
 
@@ -81,18 +83,42 @@ def embedding_lookup(e: Emitter, n: Node, rows: Codes) -> None:
 
 def scaled_rows(e: Emitter, i: int, rows: Codes, y: int) -> None:
     """Emit codes[i] scale[i]: both are read alone, as an NPU has no scale a row there."""
-    count, width = rows.codes.shape
-    unit = Quantization(np.ones(1, np.float32), np.zeros(1, np.int64))
     shape, factors = e.shape(y), rows.quantization.scale
-    codes = e.add(Tensor("", (count, width), "INT8", rows.codes, unit))
-    read = gathered(e, codes, i, e.add(Tensor("", shape, "INT8", None, unit)))
+    narrow = rows.dtype != "INT8" and rows.codes.min(initial=0) >= -7
+    pairs = narrow and rows.codes.shape[1] % 2 == 0 and len(shape) <= MOST_ROUNDED_AXES
+    plain = (paired_rows if pairs else byte_rows)(e, i, rows.codes, shape)
     if factors.size > 1:
         scale = e.constant(factors.reshape(-1, 1))
         factor = gathered(e, scale, i, e.new((*shape[:-1], 1), "float32"))
     else:
         factor = e.constant(factors.reshape(1))
-    plain = e.op("DEQUANTIZE", [read], [e.new(shape, "float32")])
     e.op("MUL", [plain, factor], [y], schema.MulOptionsT())
+
+
+def byte_rows(e: Emitter, i: int, codes: Array, shape: tuple[int, ...], step: float = 1.0) -> int:
+    """Emit step codes[i], a code a byte."""
+    grid = Quantization(np.full(1, step, np.float32), np.zeros(1, np.int64))
+    table = e.add(Tensor("", codes.shape, "INT8", codes, grid))
+    read = gathered(e, table, i, e.add(Tensor("", shape, "INT8", None, grid)))
+    return e.op("DEQUANTIZE", [read], [e.new(shape, "float32")])
+
+
+def paired_rows(e: Emitter, i: int, codes: Array, shape: tuple[int, ...]) -> int:
+    """Emit codes[i], two of 4 bits a byte: an NPU reads no tables of 4 bits, but bytes 16 h + l.
+
+    As -7 <= l <= 7, round(h + l / 16) is h, exactly, in 16-bit floats too. The first half of a row
+    are `h` and the second `l`, so that one CONCATENATION puts them in order.
+    """
+    high, low = np.split(codes.astype(np.int8), 2, axis=1)
+    half = (*shape[:-1], high.shape[1])
+    both = byte_rows(e, i, high * 16 + low, half, step=1 / 16)
+    first = e.op("ROUND", [both], [e.new(half, "float32")])
+    rest = e.op("SUB", [both, first], [e.new(half, "float32")], schema.SubOptionsT())
+    sixteenths = [rest, e.constant(np.array(16, np.float32))]
+    second = e.op("MUL", sixteenths, [e.new(half, "float32")], schema.MulOptionsT())
+    options = schema.ConcatenationOptionsT()
+    options.axis = len(shape) - 1
+    return e.op("CONCATENATION", [first, second], [e.new(shape, "float32")], options)
 
 
 def gathered(e: Emitter, table: int, i: int, result: int, axis: int = 0) -> int:
