@@ -12,9 +12,10 @@ from mmc.integers.activation_scales import activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.delicate import MATRICES
 from mmc.integers.eligible import takes_integers
+from mmc.integers.factors import too_large
 from mmc.integers.grids import affine_of, grids_of, read_on, rounded_to
 from mmc.integers.integer_ops import FIXED, INTEGER, JOINED, SAME, SLOW, layer_of
-from mmc.integers.kept_float import NO_GRID, NO_KERNEL, OWN_FLOATS, SLOWER, tell_floats
+from mmc.integers.kept_float import NO_GRID, NO_KERNEL, OWN_FLOATS, SLOWER, STEEP, tell_floats
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Model, Node, Value, constant, sources
 from mmc.options import CompileOptions
@@ -69,9 +70,10 @@ class AdoptGrids(Pass):
         slow = {n for n in graph if self.quick and base_of(n)[1] in SLOW}
         nodes = [n for n in graph if n not in slow and is_integer(n)]
         own = {n for n in graph if not bits_of(n)}
-        tell_floats(
-            graph, nodes, {SLOWER: slow, NO_GRID: {*open_}, OWN_FLOATS: own, NO_KERNEL: {*graph}}
-        )
+        steep = {n for n in graph if is_steep(n)}
+        nodes = [n for n in nodes if n not in steep]
+        others = {OWN_FLOATS: own, STEEP: steep, NO_KERNEL: {*graph}}
+        tell_floats(graph, nodes, {SLOWER: slow, NO_GRID: {*open_}, **others})
         store_operands(graph, nodes)
         for node in nodes:
             node.metadata_props[INTEGER] = str(bits_of(node))
@@ -119,6 +121,12 @@ def is_integer(node: Node) -> bool:
     if op in JOINED and any(read_on(value) != made[0] for value in activations(node)):
         return False
     return op not in FIXED or made[0] == FIXED[op][bits]
+
+
+def is_steep(node: Node) -> bool:
+    """Say whether the grid of a result is too fine beside those of what it is made of."""
+    made = {v: rounded_to(v) for v in node.outputs}
+    return bool(bits_of(node)) and too_large(node, lambda v: made[v] if v in made else read_on(v))
 
 
 def store_operands(graph: Graph, nodes: Iterable[Node]) -> None:

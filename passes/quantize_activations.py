@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,11 @@ from mmc.integers.activation_scales import Range, Scales, activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
 from mmc.integers.eligible import floats_of
+from mmc.integers.factors import too_large
 from mmc.integers.float_islands import islands
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
-from mmc.integers.kept_float import COSTLY, tell_floats
+from mmc.integers.kept_float import COSTLY, STEEP, tell_floats
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, sources
 from mmc.naming import fresh_name
@@ -80,13 +81,12 @@ class QuantizeActivations(Pass):
         ranges = self.ranges(model, scales, seen)
         asked = (model, data, scales, ranges, nodes, self.islands)
         apart = islands(*asked) if self.islands else set()
-        if apart:
-            nodes, before = settle([n for n in nodes if n not in apart]), scales
-            scales = tied(nodes, self.bits)
-            exact = scales.merged(seen, min_max)
-            ranges = {r: within(exact[r], ranges.get(before.root(r), exact[r])) for r in exact}
-        tell_floats(model.graph, nodes, {COSTLY: apart, **kept})
-        scales.choose(ranges)
+        nodes, scales = chosen_without(apart, nodes, scales, ranges, seen)
+        steep: set[Node] = set()
+        while found := {n for n in nodes if too_large(n, scales.of)}:
+            steep |= found
+            nodes, scales = chosen_without(found, nodes, scales, ranges, seen)
+        tell_floats(model.graph, nodes, {COSTLY: apart, STEEP: steep, **kept})
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:
             if layer_of(node):
@@ -124,6 +124,23 @@ def tied(nodes: list[Node], bits: int) -> Scales:
     for node in nodes:
         scales.tie(node)
     return scales
+
+
+def chosen_without(
+    apart: Set[Node],
+    nodes: list[Node],
+    scales: Scales,
+    ranges: Mapping[Value, Range],
+    seen: Mapping[str, Histogram],
+) -> tuple[list[Node], Scales]:
+    """Return the operators that compute on codes without some, and the scales that they choose."""
+    if apart:
+        nodes, before = settle([n for n in nodes if n not in apart]), scales
+        scales = tied(nodes, scales.bits)
+        exact = scales.merged(seen, min_max)
+        ranges = {r: within(exact[r], ranges.get(before.root(r), exact[r])) for r in exact}
+    scales.choose(ranges)
+    return nodes, scales
 
 
 def within(exact: Range, clipped: Range) -> Range:

@@ -15,6 +15,9 @@ KEPT_FLOAT = "mmc.kept-float"
 DELICATE = "a quotient, root or logarithm: codes are off by a large part of a small number"
 NO_KERNEL = "no integer kernel computes it rightly in this form"
 COSTLY = "8 bits of what it reads or makes are most of the error at the outputs"
+STEEP = (
+    "its result is next to nothing beside what it is made of: kernels do not multiply by so much"
+)
 SLOWER = "floats are faster on a processor, conversions and all"
 LAST = "it makes an output, whose floats would be rounded to the kernel's own scale first"
 NO_GRID = "the model has no scale for what it makes, and there is no data to measure one"

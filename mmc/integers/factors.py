@@ -1,0 +1,55 @@
+"""Operators whose result has a step so small that no kernel multiplies its sums by enough.
+
+Kernels multiply sums of codes by a fixed-point number: the step of a sum by that of the result.
+Where results are next to nothing beside what they are made of, LiteRT ends the process (ADD),
+does not load (layers of 8 bits) or overflows; codes would leave such a result a few levels at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mmc.integers.activation_scales import activations
+from mmc.integers.delicate import MATRICES
+from mmc.integers.integer_ops import SAME, layer_of
+from mmc.integers.layers import base_of
+from mmc.ir import Node, Value, constant
+from mmc.quant.ranges import Affine
+
+Look = Callable[[Value], Affine | None]
+LARGEST = 128.0
+"""16-bit layers shift sums by less than 8 bits; 8-bit layers are loaded below 256 (measured)."""
+LARGEST_PRODUCT = 1.0
+"""Products of 16-bit codes have 31 bits already."""
+
+
+def too_large(node: Node, of: Look) -> bool:
+    """Say whether a node's kernel would have to multiply by more than it can.
+
+    Args:
+        of: the scale of an activation, None where it has none.
+    """
+    made, read = of(node.outputs[0]), [of(v) for v in activations(node)]
+    steps = [q.scale for q in read if q is not None]
+    if made is None or not steps or base_of(node)[1] in SAME:
+        return False
+    product = base_of(node)[1] == "Mul" and made.bits == 16
+    return sum_step(node, steps) / made.scale > (LARGEST_PRODUCT if product else LARGEST)
+
+
+def sum_step(node: Node, steps: list[float]) -> float:
+    """Return the step of the sums that a kernel rescales, from those of what it reads."""
+    if layer_of(node):
+        return steps[0] * weight_step(node)
+    op = base_of(node)[1]
+    if op in MATRICES or op == "Mul":  # constant factors are cut to what the result holds
+        return steps[0] * steps[-1] if len(activations(node)) == 2 else 0.0
+    return max(steps)  # a constant summand is no larger than the other one and the result
+
+
+def weight_step(node: Node) -> float:
+    """Return the largest scale of a layer's weight."""
+    weight = node.inputs[1]
+    maker = None if weight is None else weight.producer()
+    scale = None if maker is None else constant(maker.inputs[1])
+    return 0.0 if scale is None else float(scale.max())
