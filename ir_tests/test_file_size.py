@@ -9,11 +9,14 @@ from __future__ import annotations
 from math import prod
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 import golden_models as golden
 import mmc
+from ir_tests.arrays import normal
+from mmc.ir import parse, save
 
 MODELS = {
     "efficientnet_lite0": {"image": (1, 3, 224, 224)},
@@ -65,3 +68,28 @@ def test_a_file_is_codes_scales_and_little_more(
     assert result.bytes <= allowed
     assert codes < 4 * sum(count) / 3
     assert sum(w.float_bytes for w in result.weights) == layers(golden.path(name))
+
+
+def test_steps_of_a_loop_share_their_codes(tmp_path: Path) -> None:
+    """An LSTM becomes a layer a step; with data each step had codes of its own."""
+    steps, hidden = 8, 64
+    text = """<ir_version: 13, opset_import: ["" : 22]>
+        g (float[8,1,64] x) => (float[8,1,1,64] y) { y = LSTM <hidden_size = 64> (x, w, r, b) }"""
+    arrays = {n: normal(1, 4 * hidden, 64, seed=i) / 8 for i, n in enumerate("wr")}
+    model = parse(text, b=normal(1, 8 * hidden), **arrays)
+    save(model, tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", x=normal(8, steps, 1, 64, seed=9))
+    result = mmc.compile(
+        tmp_path / "m.onnx",
+        target="cpu",
+        output=tmp_path / "m.tflite",
+        weights="int4",
+        activations="int8",
+        calibration=tmp_path / "d.npz",
+        verify=False,
+    )
+    codes = 2 * 4 * hidden * 64
+    assert sum(w.float_bytes for w in result.weights) == 4 * codes
+    tensors = 250 * 3 * sum(result.ops.values())
+    biases = steps * 4 * 4 * hidden
+    assert result.bytes <= codes + 12 * 8 * hidden + biases + tensors + (64 << 10)

@@ -10,6 +10,7 @@ import pytest
 
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.lowering import emit, oracle
 from mmc.backends.tflite.run import opened
 from mmc.integers.float_islands import heavy
 from mmc.integers.integer_ops import INTEGER, layer_of
@@ -216,3 +217,20 @@ def test_of_a_handful_all_are_codes(count: int) -> None:
 
 def test_a_good_network_is_left_alone() -> None:
     assert heavy(lambda places: np.array([1e-9 * len(places)]), [0.01] * 100, 50.0) == []
+
+
+@pytest.mark.parametrize("apart", [0, 1])
+def test_floats_and_codes_of_one_weight(apart: int, tmp_path: Path) -> None:
+    """Two layers share it, and one of them stays float: before the other, or behind it."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+        g (float[4,32] r0) => (float[4,32] y) { a = MatMul(r0, w) y = MatMul(a, w) }"""
+    save(parse(text, w=normal(32, 32) * np.float32(32**-0.5)), tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", r0=normal(64, 4, 32, seed=99))
+    model = quantized(tmp_path / "m.onnx", tmp_path)
+    layers = [n for n in model.graph if layer_of(n)]
+    del layers[apart].metadata_props[INTEGER]
+    feeds = {"r0": normal(4, 32, seed=5)}
+    (actual,) = emit(model, feeds)[0].values()
+    (expected,) = oracle(model, feeds).values()
+    step = np.abs(expected).max() / 127
+    assert np.abs(actual - expected).max() <= 2 * step

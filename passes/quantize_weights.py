@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from mmc.builder import derived, initializer
 from mmc.integers.calibration import HESSIAN_SAMPLES, Data, Inputs, calibrate, inputs_of
-from mmc.integers.layers import Layer, LayerClass, is_pointwise, layers_of, shared
+from mmc.integers.layers import Layer, LayerClass, is_pointwise, layers_of, shared, unify
 from mmc.integers.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.ir import Array, Graph, Model, Value, attrs, constant, shape_of, sources
 from mmc.opset import DOMAIN, OPS, require
@@ -86,21 +86,20 @@ class QuantizeWeights(Pass):
         """Return the number of weights quantized."""
         if ARRIVED_QUANTIZED in model.metadata_props:
             return 0
-        layers = [x for x in layers_of(model.graph) if not self.ops or x.op in self.ops.split("+")]
+        found, ops = unify(layers_of(model.graph)), self.ops.split("+")
+        layers = [layer for layer in found if not self.ops or layer.op in ops]
         recipe = self.chosen()
         if recipe.has_tables:
             require(model, "LookupDequantize")
         rules = recipe.choose(model.graph, layers)
         if self.npu:
             rules = {x.node: widened(rules[x.node], least_bits(x)) for x in layers}
-        groups = [(g[0], widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
-        groups = [
-            (layer, rule, reader) for layer, rule, reader in groups if self.takes(layer, rule.bits)
-        ]
-        wanted = {reader: str(layer.value.name) for layer, _, reader in groups if reader}
+        groups = [(g, widest(rules[x.node] for x in g), reader_of(g)) for g in shared(layers)]
+        groups = [some for some in groups if self.takes(some[0][0], some[1].bits)]
+        wanted = {reader: str(g[0].value.name) for g, _, reader in groups if reader}
         moments = self.moments(model, wanted)
-        for layer, rule, reader in groups:
-            quantize(model.graph, layer, rule, moments.get(reader) if reader else None)
+        for group, rule, reader in groups:
+            quantize(model.graph, group, rule, moments.get(reader) if reader else None)
         return len(groups)
 
     def takes(self, layer: Layer, bits: int) -> bool:
@@ -159,11 +158,12 @@ def stored(layer: Layer, bits: int) -> int:
     return -(-prod(shape) * bits // 8) + shape[layer.axis] * PER_CHANNEL + OVERHEAD
 
 
-def quantize(graph: Graph, layer: Layer, rule: Rule, moments: Array | None) -> None:
-    """Replace one weight, and let the bias keep the mean of the outputs."""
+def quantize(graph: Graph, layers: list[Layer], rule: Rule, moments: Array | None) -> None:
+    """Replace one weight, and let the biases keep the mean of the outputs."""
+    layer = layers[0]
     weight = constant(layer.value)
     assert weight is not None
-    rows, shifts = layer.rows(weight).astype(np.float32), has_bias(layer)
+    rows, shifts = layer.rows(weight).astype(np.float32), all(map(has_bias, layers))
     tables = rule.table and layer.axis == 0
     bits = rule.bits if tables else min(b for b in TYPES if b >= rule.bits)
     block = rule.block if bits < 8 and can_block(layer, rows, rule.block) else 0
@@ -180,7 +180,7 @@ def quantize(graph: Graph, layer: Layer, rule: Rule, moments: Array | None) -> N
         "error": made.error,
     }
     if moments is not None and shifts:
-        shift_bias(graph, layer, made.shift(rows, moments))
+        shift_biases(graph, layers, made.shift(rows, moments))
     if tables:
         look_up(graph, layer, made, note | {"group": group})
     elif block:
@@ -200,15 +200,18 @@ def has_bias(layer: Layer) -> bool:
     return plain and (given is None or (bias is not None and bias.size in (1, channels)))
 
 
-def shift_bias(graph: Graph, layer: Layer, shift: Array) -> None:
-    """Add to the bias of a layer."""
-    node = layer.node
-    old = node.inputs[2] if len(node.inputs) > 2 else None
-    before = constant(old)
-    bias = shift if before is None else before.reshape(-1) + shift
-    made = initializer(graph, old or layer.value, bias.astype(np.float32))
-    node.resize_inputs(3)
-    node.replace_input_with(2, made)
+def shift_biases(graph: Graph, layers: list[Layer], shift: Array) -> None:
+    """Add to the biases of layers that share a weight."""
+    made: dict[Value | None, Value] = {}
+    for layer in layers:
+        node = layer.node
+        old = node.inputs[2] if len(node.inputs) > 2 else None
+        if old not in made:
+            before = constant(old)
+            bias = shift if before is None else before.reshape(-1) + shift
+            made[old] = initializer(graph, old or layer.value, bias.astype(np.float32))
+        node.resize_inputs(3)
+        node.replace_input_with(2, made[old])
 
 
 def look_up(graph: Graph, layer: Layer, found: Encoded, note: dict[str, Any]) -> None:
@@ -224,8 +227,12 @@ def look_up(graph: Graph, layer: Layer, found: Encoded, note: dict[str, Any]) ->
 
 
 def reader_of(group: list[Layer]) -> Inputs | None:
-    """Return how the inputs of a weight are read; None if several layers share it."""
-    return inputs_of(group[0].node) if len(group) == 1 else None
+    """Return how the inputs of a weight are read; None where its layers differ in that."""
+    found = [inputs_of(layer.node) for layer in group]
+    readers = [reader for reader in found if reader is not None]
+    if len(readers) < len(found) or len({replace(r, value="") for r in readers}) > 1:
+        return None
+    return replace(readers[0], also=tuple(dict.fromkeys(reader.value for reader in readers))[1:])
 
 
 def can_block(layer: Layer, rows: Array, block: int) -> bool:

@@ -66,13 +66,14 @@ class Emitter:
         if value is None:
             return -1
         value, floats = self._resolve(value), value
+        node = dequantizer(value)
+        if self.integer and node is not None and is_weight(node):
+            return self.codes(value, codes_of(node))  # an operator on floats may read it too
         if value not in self._tensors:
-            array, node = constant(value), dequantizer(value)
+            array = constant(value)
             name = value.name or ""
             if array is not None:
                 self._tensors[value] = self.constant(array, name)
-            elif self.integer and node is not None and is_weight(node):
-                return self.codes(value, codes_of(node))
             elif node is not None and not is_weight(node):
                 packed = self.tensor(node.inputs[0])
                 self._tensors[value] = self.new(shape_of(value), "float32", name)

@@ -23,7 +23,7 @@ from mmc.compiler import load_fixed, settled
 from mmc.diagnostics import RecipeError
 from mmc.files import read_npz, write_npz
 from mmc.integers.calibration import HESSIAN_SAMPLES, Data, calibrate, signature
-from mmc.integers.layers import Layer, layers_of, shared
+from mmc.integers.layers import Layer, layers_of, shared, unify
 from mmc.ir import Array, Model, constant, save, shape_of
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
@@ -97,7 +97,7 @@ def seen_by(
     """Return the float model, its layers that integers make smaller, and moments by weight."""
     told.stage("passes")
     model = float_form(source, options, target)
-    groups = [g for g in shared(layers_of(model.graph)) if pays(g[0], 8)]
+    groups = [g for g in shared(unify(layers_of(model.graph))) if pays(g[0], 8)]
     told.stage("activations")
     return model, groups, moments_of(model, groups, options, folder)
 

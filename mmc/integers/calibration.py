@@ -43,6 +43,7 @@ class Inputs:
 
     kernel is empty for matrices; else rows are the windows of an image, channels last or first.
     Where outputs see `groups` parts of the channels, a row of `width` entries is of one part.
+    Layers that share a weight have their inputs together: of the first, and `also` of the others.
     """
 
     value: str
@@ -53,6 +54,12 @@ class Inputs:
     dilations: tuple[int, ...] = (1, 1)
     pads: tuple[int, ...] = (0, 0, 0, 0)
     groups: int = 1
+    also: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All values that are read so."""
+        return (self.value, *self.also)
 
     @property
     def most(self) -> int:
@@ -198,7 +205,7 @@ def job(
     sums = [Moments.of_width(r.width, r.groups) for r in readers]
     seen = {name: Histogram() for name in ranges}
     given = {name for name, *_ in inputs}
-    inner = sorted({*(r.value for r in readers), *ranges} - given)
+    inner = sorted({*(v for r in readers for v in r.values), *ranges} - given)
     session = open_quick(path, inner)
     outputs = {o.name for o in session.get_outputs()}
     count = 0
@@ -208,7 +215,8 @@ def job(
         values = fed | dict(zip(wanted, made, strict=True))
         if count < HESSIAN_SAMPLES:
             for reader, total in zip(readers, sums, strict=True):
-                total.add(reader.rows(values[reader.value]))
+                for name in reader.values:
+                    total.add(reader.rows(values[name]))
         for name, histogram in seen.items():
             histogram.add(values[name], counted=counted)
         count += 1

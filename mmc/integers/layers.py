@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from mmc.ir import Array, Graph, Node, Value, attrs, constant, is_static, shape_of
+from mmc.ir import Array, Graph, Node, Value, attrs, constant, digest, is_static, shape_of
 from mmc.opset import DOMAIN, split_activation
 
 ROOT, LAST = 0, -1
@@ -187,6 +187,28 @@ def is_gate(node: Node) -> bool:
         return False
     shape = shape_of(source)
     return prod(shape[1:-1] if last else shape[2:]) == 1
+
+
+def unify(layers: list[Layer]) -> list[Layer]:
+    """Let layers of one kind whose weights are equal read one value; return the layers.
+
+    A loop that was unrolled has a copy of its weights a step, each of which would get codes.
+    """
+    alike: dict[tuple[object, ...], list[Layer]] = {}
+    for layer in layers:
+        alike.setdefault((layer.op, layer.axis, shape_of(layer.value)), []).append(layer)
+    for some in alike.values():
+        if len({layer.value for layer in some}) > 1:  # only what could be equal is read at all
+            _read_one(some)
+    return layers
+
+
+def _read_one(layers: list[Layer]) -> None:
+    first: dict[str, Value] = {}
+    for layer in layers:
+        weight = constant(layer.value)
+        assert weight is not None
+        layer.node.replace_input_with(layer.place, first.setdefault(digest(weight), layer.value))
 
 
 def shared(layers: list[Layer]) -> Iterator[list[Layer]]:
