@@ -11,6 +11,7 @@ from mmc.backends.base import artifact_path, load_backend
 from mmc.budget import refuse_unchecked
 from mmc.diagnostics import Diagnostic, Severity, UsageError, refuse
 from mmc.files import check_artifact
+from mmc.freed import Freed, give_back, let_go
 from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.integers.arrival import arrived_quantized, as_quantized, own_codes
@@ -56,8 +57,9 @@ def compile_model(
     instruments = (*instruments, result.progress)
     with result.kept():
         start = first_of(options, backend)
-        model, program = to_program(result, backend, start, instruments)
+        model = to_final(result, backend, start, instruments)
         start, options = (as_quantized(o, model) for o in (start, options))
+        program = lowered(result, backend, model, keep=needs_model(options))
         cases = [Case(start, model, program)]
         refuse(result.diagnostics, options.require_npu)
         if options.sizes:
@@ -103,6 +105,11 @@ def settled(options: CompileOptions, target: Target) -> CompileOptions:
     return replace(options, precision=options.precision or target.precision)
 
 
+def needs_model(options: CompileOptions) -> bool:
+    """Say whether something will be asked of the final IR once it is lowered."""
+    return bool(options.verify or options.sizes or options.evaluation)
+
+
 def to_program(
     result: CompileResult,
     backend: Backend,
@@ -110,10 +117,22 @@ def to_program(
     instruments: Sequence[Instrument],
 ) -> tuple[Model, Any]:
     """Return the final IR and its program; the target's findings are in the result."""
+    model = to_final(result, backend, options, instruments)
+    return model, lowered(result, backend, model)
+
+
+def to_final(
+    result: CompileResult,
+    backend: Backend,
+    options: CompileOptions,
+    instruments: Sequence[Instrument],
+) -> Model:
+    """Return the final IR."""
     with result.stage("load"):
         model = load_fixed(result.source, options)
         result.nodes_before = model.graph.num_nodes()
         result.diagnostics += arrived_quantized(model, options)
+        give_back()
     with result.stage("passes"):
         watchers = (*instruments, *always(result.source, options))
         result.passes = PassManager(backend.phases(), watchers).run(model)
@@ -121,14 +140,21 @@ def to_program(
         float_bits = 16 if options.precision == "float16" else 32
         result.weights = [*stored_weights(model, float_bits)]
         result.kept_float = [*kept_float(model)]
+    return model
+
+
+def lowered(result: CompileResult, backend: Backend, model: Model, *, keep: bool = True) -> Any:
+    """Return the program; unless `keep`, the nodes of the IR are gone."""
     with result.stage("lower"):
         program = backend.lower(model)
+        if not keep:
+            let_go(model)
         result.ops = backend.count(program)
     with result.stage("schedule"):
         result.memory = backend.schedule(program)
     with result.stage("check"):
         result.diagnostics += backend.check(program)
-    return model, program
+    return program
 
 
 def unsettled(model: Model) -> list[Diagnostic]:
@@ -157,5 +183,6 @@ def always(source: str | Path, options: CompileOptions) -> tuple[Instrument, ...
     return (
         Verify(),
         Reproducer(Path(source).stem, lambda: load_fixed(source, options)),
+        Freed(),
         Time(),
     )

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx import checker, inliner, shape_inference
 
 from mmc.diagnostics import ModelError
+from mmc.known_types import Known, known_by, set_type
 from mmc.values import GRAPHS, OPSET, every_node, is_static, schema_of
 
 SMALL = 256
@@ -27,7 +28,7 @@ REFUSALS = (shape_inference.InferenceError, checker.ValidationError, RuntimeErro
 MISREAD = {"STFT": ("onesided", 1)}
 """Defaults that ONNX's inference takes for another value: it is told them."""
 
-Answer = tuple[onnx.TypeProto | None, ...]
+Answer = tuple[Known | None, ...]
 _answers: dict[tuple[Any, ...], Answer] = {}
 
 
@@ -67,29 +68,9 @@ def infer_node(node: ir.Node) -> None:
                 _answers.clear()
             found = _answers[key] = _ask(node)
         answer = found
-    for value, proto in zip(node.outputs, answer, strict=True):
-        if proto is not None:
-            set_type(value, proto)
-
-
-def set_type(value: ir.Value, proto: onnx.TypeProto) -> None:
-    """Record an inferred type; inferred dimensions win over recorded ones, unknown ones do not."""
-    kind = ir.serde.deserialize_type_proto_for_type(proto)
-    if kind is None or getattr(kind, "dtype", None) == ir.DataType.UNDEFINED:
-        return
-    shape = ir.serde.deserialize_type_proto_for_shape(proto)
-    value.type = kind
-    if shape is None:
-        return
-    old = value.shape
-    if old is not None and len(old) == len(shape):
-        dims = [b if _unknown(a) else a for a, b in zip(shape.dims, old.dims, strict=True)]
-        shape = ir.Shape(dims)
-    value.shape = shape
-
-
-def _unknown(dim: int | ir.SymbolicDim) -> bool:
-    return not isinstance(dim, int)
+    for value, known in zip(node.outputs, answer, strict=True):
+        if known is not None:
+            set_type(value, known)
 
 
 def _key(node: ir.Node) -> tuple[Any, ...]:
@@ -136,7 +117,7 @@ def _ask(node: ir.Node) -> Answer:
     if not schema.has_type_and_shape_inference_function:
         if node.domain:  # classical machine learning that stays: nothing is known of its results
             return (None,) * len(proto.output)
-        return (types.get(proto.input[0]),)  # two normalizations: as their operand
+        return (known_by(types.get(proto.input[0])),)  # two normalizations: as their operand
     try:
         imports = [onnx.helper.make_opsetid("", OPSET)]
         found = shape_inference.infer_node_outputs(
@@ -144,7 +125,7 @@ def _ask(node: ir.Node) -> Answer:
         )
     except REFUSALS as error:
         raise _contradiction(node, error) from error
-    return tuple(found.get(name) for name in proto.output)
+    return tuple(known_by(found.get(name)) for name in proto.output)
 
 
 def _names(node: ir.Node) -> dict[ir.Value, str]:
@@ -235,7 +216,7 @@ def _ask_function(
     except REFUSALS as error:
         raise _contradiction(node, error) from error
     found = {v.name: v.type for v in inferred.graph.output}
-    return tuple(found[n] if found[n].WhichOneof("value") else None for n in proto.output)
+    return tuple(known_by(found[n]) for n in proto.output)
 
 
 def _contradiction(node: ir.Node, error: Exception) -> ModelError:
@@ -275,11 +256,12 @@ def _without_weights(model: ir.Model) -> onnx.ModelProto:
 
 def _copy_types(proto: onnx.GraphProto, graph: ir.Graph) -> None:
     """Copy inferred types by name into a graph and its subgraphs."""
-    types = {v.name: v.type for v in (*proto.value_info, *proto.output)}
+    types = {v.name: known_by(v.type) for v in (*proto.value_info, *proto.output)}
     for node, source in zip(graph, proto.node, strict=True):
         for value in node.outputs:
-            if value.name in types:
-                set_type(value, types[value.name])
+            known = types.get(value.name)
+            if known is not None:
+                set_type(value, known)
         for attribute in source.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
                 _copy_types(attribute.g, node.attributes[attribute.name].as_graph())

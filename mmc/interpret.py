@@ -198,6 +198,16 @@ def _cum_sum(a: Attributes, x: Array, axis: Array) -> Array | None:
     return np.cumsum(x, int(axis.item()), dtype=x.dtype)
 
 
+def _product(_: Attributes, x: Array, y: Array) -> Array | None:
+    """Multiply matrices of which one is zero: a first state; other sums are the runtime's order."""
+    if x.ndim < 2 or y.ndim < 2 or (x.any() and y.any()):
+        return None
+    shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    if x.shape[-1] != y.shape[-2] or not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None
+    return np.zeros((*shape, x.shape[-2], y.shape[-1]), x.dtype)
+
+
 def _where(_: Attributes, condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition, x, y)
 
@@ -242,6 +252,7 @@ NUMPY: dict[str, Function] = {
     "CumSum": _cum_sum,
     "NonZero": lambda _, x: np.array(np.nonzero(np.atleast_1d(x)), np.int64),
     "Where": _where,
+    "MatMul": _product,
     "Add": lambda _, x, y: x + y,
     "Sub": lambda _, x, y: x - y,
     "Mul": lambda _, x, y: x * y,

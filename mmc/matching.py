@@ -8,7 +8,7 @@ input stands for any number of further ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -139,6 +139,8 @@ def match(pattern: OpPattern, root: Node) -> Match:
     """Match `pattern` at `root`; raises NoMatch with the reason when it does not fit."""
     found = Match()
     _match_node(pattern, root, found)
+    if len(found.nodes) == 1:
+        return found
     # Two parts of a pattern may fit one node (x * x): it is listed behind all that read it.
     found.nodes = [*dict.fromkeys(reversed(found.nodes))][::-1]
     inside = set(found.nodes)
@@ -247,15 +249,10 @@ def _match_maybe(pattern: Maybe, value: Value | None, found: Match) -> None:
         found.bindings[name] = None
 
 
-def _first_that_fits(choices: Iterable[list[tuple[Any, Value | None]]], found: Match) -> None:
+def _first_that_fits(choices: Sequence[list[tuple[Any, Value | None]]], found: Match) -> None:
     """Match the pairs of the first choice that fits; a choice that fails leaves nothing bound."""
-    tried = list(choices)
-    if len(tried) == 1:  # nothing to go back to: whoever chose this one has the copy
-        for part, value in tried[0]:
-            _match_value(part, value, found)
-        return
     reasons = []
-    for pairs in tried:
+    for pairs in choices:
         attempt = found.copy()
         try:
             for part, value in pairs:
@@ -275,9 +272,13 @@ def _match_node(pattern: OpPattern, node: Node, found: Match) -> None:
     found.nodes.append(node)
     if pattern.name:
         found.bindings[pattern.name] = node
-    wanted = [part for part in pattern.inputs if part is not ...]
+    wanted = pattern.inputs[:-1] if pattern.inputs[-1:] == (...,) else pattern.inputs
     orders = _orders(pattern, node)
-    _first_that_fits((list(zip(wanted, i, strict=True)) for i in orders), found)
+    if len(orders) == 1:  # nothing to go back to: whoever chose this node has the copy
+        for part, value in zip(wanted, orders[0], strict=True):
+            _match_value(part, value, found)
+        return
+    _first_that_fits([list(zip(wanted, i, strict=True)) for i in orders], found)
 
 
 def _match_attributes(pattern: OpPattern, node: Node) -> None:
@@ -289,20 +290,19 @@ def _match_attributes(pattern: OpPattern, node: Node) -> None:
             raise NoMatch(f"{node.op_type} {node.name!r} has {name}={actual.get(name)}")
 
 
-def _orders(pattern: OpPattern, node: Node) -> Iterator[list[Value | None]]:
+def _orders(pattern: OpPattern, node: Node) -> list[list[Value | None]]:
+    """Return the operands in the orders that may match."""
     inputs: list[Value | None] = list(node.inputs)
     if pattern.inputs[-1:] == (...,):
-        yield inputs[: len(pattern.inputs) - 1]
-        return
+        return [inputs[: len(pattern.inputs) - 1]]
     missing = len(pattern.inputs) - len(inputs)
     if missing < 0 and all(value is None for value in inputs[missing:]):
         inputs, missing = inputs[:missing], 0
     if missing < 0:
         raise NoMatch(f"{node.op_type} {node.name!r} has {counted(len(inputs), 'input')}")
     inputs += [None] * missing
-    yield inputs
-    if node.op_type in COMMUTATIVE and len(inputs) == 2:
-        yield inputs[::-1]
+    both = node.op_type in COMMUTATIVE and len(inputs) == 2
+    return [inputs, inputs[::-1]] if both else [inputs]
 
 
 def _name(value: Value | None) -> str:

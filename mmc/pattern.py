@@ -154,9 +154,10 @@ class _Rewriter:
 
     def try_rule(self, rule: Rule, root: Node) -> list[Node] | None:
         """Apply `rule` at `root`; returns the nodes worth another look, or None if it refused."""
-        out = Builder()
+        out: Builder | None = None
         try:
             found = match(rule.pattern, root)
+            out = Builder()
             results = rule.build(out, **{p: found.bindings.get(p) for p in rule.parameters})
             values = list(results) if isinstance(results, (tuple, list)) else [results]
             values = [v if isinstance(v, Value) else out.lift(v) for v in values]
@@ -167,7 +168,7 @@ class _Rewriter:
         except (NoMatch, NotInferredError) as reason:
             if self.explain is not None:
                 self.explain(rule, root, str(reason))
-            detach(out.tape.nodes)
+            detach(out.tape.nodes if out else ())
             return None
         return self.replace(rule, found, out, values)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmc.ir import Model, Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Op:
     """One operator. `sources` are the user's nodes behind it; "" stands for an omitted input.
 

@@ -25,7 +25,7 @@ NUMPY_TYPES: dict[str, str] = {
 }
 
 
-@dataclass
+@dataclass(slots=True)
 class Quantization:
     """real = scale * (code - zero_point); one entry per tensor, or per slice along `axis`."""
 
@@ -34,7 +34,7 @@ class Quantization:
     axis: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Tensor:
     """A TFLite tensor. `dtype` is a TensorType name; INT4 and INT2 data are unpacked int8."""
 
@@ -46,7 +46,7 @@ class Tensor:
     variable: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Operator:
     """One op: `code` is a BuiltinOperator name, -1 among the inputs is an omitted one.
 

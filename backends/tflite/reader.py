@@ -130,7 +130,7 @@ class Reader:
         """Return one tensor, its constant as a view."""
         name = text(tensor.Name())
         dtype = TENSOR_TYPES[tensor.Type()]
-        shape = tuple(integers(tensor.ShapeLength, tensor.Shape))
+        shape = tuple(integers(tensor.ShapeAsNumpy()))
         if any(extent < 0 for extent in shape):
             more = ", ..." if len(shape) > SHOWN else ""
             known = ", ".join(map(str, shape[:SHOWN]))
@@ -166,8 +166,8 @@ class Reader:
             first = signatures[0]
             inputs = to_named(entries(first.InputsLength, first.Inputs))
             outputs = to_named(entries(first.OutputsLength, first.Outputs))
-        ins = integers(graph.InputsLength, graph.Inputs)
-        outs = integers(graph.OutputsLength, graph.Outputs)
+        ins = integers(graph.InputsAsNumpy())
+        outs = integers(graph.OutputsAsNumpy())
         check_indices([*ins, *outs], len(tensors))
         if not signatures:
             return [(tensors[i].name, i) for i in ins], [(tensors[i].name, i) for i in outs]
@@ -183,9 +183,9 @@ def entries(length: Callable[[], int], get: Callable[[int], Any]) -> list[Any]:
     return [get(index) for index in range(count)]
 
 
-def integers(length: Callable[[], int], get: Callable[[int], Any]) -> list[int]:
-    """Return the numbers of a vector."""
-    return [int(number) for number in entries(length, get)]
+def integers(found: Any) -> list[int]:
+    """Return the numbers of a vector, which the schema gives as an array, or as 0 if it is none."""
+    return found.tolist() if isinstance(found, np.ndarray) else []
 
 
 def text(raw: Any) -> str:
@@ -229,8 +229,8 @@ def to_operator(op: Any, code: Any) -> Operator:
     options = schema.BuiltinOptionsCreator(op.BuiltinOptionsType(), op.BuiltinOptions())
     if op.BuiltinOptions2Type():
         options = schema.BuiltinOptions2Creator(op.BuiltinOptions2Type(), op.BuiltinOptions2())
-    inputs = integers(op.InputsLength, op.Inputs)
-    outputs = integers(op.OutputsLength, op.Outputs)
+    inputs = integers(op.InputsAsNumpy())
+    outputs = integers(op.OutputsAsNumpy())
     return Operator(name, inputs, outputs, options, code.Version())
 
 

@@ -20,7 +20,7 @@ HOST_GMACS, HOST_GB, HOST_ENTRY_MS = 20.0, 5.0, 0.1
 and back: giga-multiplications and gigabytes a second, milliseconds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class OpCost:
     """One operator: its time, and the part of it that is longest ("compute", "memory", ...)."""
 

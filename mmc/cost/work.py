@@ -16,7 +16,7 @@ NUMBERS = ("float", "int8", "int16")
 """Types of activations that a device computes with; float is half precision on the NPUs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sizes:
     """A product as `groups` × `taps` times (rows × inner) @ (inner × columns)."""
 
@@ -32,7 +32,7 @@ class Sizes:
         return self.rows * self.inner * self.columns * self.taps * self.groups
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Work:
     """What one operator has to do.
 

@@ -27,7 +27,7 @@ REDUCTIONS = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sides:
     """The layout of every data operand and result of a node, by position.
 

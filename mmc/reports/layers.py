@@ -22,7 +22,7 @@ WHOLE = re.compile(r"u?int(32|64)\b|bool|string")
 WIDTHS = {"float": 32, "double": 64, "bool": 8}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Layer:
     """One operator of the artifact, in order of execution; what is not known is None.
 

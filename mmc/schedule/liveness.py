@@ -10,7 +10,7 @@ from mmc.schedule.graph import Graph
 from mmc.schedule.storage import Storage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lifetime:
     """Bytes in use from step `first` to step `last`, both included; a step runs one operator."""
 

@@ -10,7 +10,7 @@ from mmc.schedule.graph import Graph
 from mmc.schedule.storage import Storage
 
 
-@dataclass
+@dataclass(slots=True)
 class Piece:
     """Some operators, numbered from 0 in the given order, and the memory that they touch.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mmc.schedule.pieces import Piece, members, union
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
     """The operators that have run, the bytes then in use, and who can run next.
 

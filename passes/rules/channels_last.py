@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mmc.ir import Node, Value, attrs, constant, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 TO_LAST = {4: [0, 2, 3, 1], 5: [0, 2, 3, 4, 1]}
 TO_FIRST = {4: [0, 3, 1, 2], 5: [0, 4, 1, 2, 3]}
+SMALL = 1 << 14
+"""Bytes up to which a weight takes about as much memory as a node."""
 
 
 def window(node: Node, space: int) -> dict[str, Any]:
@@ -23,6 +27,17 @@ def window(node: Node, space: int) -> dict[str, Any]:
         "pads": list(given.get("pads") or [0] * (2 * space)),
         "dilations": list(given.get("dilations") or [1] * space),
     }
+
+
+def moved(out: Builder, w: Value, perm: list[int]) -> Value:
+    """Return a weight with its axes in another order; of a small one that is known at once.
+
+    A node for each would be most of what a large model holds in memory before they are folded.
+    """
+    array = constant(w)
+    if array is None or array.nbytes > SMALL:
+        return out.Transpose(w, perm=perm)
+    return out.lift(np.ascontiguousarray(array.transpose(perm)))
 
 
 def image_rank(x: Value, *ranks: int) -> int:
@@ -47,7 +62,7 @@ def conv_to_channels_last(out: Builder, x: Value, w: Value, b: Value | None, n: 
     else:
         kind, perm = "Conv3d", [2, 3, 4, 1, 0]
     last = out.Transpose(x, perm=TO_LAST[rank])
-    y = out.mmc.node(kind, [last, out.Transpose(w, perm=perm), b], **options)
+    y = out.mmc.node(kind, [last, moved(out, w, perm), b], **options)
     return out.Transpose(y, perm=TO_FIRST[rank])
 
 
@@ -64,7 +79,7 @@ def conv_transpose_to_channels_last(
         raise NoMatch("output_shape has not been made explicit")
     options = window(n, 2) | {"group": 1}
     options["output_padding"] = list(given.get("output_padding") or [0, 0])
-    weight = out.Transpose(w, perm=[1, 2, 3, 0])
+    weight = moved(out, w, [1, 2, 3, 0])
     y = out.mmc.ConvTranspose2d(out.Transpose(x, perm=TO_LAST[rank]), weight, b, **options)
     return out.Transpose(y, perm=TO_FIRST[rank])
 
