@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 TO_LAST = {4: [0, 2, 3, 1], 5: [0, 2, 3, 4, 1]}
@@ -29,7 +29,7 @@ def window(node: Node, space: int) -> dict[str, Any]:
     }
 
 
-def moved(out: Builder, w: Value, perm: list[int]) -> Value:
+def moved(out: Builder, w: Value, perm: list[int]) -> Value | Array:
     """Return a weight with its axes in another order; of a small one that is known at once.
 
     A node for each would be most of what a large model holds in memory before they are folded.
@@ -37,7 +37,7 @@ def moved(out: Builder, w: Value, perm: list[int]) -> Value:
     array = constant(w)
     if array is None or array.nbytes > SMALL:
         return out.Transpose(w, perm=perm)
-    return out.lift(np.ascontiguousarray(array.transpose(perm)))
+    return np.ascontiguousarray(array.transpose(perm))
 
 
 def image_rank(x: Value, *ranks: int) -> int:
