@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,7 +138,7 @@ def structure_of_text(path: Path) -> Structure:
     for number, line in enumerate(lines, 1):
         if line.startswith(" "):  # a branch belongs to the operator above it
             last = found.ops.pop()
-            found.ops.append(Op(**{**vars(last), "attributes": last.attributes + line.strip()}))
+            found.ops.append(replace(last, attributes=last.attributes + line.strip()))
         elif not _read_line(line, found):
             what = f"line {number} is none of mmc's IR text"
             raise ModelError("MMC123", str(path), what, why=line[:80])
