@@ -12,7 +12,7 @@ import mmc
 from ir_tests.arrays import normal
 from ir_tests.lowering import emit, oracle
 from mmc.backends.tflite.run import opened
-from mmc.integers.float_islands import heavy
+from mmc.integers.float_islands import affordable, heavy
 from mmc.integers.integer_ops import INTEGER, layer_of
 from mmc.integers.kept_float import KEPT_FLOAT, SLOWER
 from mmc.ir import Array, Model, parse, save, shape_of
@@ -234,3 +234,12 @@ def test_floats_and_codes_of_one_weight(apart: int, tmp_path: Path) -> None:
     (expected,) = oracle(model, feeds).values()
     step = np.abs(expected).max() / 127
     assert np.abs(actual - expected).max() <= 2 * step
+
+
+@pytest.mark.parametrize(
+    ("groups", "products", "samples"), [(10, 1e6, 16), (100, 4e7, 5), (400, 1e9, 2)]
+)
+def test_large_models_are_measured_on_fewer_samples(
+    groups: int, products: float, samples: int
+) -> None:
+    assert affordable(groups, products) == samples

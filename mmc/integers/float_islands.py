@@ -32,6 +32,8 @@ SAMPLES = (2, 16)
 """Samples that an error is the mean of, of large and small models."""
 WORK = 2e10
 """Products of two numbers that all runs together may take beyond the fewest samples."""
+CALL = 40_000
+"""Products that take as long as the call of an operator: of small ones that is most (measured)."""
 MANY_TIMES = 4.0
 """A scale is costly that makes so many times the error that it would if all made the same."""
 FEW_TIMES = 1.5
@@ -64,11 +66,17 @@ def islands(
     beside = touching(nodes, [names for names, _ in groups])
     works = [sum(map(work, some)) for some in beside]
     whole = sum(map(work, nodes))
-    few, many = SAMPLES
-    samples = min(data.samples, int(np.clip(WORK / (len(groups) * whole), few, many)))
+    calls = sum(1 for _ in model.graph) + len(groups)
+    samples = min(data.samples, affordable(len(groups), whole + CALL * calls))
     shares = [part / whole for part in works]
     costly = measured(model, Data(data.source, samples), scales.bits, groups, shares, good_db)
     return {n for i in costly for n in beside[i]}
+
+
+def affordable(groups: int, products: float) -> int:
+    """Return over how many samples each group is measured, where a run takes so many products."""
+    few, many = SAMPLES
+    return int(np.clip(WORK / (groups * products), few, many))
 
 
 def touching(nodes: Sequence[Node], groups: Sequence[list[str]]) -> list[set[Node]]:
