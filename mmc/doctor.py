@@ -16,6 +16,7 @@ from typing import Any
 SCHEMA = "mmc.doctor/1"
 TIMEOUT_S = 120
 EXTRAS = {
+    "benchmarks": "what reads the pictures and texts that benchmarks judge artifacts by",
     "dev": "what the tests and the linters need",
     "docs": "the tools that build the documentation as a site: make docs",
     "hexagon": "Qualcomm's own validator, compiler and emulator: --vendor, --verify-on htp",
