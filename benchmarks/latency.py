@@ -40,11 +40,11 @@ def paired(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Pai
 
 
 def _paired(first: str, second: str) -> Paired:
-    interpreters = [_loaded(path) for path in (first, second)]
-    once = [_milliseconds(i, 1) for i in interpreters for _ in range(2)][1::2]
+    interpreters = [loaded(path) for path in (first, second)]
+    once = [milliseconds(i, 1) for i in interpreters for _ in range(2)][1::2]
     counts = [max(1, int(TURN_SECONDS * 1e3 / max(ms, 1e-3))) for ms in once]
     turns = [
-        [_milliseconds(i, n) for i, n in zip(interpreters, counts, strict=True)]
+        [milliseconds(i, n) for i, n in zip(interpreters, counts, strict=True)]
         for _ in range(TURNS)
     ]
     ratio = statistics.median(a / b for a, b in turns)
@@ -52,7 +52,8 @@ def _paired(first: str, second: str) -> Paired:
     return Paired(a, b, ratio)
 
 
-def _loaded(path: str) -> Any:
+def loaded(path: str) -> Any:
+    """Return an interpreter of a file, fed."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=path, num_threads=1)
@@ -66,7 +67,8 @@ def _loaded(path: str) -> Any:
     return interpreter
 
 
-def _milliseconds(interpreter: Any, times: int) -> float:
+def milliseconds(interpreter: Any, times: int) -> float:
+    """Return what an inference takes, of so many."""
     start = time.process_time()
     for _ in range(times):
         interpreter.invoke()
