@@ -26,6 +26,7 @@ from mmc.passes.adopt_grids import AdoptGrids
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.equalize_channels import EqualizeChannels
+from mmc.passes.fill_lanes import FillLanes
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_grids import LegalizeGrids
 from mmc.passes.legalize_hexagon import LegalizeHexagon
@@ -78,7 +79,9 @@ class TfliteBackend:
             Phase("layout", (to_nhwc, goal.fold, EliminateDeadCode())),
             Phase("assign-layout", (AssignLayout(), to_nhwc, *tidy), max_rounds=4),
             Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
-            *([Phase("merge-axes", (MergeAxes(), EliminateDeadCode()))] if npu else []),
+            Phase("merge-axes", (MergeAxes(), EliminateDeadCode()))
+            if npu
+            else Phase("lanes", (FillLanes(), *tidy)),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
             Phase("adopt", self._adoption()),
             *self._quantization(),

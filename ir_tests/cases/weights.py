@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 
 from cases.block_weights import BLOCKS
+from cases.filters import FILTERS
 from cases.numbers import NUMBERS
 from cases.write_places import WRITE_PLACES
 from mmc.ir import Array
@@ -24,6 +25,7 @@ ROWS = np.arange(5)[:, None]
 WEIGHTS: dict[str, Array] = {
     **NUMBERS,
     **BLOCKS,
+    **FILTERS,
     **WRITE_PLACES,
     "nothing": np.zeros((1, 4, 1, 1), np.float32),
     "yes": np.array(True),
