@@ -16,6 +16,7 @@ import pytest
 import golden_models as golden
 import mmc
 from ir_tests.arrays import normal
+from mmc.backends.tflite.backend import TfliteBackend
 from mmc.ir import parse, save
 
 MODELS = {
@@ -93,3 +94,38 @@ def test_steps_of_a_loop_share_their_codes(tmp_path: Path) -> None:
     tensors = 250 * 3 * sum(result.ops.values())
     biases = steps * 4 * 4 * hidden
     assert result.bytes <= codes + 12 * 8 * hidden + biases + tensors + (64 << 10)
+
+
+def test_16_bit_activations_add_biases_alone(tmp_path: Path) -> None:
+    """Their biases have 64 bits, with a scale a channel; no other form of a weight stays behind."""
+    data = {"x": np.stack([normal(1, 3, 48, 48, seed=i) for i in range(4)])}
+    model = parse(
+        """<ir_version: 10, opset_import: ["" : 21]>
+        g (float[1,3,48,48] x) => (float[1,8] y) {
+            a = Conv <strides = [2,2]> (x, w)  b = Conv <group = 96> (a, d)  c = Conv (b, e)
+            p = GlobalAveragePool (c)  f = Flatten (p)  y = MatMul (f, h) }""",
+        w=normal(96, 3, 3, 3, seed=1),
+        d=normal(96, 1, 5, 5, seed=2),
+        e=normal(512, 96, 1, 1, seed=3) / 8,
+        h=normal(512, 8, seed=4),
+    )
+    save(model, tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", **data)
+    result = mmc.compile(
+        tmp_path / "m.onnx",
+        target="hexagon_v73",
+        output=tmp_path / "m.tflite",
+        weights="int8",
+        activations="int16",
+        calibration=tmp_path / "d.npz",
+        verify=False,
+    )
+    channels = 96 + 96 + 512 + 8
+    codes = 96 * 27 + 96 * 25 + 512 * 96 + 512 * 8
+    program = TfliteBackend.read(result.artifact)
+    read = {i for op in program.operators for i in op.inputs}
+    constants = [i for i, t in enumerate(program.tensors) if t.data is not None]
+    assert read.issuperset(constants)
+    allowed = codes + (8 + 2 * 12) * channels + 250 * len(program.tensors) + (64 << 10)
+    assert sum(w.bytes for w in result.weights) == codes + 4 * channels
+    assert result.bytes <= allowed

@@ -16,7 +16,14 @@ from mmc.backends.tflite.coded import (
     quantizer_of,
     unpacker_of,
 )
-from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor
+from mmc.backends.tflite.program import (
+    Array,
+    Operator,
+    Program,
+    Quantization,
+    Tensor,
+    compact,
+)
 from mmc.integers.integer_ops import INTEGER
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
 
@@ -174,12 +181,13 @@ class Emitter:
         return outputs[0]
 
     def finish(self) -> Program:
-        """Return the program without the RESHAPEs that nothing reads any more."""
+        """Return the program without RESHAPEs and constants that nothing reads any more."""
         used = {index for _, index in self.program.outputs}
         used.update(i for op in self.program.operators for i in op.inputs)
         self.program.operators = [
             op for op in self.program.operators if op.code != "RESHAPE" or op.outputs[0] in used
         ]
+        compact(self.program)
         return self.program
 
     def shape(self, tensor: int) -> tuple[int, ...]:

@@ -70,3 +70,17 @@ class Program:
     inputs: list[tuple[str, int]] = field(default_factory=list)
     outputs: list[tuple[str, int]] = field(default_factory=list)
     metadata: dict[str, bytes] = field(default_factory=dict)
+
+
+def compact(program: Program) -> None:
+    """Drop tensors that no operator, input or output names: a file would hold their data."""
+    ends = [index for _, index in (*program.inputs, *program.outputs)]
+    named = {i for op in program.operators for i in (*op.inputs, *op.outputs)} | {*ends}
+    kept = sorted(named - {-1})
+    places = {old: new for new, old in enumerate(kept)} | {-1: -1}
+    program.tensors = [program.tensors[index] for index in kept]
+    for op in program.operators:
+        op.inputs = [places[index] for index in op.inputs]
+        op.outputs = [places[index] for index in op.outputs]
+    program.inputs = [(name, places[index]) for name, index in program.inputs]
+    program.outputs = [(name, places[index]) for name, index in program.outputs]
