@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
@@ -40,19 +39,26 @@ def conv_of_few_filters(out: Builder, x: Value, w: Array, b: Array | None, n: No
         raise NoMatch("its filters have groups, or gaps between their columns")
     if w.dtype != np.float32 or high * wide * w.size < LEAST_PRODUCTS:
         raise NoMatch("it is no large convolution of floats")
-    stride = options["strides"][1]
-    places = best_places(w.shape, stride, wide)
+    padded = any(options["pads"][1::2])
+    places = best_places(w.shape, options["strides"][1], wide, exact=padded)
     if places == 1:
-        raise NoMatch("as many places as divide the width would not be faster")
-    return spread(out, x, w, b, n, places, options)
+        raise NoMatch("several places at once would not be faster")
+    whole = wide // places * places
+    made = spread(out, x, w, b, n, places)
+    if whole == wide:
+        return made
+    rest = out.Slice(x, [whole * options["strides"][1]], [shape_of(x)[2]], [2])
+    given = {k: v for k, v in options.items() if k in n.attributes}
+    return out.Concat(made, out.mmc.node(n.op_type, [rest, *n.inputs[1:]], **given), axis=2)
 
 
-def best_places(w: tuple[int, ...], stride: int, wide: int) -> int:
+def best_places(w: tuple[int, ...], stride: int, wide: int, *, exact: bool) -> int:
     """Return how many places to compute at once: 1 where that is best.
 
     Args:
         w: the shape of the weight: filters, rows, columns, channels.
-        wide: the width of the result, which they divide.
+        wide: the width of the result.
+        exact: only those that divide it.
     """
     filters, rows, columns, channels = w
 
@@ -62,7 +68,7 @@ def best_places(w: tuple[int, ...], stride: int, wide: int) -> int:
     best, least = 1, GAIN
     for places in PLACES:
         size = 4 * filters * places * rows * (columns + (places - 1) * stride) * channels
-        if places > wide or wide % places or size > MOST_BYTES:
+        if places > wide or (exact and wide % places) or size > MOST_BYTES:
             continue
         ratios = [cost(places, lanes) / cost(1, lanes) for lanes in LANES]
         if max(ratios) <= LOSS and sum(ratios) / len(ratios) < least:
@@ -70,24 +76,17 @@ def best_places(w: tuple[int, ...], stride: int, wide: int) -> int:
     return best
 
 
-def spread(
-    out: Builder,
-    x: Value,
-    w: Array,
-    b: Array | None,
-    n: Node,
-    places: int,
-    options: Mapping[str, Any],
-) -> Value:
+def spread(out: Builder, x: Value, w: Array, b: Array | None, n: Node, places: int) -> Value:
     """Record the convolution of so many places at once, and the view that parts them again."""
     filters, rows, columns, channels = w.shape
-    down, stride = options["strides"]
+    down, stride = attrs(n)["strides"]
     shape = (places, filters, rows, columns + (places - 1) * stride, channels)
     wider = np.zeros(shape, w.dtype)
     for j in range(places):
         wider[j, :, :, j * stride : j * stride + columns] = w
     operands: list[Any] = [x, wider.reshape(places * filters, *shape[2:])]
     operands += [] if b is None else [np.tile(b, places)]
-    given = {k: v for k, v in options.items() if k in n.attributes}
+    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
     y = out.mmc.node(n.op_type, operands, **given | {"strides": [down, places * stride]})
-    return out.Reshape(y, list(shape_of(n.outputs[0])))
+    batch, high, wide, _ = shape_of(n.outputs[0])
+    return out.Reshape(y, [batch, high, wide // places * places, filters])
