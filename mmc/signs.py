@@ -54,9 +54,16 @@ def _has_no_sign(value: Value) -> bool:
     return value.dtype is not None and value.dtype.numpy().kind in "ub"
 
 
+def _is_float(value: Value) -> bool:
+    """Say whether a square is not negative: that of an integer may be, where it overflows."""
+    return value.dtype is not None and value.dtype.is_floating_point()
+
+
 def _deciding(node: Node, result: Value) -> Sequence[Value | None] | None:
     """Return the operands of which none may be negative; None if they do not tell."""
     if node.op_type in NEVER or (node.op_type == "TopK" and result.index() == 1):
+        return ()
+    if node.op_type == "Mul" and node.inputs[0] is node.inputs[1] and _is_float(result):
         return ()
     if node.op_type == "Where" and _counts_from_front(node):
         return ()

@@ -41,4 +41,6 @@ CASES = (
     Case("one-over", "y = Div(int1, x)", "1 / x in floats", x="int32[4]", y="int32"),
     Case("add-multiple", "a = Mul(x, c4) y = Add(a, x)"),
     Case("add-multiple", "a = Mul(x, c4) y = Add(a, z)", "two different values"),
+    Case("square-of-root", "a = Mul(x, x) s = ReduceSum(a, last) r = Sqrt(s) y = Mul(r, r)"),
+    Case("square-of-root", "a = Abs(x) b = Sub(a, one) r = Sqrt(b) y = Mul(r, r)", "negative"),
 )

@@ -14,7 +14,7 @@ CASES = (
         f"y = mmc.Conv2dRelu <{STEPS}> (x, few2, few_bias)",
         x="float[2,1,998,1]",
     ),
-    Case("conv-of-few-filters", f"y = mmc.Conv2d <{STEPS}> (x, few2)", x="float[1,1,1005,1]"),
+    Case("conv-of-few-filters", f"y = mmc.Conv2d <{STEPS}> (x, few2)", x="float[1,1,12001,1]"),
     Case("conv-of-few-filters", f"y = mmc.Conv2d <{GAPS}> (x, few1)", "gaps between", x=LARGE),
     Case(
         "conv-of-few-filters", f"y = mmc.Conv2d <{PLAIN}> (x, few1)", "no large", x="float[1,8,8,8]"

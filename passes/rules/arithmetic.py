@@ -7,6 +7,7 @@ import numpy as np
 from mmc.ir import Array, Node, Value, constant, dtype_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, const, op, rewrite
+from mmc.signs import may_be_negative
 
 GROWTH = 65536
 """Constants are not combined when broadcasting makes the result larger than this many bytes."""
@@ -122,6 +123,17 @@ def simple_power(out: Builder, x: Value, e: Array) -> Value:
         raise NoMatch(f"x ** {power} has no simpler form")
     root = x if power == -1 else out.Sqrt(x)
     return root if power == 0.5 else out.Reciprocal(root)
+
+
+ROOT = op.Sqrt("x")
+
+
+@rewrite(op.Mul(ROOT, ROOT), stage="canonicalize")
+def square_of_root(out: Builder, x: Value) -> Value:
+    """sqrt(x) sqrt(x)  ->  x, for x >= 0."""
+    if may_be_negative(x):
+        raise NoMatch("the root may be of a negative number")
+    return x
 
 
 @rewrite(op.Div(const("one", 1), "x").named("n"), stage="canonicalize", contract=Contract.EXACT)

@@ -19,7 +19,8 @@ GAIN, LOSS = 0.8, 1.05
 """What the time of the kernel must fall to in the mean of both, and may rise to on either."""
 MOST_BYTES = 1 << 17
 LEAST_PRODUCTS = 1 << 17
-"""Of a convolution whose time is more than that of an operator at all."""
+LEAST_OF_TWO = 1 << 21
+"""Of convolutions whose time is more than that of an operator, and of the four that parts take."""
 CONVOLUTIONS = ("Conv2d", "Conv2dRelu", "Conv2dRelu6", "Conv2dReluN1To1")
 
 
@@ -39,8 +40,8 @@ def conv_of_few_filters(out: Builder, x: Value, w: Array, b: Array | None, n: No
         raise NoMatch("its filters have groups, or gaps between their columns")
     if w.dtype != np.float32 or high * wide * w.size < LEAST_PRODUCTS:
         raise NoMatch("it is no large convolution of floats")
-    padded = any(options["pads"][1::2])
-    places = best_places(w.shape, options["strides"][1], wide, exact=padded)
+    exact = any(options["pads"][1::2]) or high * wide * w.size < LEAST_OF_TWO
+    places = best_places(w.shape, options["strides"][1], wide, exact=exact)
     if places == 1:
         raise NoMatch("several places at once would not be faster")
     whole = wide // places * places
