@@ -11,7 +11,7 @@ from mmc.backends.base import artifact_path, load_backend
 from mmc.budget import refuse_unchecked
 from mmc.diagnostics import Diagnostic, Severity, UsageError, refuse
 from mmc.files import check_artifact
-from mmc.freed import Freed, give_back, let_go
+from mmc.freed import Freed, give_back, let_go, settle
 from mmc.generalizing import Case, first_of, generalize
 from mmc.instruments import Reproducer, Time, Verify
 from mmc.integers.arrival import arrived_quantized, as_quantized, own_codes
@@ -140,6 +140,7 @@ def to_final(
         float_bits = 16 if options.precision == "float16" else 32
         result.weights = [*stored_weights(model, float_bits)]
         result.kept_float = [*kept_float(model)]
+        settle(model)
     return model
 
 

@@ -37,6 +37,13 @@ class Freed(Instrument):
             give_back()
 
 
+def settle(model: Model) -> None:
+    """Free what the passes left behind, before what comes next needs memory."""
+    if model.graph.num_nodes() >= MANY:
+        gc.collect()
+        give_back()
+
+
 def let_go(model: Model) -> None:
     """Empty a model that was lowered and that nobody will ask any more."""
     large = model.graph.num_nodes() >= MANY

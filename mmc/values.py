@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -172,11 +172,13 @@ def origin_of(nodes: Iterable[ir.Node]) -> str:
 
 def sources(node: ir.Node) -> tuple[str, ...]:
     """Return the names of the user's nodes that this node came from."""
-    return (
-        tuple(node.metadata_props.get(SOURCES, "").split("\n"))
-        if SOURCES in (node.metadata_props)
-        else ()
-    )
+    found = node.metadata_props.get(SOURCES)
+    return () if found is None else _lines(found)
+
+
+@lru_cache(4096)
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n"))
 
 
 def discard(node: ir.Node) -> None:

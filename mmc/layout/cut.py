@@ -52,8 +52,13 @@ class _Network:
 
     def solve(self) -> tuple[float, set[Vertex]]:
         """Return the cost of the best choice and the vertices that adopt."""
-        value, adopted = minimum_cut(self.capacity, SOURCE, SINK)
+        value, adopted = minimum_cut(self._taken(), SOURCE, SINK)
         return value + self.offset, adopted
+
+    def _taken(self) -> dict[tuple[Vertex, Vertex], float]:
+        """Return the capacities; the network keeps none."""
+        found, self.capacity = self.capacity, {}
+        return found
 
 
 def choose(field: Field) -> set[Node]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mmc.ir import Node, Value, constant, shape_of
 from mmc.layout.carriers import Carrier, Sides, carrier_of, through_transpose, transposed_by
@@ -24,6 +25,12 @@ class Field:
     tied: set[Node] = field(default_factory=set)
     more: Mapping[str, Carrier] = field(default_factory=dict)
     """Carriers of ONNX's operators that only some backends have."""
+    alike: dict[tuple[Any, ...], Sides] = field(default_factory=dict)
+
+    def shared(self, sides: Sides) -> Sides:
+        """Return the first that says the same: of ten thousand nodes most work alike."""
+        key = tuple(sides.inputs.items()), tuple(sides.outputs.items())
+        return self.alike.setdefault(key, sides)
 
     def carrier(self, node: Node) -> Carrier | None:
         """Return the carrier of a node, or None when the operator is tied to its layout."""
@@ -84,7 +91,7 @@ def _visit(
         if carrier is None or is_input:
             found.tied.add(node)
         return
-    found.nodes[node] = sides
+    sides = found.nodes[node] = found.shared(sides)
     for value, layout in _labelled(node, sides):
         _label(found, work, value, layout)
 

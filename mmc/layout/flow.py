@@ -23,6 +23,7 @@ def minimum_cut(
         capacities: >= 0 by (tail, head); infinity where cutting is forbidden. Some cut is finite.
     """
     flow = _Flow(capacities, source, sink)
+    del capacities  # they take as much memory as what was made of them
     total = 0.0
     while flow.level():
         while pushed := flow.augment():
