@@ -33,8 +33,9 @@ HEAD = """# How a compile grows
 
 Drawn models, compiled for `{target}` with `--no-verify`, each in a process of its own. CPU is that
 of the whole process, imports included; the memory rule is 150 MB + 1.2 × the model. Time grows
-with the nodes and the bytes. A node takes about 2 KB in each form that a compile has of it: where
-nodes become several (a norm, a step of an LSTM) and weigh nothing, 10 000 are above the rule.
+with the nodes and the bytes. A node takes about 3 KB while passes work on it, and the model is gone
+once it is lowered. Where nodes that weigh nothing become several (a norm), or a transpose stands on
+both sides of each for a while, 10 000 are a little above the rule.
 
 Made by `python benchmarks/scaling.py --write docs/scaling.md`.
 

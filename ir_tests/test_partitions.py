@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmc.backends.targets import vendor
 from mmc.backends.tflite.backend import TfliteBackend
-from mmc.backends.tflite.check import check, off_the_npu
+from mmc.backends.tflite.check import check, judge, off_the_npu
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.memory import graph_of
 from mmc.backends.tflite.partitions import crossing_bytes, cut
@@ -168,3 +168,20 @@ def test_no_valid_order_has_fewer_parts(drawn: tuple[Graph, frozenset[int]]) -> 
     ]
     assert tuple(found) in valid
     assert len([*parts(found, off)]) == min(len([*parts(order, off)]) for order in valid)
+
+
+def test_an_operator_is_judged_once_however_it_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What schedules, checks and estimates a program asks the tables together."""
+    asked: list[int] = []
+
+    def counted(made: Program, target: object) -> list[list[object]]:
+        asked.append(len(made.operators))
+        return judge(made, HEXAGON)  # type: ignore[return-value]
+
+    monkeypatch.setattr("mmc.backends.tflite.check.judge", counted)
+    made = program("mod x a; neg x b; mod b d; add a d z")
+    backend = TfliteBackend(HEXAGON, CompileOptions())
+    backend.schedule(made)
+    assert backend.check(made) == check(made, HEXAGON, judge(made, HEXAGON))
+    backend.work(made)
+    assert asked == [4]

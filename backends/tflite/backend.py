@@ -42,6 +42,7 @@ from mmc.passes.widen_floats import WidenFloats
 from mmc.target import Target
 
 if TYPE_CHECKING:
+    from mmc.backends.tflite.check import Judged
     from mmc.cost.work import Workload
     from mmc.options import CompileOptions
     from mmc.schedule import Schedule
@@ -60,6 +61,8 @@ class TfliteBackend:
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target
         self.options = options
+        self._lowered: Program | None = None
+        self._said: dict[int, list[Diagnostic]] = {}
         if options.precision == "float16":
             raise not_yet("--precision float16 for TFLite")
         if options.pictures or options.about:
@@ -189,11 +192,21 @@ class TfliteBackend:
 
     def schedule(self, program: Program) -> Schedule:
         """Put the operators into the order that needs the least memory for activations."""
-        from mmc.backends.tflite.check import off_the_npu
+        from mmc.backends.tflite.check import off_among
         from mmc.backends.tflite.memory import reorder
 
         npu = self.target.runs_on == "npu"
-        return reorder(program, off_the_npu(program, self.target) if npu else ())
+        return reorder(program, off_among(self._judged(program)) if npu else ())
+
+    def _judged(self, program: Program) -> Judged:
+        """Return what the tables say of a lowered program, an operator once however it is moved."""
+        from mmc.backends.tflite.check import judge
+
+        if self._lowered is not program:
+            said = judge(program, self.target)
+            self._lowered = program
+            self._said = {id(op): own for op, own in zip(program.operators, said, strict=True)}
+        return [self._said[id(op)] for op in program.operators]
 
     def count(self, program: Program) -> dict[str, int]:
         """Count the emitted operators by code, most frequent first."""
@@ -204,14 +217,15 @@ class TfliteBackend:
         from mmc.backends.tflite.check import check
 
         left = left_float(program) if self.options.io_dtype == "int8" else []
-        return [*check(program, self.target), *left]
+        return [*check(program, self.target, self._judged(program)), *left]
 
     def work(self, program: Program) -> Workload:
         """Return what the operators have to do; those off the NPU are the host's."""
-        from mmc.backends.tflite.check import off_the_npu, where
+        from mmc.backends.tflite.check import off_among, where
         from mmc.backends.tflite.work import workload
 
-        off = off_the_npu(program, self.target)
+        npu = self.target.runs_on == "npu"
+        off = off_among(self._judged(program)) if npu else set[int]()
         return workload(program, {where(program.operators[i]) for i in off})
 
     @staticmethod

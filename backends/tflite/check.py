@@ -23,12 +23,19 @@ PARTED = "MMC211"
 BUILTIN = frozenset(n for n in dir(schema.BuiltinOperator) if n[0] != "_") - {"CUSTOM", "DELEGATE"}
 
 
-def check(program: Program, target: Target) -> list[Diagnostic]:
+Judged = list[list[Diagnostic]]
+"""What the tables say, a list an operator."""
+
+
+def check(program: Program, target: Target, judged: Judged | None = None) -> list[Diagnostic]:
     """Return every finding on `program`, in operator order; empty means clean.
 
     Errors: it cannot be emitted right. Warnings: it runs off the NPU. Notes: it could be better.
+
+    Args:
+        judged: what `judge` says, where that is known.
     """
-    graph, judged = Uses.of(program), judge(program, target)
+    graph, judged = Uses.of(program), judged or judge(program, target)
     findings = [
         finding
         for op, said in zip(program.operators, judged, strict=True)
@@ -41,7 +48,7 @@ def check(program: Program, target: Target) -> list[Diagnostic]:
     return [*findings, *parted(program, off_among(judged), target)]
 
 
-def judge(program: Program, target: Target) -> list[list[Diagnostic]]:
+def judge(program: Program, target: Target) -> Judged:
     """Return what the tables say, a list an operator."""
     fallback = load_target(target.fallback) if target.fallback else target
     return [[*legality(program, op, target, fallback)] for op in program.operators]
