@@ -294,3 +294,35 @@ def test_what_makes_an_output_stays_float_where_asked(tmp_path: Path) -> None:
         assert made == codes, "the sigmoid is inside, and stays on codes"
         why = [k.why for k in kept_float(model)]
         assert why == [LAST] * last
+
+
+WIDER = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[4,32] x) => (float[4,16] y, float[4,16] z) {
+        a = MatMul(x, w)  b = LeakyRelu(a)  y = MatMul(b, v)
+        c = Clip(y, zero, six)  z = MatMul(c, u) }"""
+
+
+@pytest.mark.parametrize("outliers", ["none", "clip"])
+def test_16_bit_codes_reach_beyond_the_data(outliers: str, tmp_path: Path) -> None:
+    arrays = {"w": normal(32, 32, seed=1), "v": normal(32, 16, seed=2), "u": normal(16, 16, seed=3)}
+    arrays |= {"zero": np.float32(0), "six": np.float32(6)}
+    model = parse(WIDER, **arrays)
+    save(model, tmp_path / "m.onnx")
+    x = normal(8, 4, 32, seed=4)
+    np.savez(tmp_path / "d.npz", x=x)
+    result = mmc.compile(
+        tmp_path / "m.onnx",
+        target="hexagon_v73",
+        output=tmp_path / "m.tflite",
+        weights="int8",
+        activations="int16",
+        calibration=tmp_path / "d.npz",
+        outliers=outliers,
+        verify=False,
+    )
+    largest = max((np.abs(oracle(model, {"x": s})["y"]).max(), i) for i, s in enumerate(x))[1]
+    feeds = {"x": x[largest] * np.float32(1.4)}
+    expected, actual = oracle(model, feeds), mmc.run(result.artifact, feeds)
+    errors = {n: np.abs(expected[n] - actual[n]).max() / np.abs(expected[n]).max() for n in "yz"}
+    assert (errors["y"] < 0.02) == (outliers == "none")
+    assert errors["z"] < 0.02 or outliers == "clip"

@@ -10,18 +10,26 @@ from mmc.integers.integer_ops import FIXED, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
 from mmc.integers.layers import base_of
 from mmc.ir import Node, Value, constant
+from mmc.opset import split_activation
 from mmc.quant.ranges import Affine, affine
 from mmc.quant.statistics import Histogram
+
+BOUNDED = ("Relu6", "ReluN1To1")
+"""Activations that end at a number which kernels know as the end of the codes."""
 
 Range = tuple[float, float]
 Look = Callable[[Histogram], Range]
 
 
 class Scales:
-    """Which values share a scale, and which scale that is."""
+    """Which values share a scale, and which scale that is.
 
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
+    Args:
+        margin: how many times as far as asked for the codes reach.
+    """
+
+    def __init__(self, bits: int, margin: float = 1.0) -> None:
+        self.bits, self.margin = bits, margin
         self.values: dict[Value, None] = {}
         self.parent: dict[Value, Value] = {}
         self.known: dict[Value, Affine] = {}
@@ -78,12 +86,20 @@ class Scales:
 
     def choose(self, ranges: Mapping[Value, Range]) -> None:
         """Let the scales cover these ranges, where no kernel dictates them."""
+        ending = {self.root(v) for v in self.values if ends(v)}
         for root, (low, high) in ranges.items():
-            self.known.setdefault(root, affine(low, high, self.bits))
+            far = 1.0 if root in ending else self.margin
+            self.known.setdefault(root, affine(far * low, far * high, self.bits))
 
     def members(self, root: Value) -> list[str]:
         """Return the names of the values that share a scale."""
         return [v.name or "" for v in self.values if self.root(v) is root]
+
+
+def ends(value: Value) -> bool:
+    """Say whether what makes a value has a largest result, whatever it reads."""
+    maker = value.producer()
+    return maker is not None and split_activation(maker.op_type)[1] in BOUNDED
 
 
 def activations(node: Node) -> list[Value]:
