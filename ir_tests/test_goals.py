@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mmc.backends.base import load_backend
+from mmc.backends.tflite.reader import read
 from mmc.compiler import compile_model
 from mmc.goals import GOALS
 from mmc.growth import check_growth
@@ -138,3 +139,17 @@ def test_growth_is_what_is_not_stored_yet() -> None:
     with pytest.raises(NoMatch, match="32 bytes more"):
         check_growth([node], other, 31)
     check_growth([node], other, 32)
+
+
+@pytest.mark.parametrize(("goal", "filters"), [("latency", 8), ("size", 1)])
+def test_few_filters_become_many_where_size_is_not_the_goal(
+    goal: str, filters: int, tmp_path: Path
+) -> None:
+    """A processor computes several places at once, with a larger weight."""
+    text = "g (float[1,8,32,32] x) => (float[1,1,32,32] y) { y = Conv<pads = [2,2,2,2]>(x, w) }"
+    save(parse(HEAD + text, w=f(1, 8, 5, 5)), tmp_path / "m.onnx")
+    options = CompileOptions(optimize=goal)
+    result = compile_model(tmp_path / "m.onnx", "cpu", tmp_path / "m.tflite", options)
+    program = read(result.artifact)
+    found = [op.inputs[1] for op in program.operators if op.code == "CONV_2D"]
+    assert [program.tensors[index].shape[0] for index in found] == [filters]

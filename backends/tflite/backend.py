@@ -84,7 +84,7 @@ class TfliteBackend:
             Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
             Phase("merge-axes", (MergeAxes(), EliminateDeadCode()))
             if npu
-            else Phase("lanes", (FillLanes(), *tidy)),
+            else Phase("lanes", (FillLanes(max_growth_bytes=goal.fuse.max_growth_bytes), *tidy)),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
             Phase("adopt", self._adoption()),
             *self._quantization(),
