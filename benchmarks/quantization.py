@@ -46,9 +46,9 @@ output's signal to noise over 4 others, against ONNX Runtime on the original wit
 off. mmc compiles int8 activations for `cpu`, where layers that would be slower or wrong as integers
 stay float, and int16 for `hexagon_v73`; its artifact runs in LiteRT, as that of litert-quantizer,
 which gets mmc's float32 .tflite; those of onnxruntime and nncf run in ONNX Runtime. It compares
-tools; it is no accuracy of a task. onnxruntime stores the tables of embeddings with the bits of
-activations, mmc with those of weights: where only attacut's table has 8 bits, a scale a row, and
-all else is float, 44.5 dB are left.
+tools; it is no accuracy of a task (deepcut and oskut make one number each). onnxruntime stores the
+tables of embeddings with the bits of activations, mmc with those of weights: where only attacut's
+table has 8 bits, a scale a row, and all else is float, 44.5 dB are left.
 """
 DATA = Path(golden.__file__).parent / "data"
 
