@@ -57,7 +57,7 @@ def quantized(cell: str, bits: int, block: int = 0) -> Model:
     """Return the cell's model with integer weights."""
     model = CELLS[cell]()
     (layer,) = layers_of(model.graph)
-    quantize(model.graph, layer, Rule(bits, block=block), None)
+    quantize(model.graph, [layer], Rule(bits, block=block), None)
     EliminateDeadCode().run(model)
     return model
 

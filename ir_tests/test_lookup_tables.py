@@ -41,7 +41,7 @@ def looked_up(cell: str, bits: int, group: int) -> Model:
     model = models[cell]()
     require(model, "LookupDequantize")
     (layer,) = layers_of(model.graph)
-    quantize(model.graph, layer, Rule(bits, table=True, group=group), None)
+    quantize(model.graph, [layer], Rule(bits, table=True, group=group), None)
     EliminateDeadCode().run(model)
     return model
 
@@ -133,7 +133,7 @@ def test_tables_are_not_for_tflite(tmp_path: Path) -> None:
 def test_a_transposed_convolution_gets_integers() -> None:
     model = single("ConvTranspose", (1, 32, 4, 4), normal(32, 24, 2, 2))
     (layer,) = layers_of(model.graph)
-    quantize(model.graph, layer, Rule(3, table=True), None)
+    quantize(model.graph, [layer], Rule(3, table=True), None)
     kinds = [n.op_type for n in model.graph]
     assert kinds == ["DequantizeLinear", "ConvTranspose"]
 

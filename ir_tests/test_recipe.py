@@ -44,7 +44,7 @@ def normal(*shape: int) -> Array:
 
 
 def attention() -> Model:
-    square = {f"w{n}": normal(64, 64) for n in "qkvou"}
+    square = {f"w{n}": (i + 1) * normal(64, 64) for i, n in enumerate("qkvou")}
     return parse(ATTENTION, **square, wh=normal(64, 4), bq=normal(64))
 
 
