@@ -5,7 +5,7 @@ from __future__ import annotations
 from unittest.mock import patch
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ir_tests.arrays import normal
@@ -19,11 +19,11 @@ from mmc.verification.evaluate import run_model
 
 @given(
     st.integers(1, 4),
-    st.tuples(st.integers(1, 3), st.integers(1, 5)),
-    st.tuples(st.integers(1, 2), st.integers(1, 3)),
+    st.tuples(st.integers(1, 3), st.integers(3, 6)),
+    st.tuples(st.integers(1, 2), st.integers(1, 2)),
     st.integers(1, 2),
     st.lists(st.integers(0, 2), min_size=4, max_size=4),
-    st.integers(5, 40),
+    st.integers(12, 40),
 )
 @settings(max_examples=60, deadline=None)
 def test_several_places_at_once_are_what_each_was(
@@ -49,6 +49,7 @@ def test_several_places_at_once_are_what_each_was(
     before, shape = run_model(model, feeds)["y0"], shape_of(model.graph.outputs[0])
     with patch("mmc.passes.rules.few_filters.LEAST_PRODUCTS", 0):
         PassManager([FillLanes()]).run(model)
+    assume("Reshape" in {n.op_type for n in model.graph})
     after = run_model(model, feeds)["y0"]
     assert after.shape == before.shape == shape
     assert sqnr(before, after) > 120 or np.array_equal(before, after)
