@@ -59,9 +59,8 @@ benchmarks/rows/peers.jsonl, each measured in one run on one machine: trust the 
 seconds. What each column is: the head of `benchmarks/peers.py`; how each peer is called:
 `benchmarks/converters.py`. A model is right where its error is at most 0.01. litert-torch and
 coremltools convert torch modules: they get what onnx2torch makes of a model. The format of
-coreai-onnx is one that nothing on Linux reads, and its seconds are mostly imports. Latencies beside
-onnx2tf are of a run apart, on an idle machine (of basic_pitch and mtcnn_pnet: later, a busy one);
-what it makes of oskut computes something else. How much lower they could be: [heavy.md](heavy.md).
+coreai-onnx is one that nothing on Linux reads, and its seconds are mostly imports. What onnx2tf
+makes of oskut computes something else; how much lower latencies could be: [heavy.md](heavy.md).
 """
 
 
