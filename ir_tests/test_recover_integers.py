@@ -86,6 +86,21 @@ def test_large_weights_are_looked_at_in_pieces_and_have_one_kind_of_zero(last: i
     assert recover(weight.astype(np.float32)) is None
 
 
+def test_what_is_read_piece_by_piece_may_go_piece_by_piece() -> None:
+    codes = np.tile(np.arange(-64, 64, dtype=np.int16), (5 * PIECE // 256, 1))
+    pieces: list[None] = []
+    found = recover(np.float32(0.5) * codes, lambda: pieces.append(None))
+    assert found is not None
+    assert np.array_equal(found.codes, codes)
+    assert len(pieces) == 3
+
+
+def test_infinity_in_the_last_piece_is_on_no_grid() -> None:
+    rows = np.tile(np.arange(-64, 64, dtype=np.float32), (5 * PIECE // 256, 1))
+    rows[-1, -1] = np.inf
+    assert recover(rows) is None
+
+
 @pytest.mark.parametrize("columns", [8, 9, 64, 1000])
 def test_other_weights_are_on_no_grid(columns: int) -> None:
     weight = np.random.default_rng(0).standard_normal((50, columns)).astype(np.float32)

@@ -16,6 +16,7 @@ from mmc.passes.quantize_weights import TYPES, insert, least_bits, stored
 from mmc.quant.encoding import encode
 from mmc.quant.grids import GRIDS
 from mmc.quant.recovery import LEAST_COLUMNS, Recovered, recover
+from mmc.spilling import forget
 from mmc.values import ARRIVED_QUANTIZED, WEIGHT_ONLY
 
 UNPACKED = 1 << 30
@@ -64,7 +65,7 @@ class RecoverIntegers(Pass):
         small = prod(shape_of(layer.value)) * 2 <= stored(layer, 8)
         if small and not (self.release or adopted):
             return False
-        found = recover(rows)
+        found = recover(rows, lambda: forget(weight))
         if adopted:
             found = centred(rows, found)
         if found is None or (self.symmetric and not is_symmetric(found)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +32,16 @@ class Recovered:
     zero: Array
 
 
-def recover(rows: Array) -> Recovered | None:
+def recover(rows: Array, seen: Callable[[], None] = lambda: None) -> Recovered | None:
     """Return the integers that rows (O, K) are multiples of, a step a row; None if there are none.
 
     Factors that were folded into a row since it was quantized change its step only. Zeros are 0
     where all codes of the tensor fit -128..127, else codes are 0..255.
+
+    Args:
+        seen: called after each piece of the rows, which need not stay in memory then.
     """
-    if rows.ndim != 2 or rows.shape[1] < LEAST_COLUMNS or not np.isfinite(rows).all():
+    if rows.ndim != 2 or rows.shape[1] < LEAST_COLUMNS:
         return None
     codes = np.empty(rows.shape, np.int16)
     scale = np.empty(len(rows), np.float32)
@@ -45,6 +49,7 @@ def recover(rows: Array) -> Recovered | None:
     for start in range(0, len(rows), together):
         part = slice(start, start + together)
         found = on_grid(rows[part].astype(np.float64))
+        seen()
         if found is None:
             return None
         codes[part], scale[part] = found
@@ -60,7 +65,7 @@ def recover(rows: Array) -> Recovered | None:
 
 def on_grid(rows: Array) -> tuple[Array, Array] | None:
     """Return codes (O, K) and steps (O,) whose products rows are but for ROUNDING, or None."""
-    steps = find_steps(rows)
+    steps = find_steps(rows) if np.isfinite(rows).all() else None
     if steps is None:
         return None
     codes = np.rint(rows / steps[:, None])
