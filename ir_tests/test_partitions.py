@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmc.backends.targets import vendor
 from mmc.backends.tflite.backend import TfliteBackend
-from mmc.backends.tflite.check import check, judge, off_the_npu
+from mmc.backends.tflite.check import check, judge, off_among
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.memory import graph_of
 from mmc.backends.tflite.partitions import crossing_bytes, cut
@@ -89,7 +89,7 @@ def graphs(draw: st.DrawFn) -> tuple[Graph, frozenset[int]]:
 def test_the_parts_of_a_program(name: str) -> None:
     text, outputs, parts = PROGRAMS[name]
     made = program(text, outputs)
-    off = off_the_npu(made, HEXAGON)
+    off = off_among(judge(made, HEXAGON))
     assert off == {i for i, op in enumerate(made.operators) if op.code == "FLOOR_MOD"}
     found = cut(made, off)
     assert len(found.parts) == parts
@@ -105,13 +105,13 @@ def test_qualcomms_compiler_parts_it_alike(name: str, tmp_path: Path) -> None:
     made = program(text, outputs)
     write(made, path := tmp_path / "m.tflite")
     said = vendor.ask(path, "v73")
-    found = cut(made, off_the_npu(made, HEXAGON))
+    found = cut(made, off_among(judge(made, HEXAGON)))
     assert (said.partitions, said.selected) == (len(found.parts), sum(map(len, found.parts)))
 
 
 def test_what_crosses_is_said() -> None:
     made = program("neg x a; mod a b; add a b z")
-    found = cut(made, off_the_npu(made, HEXAGON))
+    found = cut(made, off_among(judge(made, HEXAGON)))
     assert [made.tensors[i].name for i in found.crossing] == ["a", "b"]
     assert crossing_bytes(made, found) == 2 * 64 * 4
     note = check(made, HEXAGON)[-1]
@@ -144,9 +144,9 @@ def test_the_schedule_leaves_the_fewest_parts(
     text: str, outputs: str, before: int, after: int
 ) -> None:
     made = program(text, outputs)
-    assert len(cut(made, off_the_npu(made, HEXAGON)).parts) == before
+    assert len(cut(made, off_among(judge(made, HEXAGON))).parts) == before
     plan = TfliteBackend(HEXAGON, CompileOptions()).schedule(made)
-    assert len(cut(made, off_the_npu(made, HEXAGON)).parts) == after
+    assert len(cut(made, off_among(judge(made, HEXAGON))).parts) == after
     assert sorted(plan.after.order) == list(range(len(made.operators)))
     graph_of(made)  # raises ValueError where an operator comes before one that it needs
 

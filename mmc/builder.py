@@ -11,7 +11,7 @@ from onnx_ir import Graph, Node, Value
 
 from mmc import opset
 from mmc.naming import fresh_name
-from mmc.values import SOURCES, Array
+from mmc.values import SOURCES, Array, own_attrs
 
 SINGLE = np.dtype(np.float32)
 
@@ -59,6 +59,12 @@ class Builder:
             op_type, lifted, kept, num_outputs=outputs, domain=self.domain
         )
         return values[0] if outputs == 1 else tuple(values)
+
+    def again(self, node: Node, inputs: Sequence[Any], **changes: Any) -> Value:
+        """Record a node of one result once more, with other inputs and some other attributes."""
+        maker = self.mmc if node.domain == opset.DOMAIN else self
+        made: Value = maker.node(node.op_type, inputs, **own_attrs(node) | changes)
+        return made
 
     def lift(self, value: Any, dtype: np.dtype[Any] = SINGLE) -> Value | None:
         """Return a value for `value`: itself, or a new constant; a float becomes one of `dtype`."""

@@ -33,15 +33,13 @@ class Freed(Instrument):
         self.nodes = record.nodes
         if self.changed >= max(MANY, self.nodes // 4):
             self.changed = 0
-            gc.collect()
-            give_back()
+            search()
 
 
 def settle(model: Model) -> None:
     """Free what the passes left behind, before what comes next needs memory."""
     if model.graph.num_nodes() >= MANY:
-        gc.collect()
-        give_back()
+        search()
 
 
 def let_go(model: Model) -> None:
@@ -49,8 +47,13 @@ def let_go(model: Model) -> None:
     large = model.graph.num_nodes() >= MANY
     model.graph = Graph((), (), nodes=())
     if large:
-        gc.collect()
-        give_back()
+        search()
+
+
+def search() -> None:
+    """Free what only holds itself."""
+    gc.collect()
+    give_back()
 
 
 def give_back() -> None:

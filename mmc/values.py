@@ -78,10 +78,12 @@ def attrs(node: ir.Node) -> dict[str, Any]:
 
     Strings are `str`, lists are tuples, tensors are arrays, graphs are `Graph`.
     """
-    values = dict(_defaults(node.domain, node.op_type))
-    for name, attribute in node.attributes.items():
-        values[name] = _python(attribute)
-    return values
+    return dict(_defaults(node.domain, node.op_type)) | own_attrs(node)
+
+
+def own_attrs(node: ir.Node) -> dict[str, Any]:
+    """Return the attributes that the node has itself, as `attrs` returns them."""
+    return {name: _python(attribute) for name, attribute in node.attributes.items()}
 
 
 @cache

@@ -192,11 +192,16 @@ class TfliteBackend:
 
     def schedule(self, program: Program) -> Schedule:
         """Put the operators into the order that needs the least memory for activations."""
-        from mmc.backends.tflite.check import off_among
         from mmc.backends.tflite.memory import reorder
 
+        return reorder(program, self._off_the_npu(program))
+
+    def _off_the_npu(self, program: Program) -> set[int]:
+        """Return the places of the operators that an NPU leaves to the CPU."""
+        from mmc.backends.tflite.check import off_among
+
         npu = self.target.runs_on == "npu"
-        return reorder(program, off_among(self._judged(program)) if npu else ())
+        return off_among(self._judged(program)) if npu else set()
 
     def _judged(self, program: Program) -> Judged:
         """Return what the tables say of a lowered program, an operator once however it is moved."""
@@ -221,11 +226,10 @@ class TfliteBackend:
 
     def work(self, program: Program) -> Workload:
         """Return what the operators have to do; those off the NPU are the host's."""
-        from mmc.backends.tflite.check import off_among, where
+        from mmc.backends.tflite.check import where
         from mmc.backends.tflite.work import workload
 
-        npu = self.target.runs_on == "npu"
-        off = off_among(self._judged(program)) if npu else set[int]()
+        off = self._off_the_npu(program)
         return workload(program, {where(program.operators[i]) for i in off})
 
     @staticmethod

@@ -61,11 +61,6 @@ def off_among(judged: Sequence[Sequence[Diagnostic]]) -> set[int]:
     return {i for i, said in enumerate(judged) if any(d.code in OFF_NPU for d in said)}
 
 
-def off_the_npu(program: Program, target: Target) -> set[int]:
-    """Return the operators of a program, by index, that the table leaves to the CPU."""
-    return off_among(judge(program, target)) if target.runs_on == "npu" else set()
-
-
 def parted(program: Program, off: set[int], target: Target) -> Iterator[Diagnostic]:
     """Yield that operators on the CPU cut the NPU's work into parts, and what that moves."""
     found = cut(program, off)

@@ -66,7 +66,7 @@ def islands(
     beside = touching(nodes, [names for names, _ in groups])
     works = [sum(map(work, some)) for some in beside]
     whole = sum(map(work, nodes))
-    calls = sum(1 for _ in model.graph) + len(groups)
+    calls = model.graph.num_nodes() + len(groups)
     samples = min(data.samples, affordable(len(groups), whole + CALL * calls))
     shares = [part / whole for part in works]
     costly = measured(model, Data(data.source, samples), scales.bits, groups, shares, good_db)

@@ -12,8 +12,9 @@ from math import prod
 
 import numpy as np
 
-from mmc.ir import Array, Graph, Node, Value, attrs, constant, digest, is_static, shape_of
+from mmc.ir import Array, Graph, Node, Value, attrs, constant, is_static, shape_of
 from mmc.opset import DOMAIN, split_activation
+from mmc.values import tensor_digest
 
 ROOT, LAST = 0, -1
 AXES: dict[tuple[str, str], int] = {
@@ -206,9 +207,10 @@ def unify(layers: list[Layer]) -> list[Layer]:
 def _read_one(layers: list[Layer]) -> None:
     first: dict[str, Value] = {}
     for layer in layers:
-        weight = constant(layer.value)
-        assert weight is not None
-        layer.node.replace_input_with(layer.place, first.setdefault(digest(weight), layer.value))
+        held = layer.value.const_value
+        assert held is not None
+        same = first.setdefault(tensor_digest(held), layer.value)
+        layer.node.replace_input_with(layer.place, same)
 
 
 def shared(layers: list[Layer]) -> Iterator[list[Layer]]:

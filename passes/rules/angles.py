@@ -133,9 +133,7 @@ def elementwise(out: Builder, n: Node, operand: Value, half: int) -> Value:
     others = [constant(v) for v in n.inputs[1:] if v is not None]
     if any(c is None or c.size != 1 for c in others):
         raise NoMatch(f"{n.op_type} {n.name!r} is not by one number")
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    made: Value = out.node(n.op_type, [operand, *n.inputs[1:]], **given)
-    return like(made, n.outputs[0], half)
+    return like(out.again(n, [operand, *n.inputs[1:]]), n.outputs[0], half)
 
 
 def rotated(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -146,7 +144,7 @@ def attention_of_packed_heads(
     if gain <= 0 or shape_of(q)[0] != shape_of(k)[0]:
         raise NoMatch("its operands are not made by splitting heads")
     operands = [packed(out, x) for x in (q, k, v)] + ([] if mask is None else [mask])
-    y = again(out, n, operands, q_num_heads=shape_of(q)[1], kv_num_heads=shape_of(k)[1])
+    y = out.again(n, operands, q_num_heads=shape_of(q)[1], kv_num_heads=shape_of(k)[1])
     batch, heads, length, size = shape_of(n.outputs[0])
     wanted = shape_of(result.outputs[0])
     whole = (batch, length, heads * size)
@@ -163,16 +161,9 @@ def merge_heads_of_one(out: Builder, n: Node, flat: Node) -> Value:
     shape = shape_of(n.outputs[0])
     if shape != (1, *shape_of(flat.outputs[0])):
         raise NoMatch("the reshape does more than drop the axis of the batch")
-    y = again(out, n, n.inputs)
+    y = out.again(n, n.inputs)
     _, heads, length, size = shape
     return out.Reshape(out.Transpose(y, perm=HEADS_LAST), [length, heads, size])
-
-
-def again(out: Builder, n: Node, operands: Sequence[Value | None], **changes: Any) -> Value:
-    """Record node `n` with other operands."""
-    options = {name: value for name, value in attrs(n).items() if name in n.attributes}
-    made: Value = out.node(n.op_type, operands, **(options | changes))
-    return made
 
 
 @attend(ATTENTION)
@@ -185,7 +176,7 @@ def attention_of_repeated_heads(
     (keys, _, times), (values, _, as_many) = each_once(out, k, 1), each_once(out, v, 1)
     if times == 1 or times != as_many:
         raise NoMatch("keys and values are not repeated alike")
-    return again(out, n, [q, keys, values] + ([] if mask is None else [mask]))
+    return out.again(n, [q, keys, values] + ([] if mask is None else [mask]))
 
 
 def comes_from_heads(x: Value) -> bool:
@@ -207,7 +198,7 @@ def packed(out: Builder, x: Value) -> Value:
     if made is not None and made.op_type == "RotaryEmbedding" and comes_from_heads(x):
         assert made.inputs[0] is not None
         source = packed(out, made.inputs[0])
-        return again(out, made, [source, *made.inputs[1:]], num_heads=heads)
+        return out.again(made, [source, *made.inputs[1:]], num_heads=heads)
     if heads == 1:
         return out.Reshape(x, [batch, length, size])
     if made is not None and comes_from_heads(x):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, dtype_of, shape_of
+from mmc.ir import Node, Value, attrs, dtype_of, own_attrs, shape_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
@@ -38,7 +38,7 @@ def attention_of_three_axes(out: Builder, q: Value, k: Value, v: Value, n: Node)
         batch, length, width = shape_of(x)
         split = out.Reshape(x, [batch, length, heads, width // heads])
         operands.append(out.Transpose(split, perm=HEADS_LAST))
-    kept = {k: v for k, v in given.items() if k in n.attributes and "num_heads" not in k}
+    kept = {k: v for k, v in own_attrs(n).items() if "num_heads" not in k}
     y = out.node("Attention", [*operands, *n.inputs[3:]], **kept)
     return out.Reshape(out.Transpose(y, perm=HEADS_LAST), list(shape_of(n.outputs[0])))
 

@@ -105,12 +105,5 @@ def clip_of_reciprocal(out: Builder, root: Node, low: Value | None, c: Array) ->
     """min(1 / ||y||, c)  ->  1 / max(||y||, 1 / c), as norms are not negative."""
     if low is not None or c.size != 1 or c.item() <= 0:
         raise NoMatch("the limit is not one positive number above")
-    norm = again(out, root)
+    norm = out.again(root, root.inputs)
     return out.Reciprocal(out.Clip(norm, np.divide(1, c, dtype=c.dtype)))
-
-
-def again(out: Builder, n: Node) -> Value:
-    """Record node `n` once more."""
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    made: Value = out.node(n.op_type, n.inputs, **given)
-    return made

@@ -46,14 +46,7 @@ def affine(out: Builder, n: Node, scale: Array, shift: Array) -> Value:
     bias = (shift if b is None else b * scale + shift).astype(w.dtype)
     if not np.isfinite(bias).all():
         raise NoMatch("the bias would not be finite")
-    return again(out, n, n.inputs[0], weight, bias)
-
-
-def again(out: Builder, n: Node, x: Any, w: Any, b: Any, **changes: Any) -> Value:
-    """Record node `n` with other operands."""
-    options = {k: v for k, v in attrs(n).items() if k in n.attributes} | changes
-    made: Value = out.node(n.op_type, [x, w] if b is None else [x, w, b], **options)
-    return made
+    return out.again(n, [n.inputs[0], weight, bias])
 
 
 def scale_and_shift(n: Node) -> tuple[Array, Array]:
@@ -170,4 +163,4 @@ def scaled_input(out: Builder, conv: Node, x: Value, scale: Array, shift: Array)
     weight = (w * by_weight(scale)).astype(w.dtype)
     added = (w * by_weight(shift)).sum(axis=tuple(range(1, w.ndim)))
     bias = b if not shift.any() else ((0 if b is None else b) + added).astype(w.dtype)
-    return again(out, conv, x, weight, bias)
+    return out.again(conv, [x, weight] if bias is None else [x, weight, bias])

@@ -49,8 +49,7 @@ def conv_of_few_filters(out: Builder, x: Value, w: Array, b: Array | None, n: No
     if whole == wide:
         return made
     rest = out.Slice(x, [whole * options["strides"][1]], [shape_of(x)[2]], [2])
-    given = {k: v for k, v in options.items() if k in n.attributes}
-    return out.Concat(made, out.mmc.node(n.op_type, [rest, *n.inputs[1:]], **given), axis=2)
+    return out.Concat(made, out.again(n, [rest, *n.inputs[1:]]), axis=2)
 
 
 def best_places(w: tuple[int, ...], stride: int, wide: int, *, exact: bool) -> int:
@@ -87,7 +86,6 @@ def spread(out: Builder, x: Value, w: Array, b: Array | None, n: Node, places: i
         wider[j, :, :, j * stride : j * stride + columns] = w
     operands: list[Any] = [x, wider.reshape(places * filters, *shape[2:])]
     operands += [] if b is None else [np.tile(b, places)]
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    y = out.mmc.node(n.op_type, operands, **given | {"strides": [down, places * stride]})
+    y = out.again(n, operands, strides=[down, places * stride])
     batch, high, wide, _ = shape_of(n.outputs[0])
     return out.Reshape(y, [batch, high, wide // places * places, filters])

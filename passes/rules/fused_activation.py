@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmc import opset
-from mmc.ir import Node, Value, attrs, constant, dtype_of
+from mmc.ir import Node, Value, constant, dtype_of, own_attrs
 from mmc.matching import OpPattern
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
@@ -30,8 +30,7 @@ def fused(out: Builder, n: Node, activation: Node) -> Value:
     if dtype_of(n.outputs[0]) != np.float32:
         raise NoMatch(f"only float32 kernels take an activation, not {n.outputs[0].dtype}")
     name = n.op_type + activation_of(activation)
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    return out.mmc.node(name, list(n.inputs), **given)  # type: ignore[no-any-return]
+    return out.mmc.node(name, list(n.inputs), **own_attrs(n))  # type: ignore[no-any-return]
 
 
 def followed_by_activation(inner: OpPattern) -> OpPattern:

@@ -46,9 +46,8 @@ def gemm_bias_vector(out: Builder, x: Value, b: Array, n: Node) -> Value:
         raise NoMatch("the bias is a vector")
     if b.ndim == 2 and b.shape[0] != 1:
         raise NoMatch("the bias differs by row")
-    options = {k: v for k, v in attrs(n).items() if k in n.attributes}
     vector = np.ascontiguousarray(np.broadcast_to(b.reshape(-1), (width,)))
-    return out.Gemm(x, n.inputs[1], vector, **options)
+    return out.again(n, [x, n.inputs[1], vector])
 
 
 @rewrite(op.Gemm("x", "y", maybe("b")).named("n"), stage="canonicalize")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmc.integers.grids import affine_of, is_grid
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, own_attrs, shape_of
 from mmc.passes.rules.quantized import CONV, LIMITS, along
 from mmc.pattern import Builder, NoMatch, maybe, mmc_op, op, rewrite
 from mmc.quant.ranges import Affine
@@ -69,7 +69,7 @@ def codes_from_grid(out: Builder, x: Value, n: Node) -> Value:
     if not n.outputs[0].is_graph_output() or is_grid(x.producer()):
         raise NoMatch("its codes stay in the model, or it reads a grid")
     inputs = [on_grid(out, x, codes_of(n)), *n.inputs[1:]]
-    made: Value = out.node("QuantizeLinear", inputs, **options(n))
+    made: Value = out.node("QuantizeLinear", inputs, **own_attrs(n))
     return made
 
 
@@ -92,9 +92,9 @@ def moved_codes(out: Builder, q: Value, n: Node) -> Any:
     if n.op_type == "MaxPool" and len(n.outputs) > 1:
         raise NoMatch("it gives places too")
     count = len(n.outputs)
-    made = out.node(n.op_type, [x, *n.inputs[1:]], outputs=count, **options(n))
+    made = out.node(n.op_type, [x, *n.inputs[1:]], outputs=count, **own_attrs(n))
     floats = made if isinstance(made, tuple) else (made,)
-    return tuple(out.node("QuantizeLinear", [y, *given], **options(maker)) for y in floats)
+    return tuple(out.node("QuantizeLinear", [y, *given], **own_attrs(maker)) for y in floats)
 
 
 @rewrite(
@@ -167,8 +167,3 @@ def on_grid(out: Builder, x: Value, q: Affine) -> Value:
     step, kind = np.float32(q.scale), np.int8 if q.bits == 8 else np.int16
     made: Value = out.mmc.OnGrid(x, np.asarray(step), np.asarray(q.zero, kind), np.asarray(step))
     return made
-
-
-def options(node: Node) -> dict[str, Any]:
-    """Return the attributes of a node as a builder takes them."""
-    return {name: attrs(node)[name] for name in node.attributes}

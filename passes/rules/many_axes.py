@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mmc.ir import Array, Node, Value, attrs, constant, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, own_attrs, shape_of
 from mmc.layout.carriers import ELEMENTWISE
 from mmc.matching import OpPattern
 from mmc.opset import ACTIVATIONS, DOMAIN
@@ -98,9 +98,7 @@ def seen(out: Builder, x: Value, found: Sequence[Run]) -> Any:
 
 def again(out: Builder, n: Node, operands: Sequence[Any], **changed: int) -> Value:
     """Record the operator anew, and give its result the shape that it had."""
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    maker = out.mmc if n.domain == DOMAIN else out
-    return reshape(out, maker.node(n.op_type, operands, **given | changed), shape_of(n.outputs[0]))
+    return reshape(out, out.again(n, operands, **changed), shape_of(n.outputs[0]))
 
 
 def entries(out: Builder, n: Node) -> Value:
@@ -181,8 +179,7 @@ def topk_of_many_axes(out: Builder, x: Value, count: Array, n: Node) -> tuple[Va
     """topk(x)  ->  the values and places of topk(reshape(x)), each reshaped."""
     axis = attrs(n)["axis"] % len(shape_of(x))
     found = runs(n, [shape_of(x)], (axis,))
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    given["axis"] = place(axis, found)
+    given = own_attrs(n) | {"axis": place(axis, found)}
     parts = out.node("TopK", [seen(out, x, found), count], outputs=2, **given)
     return tuple(reshape(out, p, shape_of(v)) for p, v in zip(parts, n.outputs, strict=True))
 

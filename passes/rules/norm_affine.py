@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
@@ -70,7 +68,7 @@ def scaled(out: Builder, norm: Node, scale: Array, bias: Array | None, c: Array)
     """Record `norm` with its result times c."""
     factor = tail(c, scale)
     rest = [] if bias is None else [bias * factor]
-    return again(out, norm, [norm.inputs[0], scale * factor, *rest])
+    return out.again(norm, [norm.inputs[0], scale * factor, *rest])
 
 
 def shifted(out: Builder, norm: Node, scale: Array, bias: Array | None, c: Array) -> Value:
@@ -79,7 +77,7 @@ def shifted(out: Builder, norm: Node, scale: Array, bias: Array | None, c: Array
         raise NoMatch("RMSNormalization has no bias")
     shift = np.broadcast_to(tail(c, scale), scale.shape)
     total = np.ascontiguousarray(shift if bias is None else bias + shift)
-    return again(out, norm, [*norm.inputs[:2], total])
+    return out.again(norm, [*norm.inputs[:2], total])
 
 
 def turned_back(c: Array, turn: Node) -> Array:
@@ -150,8 +148,8 @@ def by_channel(
     """Record `norm` with its result times c, or with c added, as `n` does it."""
     each = per_channel(c, norm).astype(scale.dtype)
     if n.op_type == "Add":
-        return again(out, norm, [x, norm.inputs[1], bias + each])
-    return again(out, norm, [x, scale * each, bias * each])
+        return out.again(norm, [x, norm.inputs[1], bias + each])
+    return out.again(norm, [x, scale * each, bias * each])
 
 
 @rewrite(
@@ -209,10 +207,3 @@ def by_groups(out: Builder, x: Value, scale: Array, bias: Array, norm: Node, res
         return out.InstanceNormalization(x, scale, bias, epsilon=epsilon)
     operands = [x, np.repeat(scale, each), np.repeat(bias, each)]
     return out.GroupNormalization(*operands, num_groups=groups[1], epsilon=epsilon)
-
-
-def again(out: Builder, n: Node, operands: list[Any]) -> Value:
-    """Record node `n` with other operands."""
-    options = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    made: Value = out.node(n.op_type, operands, **options)
-    return made

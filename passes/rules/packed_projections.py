@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from math import prod
 
-from mmc.ir import Array, Node, Value, attrs, shape_of
+from mmc.ir import Array, Node, Value, attrs, own_attrs, shape_of
 from mmc.pass_manager import Contract
 from mmc.passes.rules.reshapes import in_place, perm_of, transposed_once
 from mmc.passes.rules.slices import ranges, slice_by
@@ -131,7 +131,7 @@ def heads_of_a_batch(
     if heads == 1:
         raise NoMatch("the batch has one head")
     wide = [out.Reshape(x, [batch, heads, *shape_of(x)[1:]]) for x in (q, k, v)]
-    given = {a: x for a, x in attrs(n).items() if a in n.attributes and "num_heads" not in a}
+    given = {a: x for a, x in own_attrs(n).items() if "num_heads" not in a}
     y = out.node("Attention", wide + ([] if mask is None else [mask]), **given)
     first, length, size = shape_of(n.outputs[0])
     if batch > 1:

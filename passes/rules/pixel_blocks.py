@@ -157,6 +157,4 @@ def conv_of_reordered(
         raise NoMatch("the indices are no permutation of all channels")
     if not free_to_change(n.inputs[1]):
         raise NoMatch("the weight is large and shared")
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
-    made: Value = out.node("Conv", [x, np.ascontiguousarray(w[:, np.argsort(order)]), b], **given)
-    return made
+    return out.again(n, [x, np.ascontiguousarray(w[:, np.argsort(order)]), b])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, own_attrs, shape_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
@@ -22,7 +22,7 @@ def rotation_of_three_axes(out: Builder, x: Value, n: Node) -> Value:
         raise NoMatch("its heads are an axis")
     batch, length, width = shape
     split = out.Reshape(x, [batch, length, given["num_heads"], width // given["num_heads"]])
-    kept = {k: v for k, v in given.items() if k in n.attributes and k != "num_heads"}
+    kept = own_attrs(n) | {"num_heads": None}
     heads = out.Transpose(split, perm=HEADS_LAST)
     turned = out.node("RotaryEmbedding", [heads, *n.inputs[1:]], **kept)
     return out.Reshape(out.Transpose(turned, perm=HEADS_LAST), list(shape))

@@ -30,6 +30,5 @@ def softmax_of_two(
         raise NoMatch("its layer does not make two floats")
     if attrs(softmax)["axis"] not in (-1, len(shape) - 1) or prod(shape) < 2 * LEAST:
         raise NoMatch("it is of another axis, or of few")
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
     operands = [x, w - w[::-1]] + ([] if b is None else [b - b[::-1]])
-    return out.Sigmoid(out.mmc.node(n.op_type, operands, **given))
+    return out.Sigmoid(out.again(n, operands))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from mmc.ir import Node, Value, attrs, shape_of
+from mmc.ir import Node, Value, attrs, own_attrs, shape_of
 from mmc.pass_manager import Contract
 from mmc.passes.rules.slices import slice_by
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
@@ -62,7 +62,7 @@ def rebuilt(out: Builder, n: Node, x: Value | None = None, **changes: Any) -> An
 
     `x` takes the place of its first input.
     """
-    given = {k: v for k, v in attrs(n).items() if k in n.attributes}
+    given = own_attrs(n)
     wanted = {k: v for k, v in (given | changes).items() if v is not None}
     wanted = {k: tuple(v) if isinstance(v, list) else v for k, v in wanted.items()}
     if wanted == given:
