@@ -14,7 +14,7 @@ import golden_models
 import mmc
 from mmc.arguments import const, dim, input_shape
 from mmc.cli import COMMANDS, main
-from mmc.diagnostics import Diagnostic, MmcError, Severity
+from mmc.diagnostics import Diagnostic, Severity
 from mmc.findings import finding_lines
 from mmc.reports.schema import report_schema
 
@@ -223,7 +223,7 @@ def test_python_has_the_same_words(tmp_path: Path) -> None:
     assert result.verification is not None
     assert result.verification.passed
     assert mmc.check(out, target="hexagon_v73") == result.diagnostics
-    with pytest.raises(MmcError, match="MMC115"):
+    with pytest.raises(mmc.MmcError, match="MMC115"):
         mmc.compile(PNET, target="cpu", output=out)
 
 

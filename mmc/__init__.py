@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from mmc.api import quantize as quantize
     from mmc.api import run as run
     from mmc.api import sensitivity as sensitivity
+    from mmc.diagnostics import MmcError as MmcError
 
 _API = ("check", "compile", "quantize", "run", "sensitivity")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the API on first use: `import mmc` alone costs nothing."""
+    """Import the API, and its error, on first use: `import mmc` alone costs nothing."""
     if name in _API:
         from mmc import api
 
         return getattr(api, name)
+    if name == "MmcError":
+        from mmc.diagnostics import MmcError
+
+        return MmcError
     raise AttributeError(f"module 'mmc' has no attribute {name!r}")

@@ -4,6 +4,17 @@ from cases import Case
 
 HEADS = "a = Reshape(x, merged) b = mmc.Linear(a, w20, g20) y = Reshape(b, parted)"
 CASES = (
+    Case("negative-of-integers", "y = Neg(x)", x="int32[2,3]", y="int32"),
+    Case("negative-of-integers", "y = Neg(x)", "floats have NEG"),
+    Case("one-hot-by-equality", "y = OneHot(x, scalar4, pair)", x="int64[2,3]", y="int64"),
+    Case("one-hot-by-equality", "y = OneHot<axis = 1>(x, scalar4, pair_f)", x="int64[2,1,3,2]"),
+    Case(
+        "one-hot-by-equality",
+        "a = Sigmoid(x) b = Round(a) y = OneHot<axis = 0>(b, scalar4, pair)",
+        x="float[3]",
+        y="int64",
+    ),
+    Case("one-hot-by-equality", "y = OneHot(x, scalar4, pair_f)", "takes floats", x="int64[2,3]"),
     Case("linear-of-merged-axes", HEADS, x="float[2,5,4,5]"),
     Case(
         "linear-of-merged-axes",

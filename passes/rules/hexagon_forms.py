@@ -1,15 +1,46 @@
-"""Forms of what Qualcomm's compiler selects and then fails on, measured on v73 to v81."""
+"""Forms of what Qualcomm's compiler refuses, or selects and fails on, measured on v73 to v81."""
 
 from __future__ import annotations
 
 import math
 
-from mmc.ir import Node, Value, constant, shape_of
+import numpy as np
+import onnx_ir as ir
+
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
 from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
-from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
+from mmc.pass_manager import Contract
+from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.signs import may_be_negative
 
-from .parts import reshape
+from .parts import number, reshape
+
+
+@rewrite(op.Neg("x"), stage="axes", contract=Contract.EXACT)
+def negative_of_integers(out: Builder, x: Value) -> Value:
+    """-x  ->  0 - x, for integers."""
+    if dtype_of(x).kind != "i":
+        raise NoMatch("floats have NEG")
+    return out.Sub(number(x, 0), x)
+
+
+@rewrite(op.OneHot("i", "depth", const("values")).named("n"), stage="axes", contract=Contract.EXACT)
+def one_hot_by_equality(out: Builder, i: Value, values: Array, n: Node) -> Value:
+    """one_hot(i, (off, on))  ->  where(i = 0, 1, 2, …, on, off), for integers or five axes."""
+    shape = shape_of(n.outputs[0])
+    if values.dtype.kind == "f" and len(shape) < 5:
+        raise NoMatch("ONE_HOT takes floats of up to four axes")
+    axis = attrs(n)["axis"] % len(shape)
+    classes = [1] * len(shape)
+    classes[axis] = depth = shape[axis]
+    indices = i if dtype_of(i) == np.int64 else out.Cast(i, to=ir.DataType.INT64)
+    if may_be_negative(indices):
+        from_end = out.Add(indices, np.int64(depth))
+        indices = out.Where(out.Less(indices, np.int64(0)), from_end, indices)
+    each = reshape(out, indices, (*shape[:axis], 1, *shape[axis + 1 :]))
+    hot = out.Equal(each, np.arange(depth).reshape(classes))
+    return out.Where(hot, values[1], values[0])
 
 
 @rewrite(
