@@ -13,5 +13,13 @@ FILTERS: dict[str, Array] = {
     "few8": RNG.standard_normal((8, 5, 5, 8)).astype(np.float32),
     "two5": RNG.standard_normal((2, 1, 1, 5)).astype(np.float32),
     "pair5": RNG.standard_normal((2, 5)).astype(np.float32),
+    "up2": RNG.standard_normal((3, 2, 2, 4)).astype(np.float32),
+    "up13": RNG.standard_normal((3, 1, 3, 4)).astype(np.float32),
+    "up31": RNG.standard_normal((3, 3, 1, 4)).astype(np.float32),
+    "up16": RNG.standard_normal((16, 1, 1, 4)).astype(np.float32),
+    "up3of4": RNG.standard_normal((3, 1, 1, 4)).astype(np.float32),
+    "up5of4": RNG.standard_normal((5, 1, 1, 4)).astype(np.float32),
+    "up_bias3": RNG.standard_normal(3).astype(np.float32),
+    "up_bias16": RNG.standard_normal(16).astype(np.float32),
     "few_bias": np.array([0.5, -1.0], np.float32),
 }
