@@ -47,8 +47,8 @@ def conv_transpose_of_blocks(out: Builder, x: Value, w: Array, b: Array | None, 
     operands: list[Any] = [x, each] + ([] if b is None else [np.tile(b, high * wide)])
     y = out.mmc.node("Conv2d", operands, **ALONE)
     if high == 1:
-        return out.Reshape(y, list(shape_of(n.outputs[0])))  # type: ignore[no-any-return]
-    return out.mmc.DepthToSpace(y, blocksize=wide)  # type: ignore[no-any-return]
+        return out.Reshape(y, list(shape_of(n.outputs[0])))
+    return out.mmc.DepthToSpace(y, blocksize=wide)
 
 
 @rewrite(
@@ -60,7 +60,7 @@ def activation_of_blocks(out: Builder, conv: Node, n: Node, activation: Node) ->
     if conv.op_type != "Conv2d":
         raise NoMatch("the convolution has an activation already")
     y = fused(out, conv, activation)
-    return out.mmc.DepthToSpace(y, blocksize=attrs(n)["blocksize"])  # type: ignore[no-any-return]
+    return out.mmc.DepthToSpace(y, blocksize=attrs(n)["blocksize"])
 
 
 @rewrite(
@@ -89,7 +89,7 @@ def conv_of_blocks(
         whole[pixel, :, 0, 0, pixel] = w[:, 0, 0]
     operands: list[Any] = [x, whole.reshape(pixels * filters, 1, 1, -1)]
     operands += [] if b is None else [np.tile(b, pixels)]
-    return out.mmc.DepthToSpace(out.again(n, operands), blocksize=block)  # type: ignore[no-any-return]
+    return out.mmc.DepthToSpace(out.again(n, operands), blocksize=block)
 
 
 @rewrite(blocks(blocks(CONV).named("inner")).named("outer"), stage="lanes")
@@ -103,4 +103,4 @@ def blocks_of_blocks(
     k, m = attrs(inner)["blocksize"], attrs(outer)["blocksize"]
     places = np.arange(len(w)).reshape(k, k, m, m, -1).transpose(0, 2, 1, 3, 4).reshape(-1)
     operands: list[Any] = [x, w[places]] + ([] if b is None else [b[places]])
-    return out.mmc.DepthToSpace(out.again(conv, operands), blocksize=k * m)  # type: ignore[no-any-return]
+    return out.mmc.DepthToSpace(out.again(conv, operands), blocksize=k * m)
