@@ -26,11 +26,11 @@ from mmc.compiler import compile_model, to_program
 from mmc.diagnostics import LegalityError
 from mmc.integers.layers import layers_of
 from mmc.integers.recipe import Rule
+from mmc.integers.weight_codes import quantize
 from mmc.ir import Array, Model, constant
 from mmc.opset import DOMAIN
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
-from mmc.passes.quantize_weights import quantize
 from mmc.quant.grids import GRIDS
 from mmc.result import CompileResult
 from mmc.target import load_target

@@ -19,11 +19,12 @@ from mmc.diagnostics import LegalityError, RecipeError
 from mmc.integers.layers import layers_of
 from mmc.integers.recipe import PRESETS, Recipe, Rule, read_recipe, write_recipe
 from mmc.integers.stored_weights import stored_weights
+from mmc.integers.weight_codes import quantize
 from mmc.ir import Array, Model, constant, parse, save
 from mmc.opset import DOMAIN, require
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
-from mmc.passes.quantize_weights import QuantizeWeights, quantize
+from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.quant.tables import MOST, k_means, sharing, tabulate
 from mmc.shapes import infer
 from mmc.verification.evaluate import run_model

@@ -17,8 +17,9 @@ from mmc.diagnostics import RecipeError
 from mmc.integers.layers import layers_of
 from mmc.integers.recipe import BITS, OPS, PRESETS, Recipe, Rule, read_recipe, uniform, write_recipe
 from mmc.integers.roles import ROLES, SMALL, SMALL_LAYERS, roles_of
+from mmc.integers.weight_codes import QUANTIZED
 from mmc.ir import Array, Model, load, parse, save, shape_of
-from mmc.passes.quantize_weights import QUANTIZED, QuantizeWeights
+from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.shapes import infer
 
 VQA = Path(golden.__file__).parent

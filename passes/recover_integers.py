@@ -9,10 +9,11 @@ import numpy as np
 
 from mmc.integers.grids import grids_of, read_on
 from mmc.integers.layers import Layer, layers_of, shared
+from mmc.integers.weight_codes import TYPES, insert
 from mmc.ir import Array, Graph, Model, constant, shape_of
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.fold_constants import FoldConstants
-from mmc.passes.quantize_weights import TYPES, insert, least_bits, stored
+from mmc.passes.quantize_weights import least_bits, stored
 from mmc.quant.encoding import encode
 from mmc.quant.grids import GRIDS
 from mmc.quant.recovery import LEAST_COLUMNS, Recovered, recover

@@ -147,12 +147,17 @@ class TfliteBackend:
         passes = (
             RecoverIntegers(symmetric=True, npu=npu, release=bool(activations)),
             *([alike] if activations == 8 and not options.statistics else []),
-            replace(QuantizeWeights.chosen_by(options), npu=npu, small=npu),
+            self._weights(npu),
             *([PointwiseToLinear()] if npu else []),
             *([codes] if activations else []),
             EliminateDeadCode(),
         )
         return [Phase("quantize", passes)]
+
+    def _weights(self, npu: bool) -> QuantizeWeights:
+        """Return the pass for weights; where floats stop the compilation, none stays float."""
+        asked = replace(QuantizeWeights.chosen_by(self.options), npu=npu, small=npu)
+        return asked if self._islands() else replace(asked, least_db=0.0)
 
     def _islands(self) -> float:
         """Return the signal to noise, in dB, that is good enough for codes alone.

@@ -8,7 +8,7 @@ from mmc.integers.activation_scales import activations
 from mmc.integers.delicate import delicate
 from mmc.integers.grids import only_leaves
 from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, SLOW, WEIGHTED, layer_of
-from mmc.integers.kept_float import DELICATE, LAST, NO_KERNEL, SLOWER
+from mmc.integers.kept_float import CRUDE, DELICATE, FLOAT_WEIGHT, LAST, NO_KERNEL, SLOWER
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Node, attrs, constant, is_static
 
@@ -21,6 +21,7 @@ def floats_of(graph: Graph, bits: int, *, quick: bool, last: bool) -> dict[str, 
         last: also what makes the model's outputs in a scale that is not theirs.
     """
     return {
+        CRUDE: {n for n in graph if FLOAT_WEIGHT in n.metadata_props},
         LAST: {n for n in graph if last and base_of(n)[1] in FIXED and only_leaves(n)},
         DELICATE: delicate(graph),
         SLOWER: {n for n in graph if quick and base_of(n)[1] in SLOW},

@@ -12,6 +12,9 @@ from mmc.ir import Graph, Model, Node, constant, sources
 
 KEPT_FLOAT = "mmc.kept-float"
 """Metadata of a node: why it is computed on floats."""
+FLOAT_WEIGHT = "mmc.float-weight"
+"""Metadata of a layer whose weight stays float (`mmc.integers.float_weights`)."""
+CRUDE = "8 bits of its weight are most of the error at the outputs"
 DELICATE = "a quotient, root or logarithm: codes are off by a large part of a small number"
 NO_KERNEL = "no integer kernel computes it rightly in this form"
 COSTLY = "8 bits of what it reads or makes are most of the error at the outputs"

@@ -9,8 +9,8 @@ from math import prod
 from typing import Any
 
 from mmc.integers.layers import Layer, layers_of, shared
+from mmc.integers.weight_codes import QUANTIZED
 from mmc.ir import Model, Node, shape_of, sources
-from mmc.passes.quantize_weights import QUANTIZED
 
 
 @dataclass(frozen=True)
