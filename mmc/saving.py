@@ -167,15 +167,18 @@ def _proto(
     weights: dict[str, ir.TensorProtocol],
     places: dict[str, Place],
 ) -> onnx.ModelProto:
-    """Serialize the model; `weights` are external at `places`, or inline when there are none."""
+    """Serialize the model; weights are external at `places`, or inline where they have none.
+
+    Also those that are no large `weights`, but lie in the file that the model came from.
+    """
     with _detached(model, weights, places):
         proto = ir.to_proto(model)
-    if not places:
-        for tensor in proto.graph.initializer:
-            if tensor.name in weights:
-                tensor.ClearField("external_data")
-                tensor.ClearField("data_location")
-                tensor.raw_data = weights[tensor.name].tobytes()
+    for tensor in proto.graph.initializer:
+        value = model.graph.initializers[tensor.name].const_value
+        if tensor.external_data and tensor.name not in places and value is not None:
+            tensor.ClearField("external_data")
+            tensor.ClearField("data_location")
+            tensor.raw_data = value.tobytes()
     return proto
 
 
