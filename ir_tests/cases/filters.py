@@ -31,5 +31,7 @@ FILTERS: dict[str, Array] = {
     "as253": np.array([2, 5, 3]),
     "as235": np.array([2, 3, 5]),
     "each5": RNG.standard_normal(5).astype(np.float32),
+    "wave4": RNG.standard_normal((2, 2, 4, 1)).astype(np.float32),
+    "wide22": RNG.standard_normal((3, 2, 2, 4)).astype(np.float32),
     "few_bias": np.array([0.5, -1.0], np.float32),
 }
