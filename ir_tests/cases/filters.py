@@ -26,7 +26,7 @@ FILTERS: dict[str, Array] = {
     "rows20": RNG.standard_normal((20, 2)).astype(np.float32),
     "to9": np.arange(9, dtype=np.int32)[None, None],
     "to3": np.arange(3, dtype=np.int32)[None, None],
-    "from1": np.arange(1, 10, dtype=np.int32),
+    "one_to9": np.arange(1, 10, dtype=np.int32),
     "each15": RNG.standard_normal((5, 3)).astype(np.float32),
     "as253": np.array([2, 5, 3]),
     "as235": np.array([2, 3, 5]),

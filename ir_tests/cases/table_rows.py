@@ -10,7 +10,7 @@ CASES = (
     Case("rows-of-one-hot", f"{HOT} y = mmc.Linear (f, w3of9)", x=PLACES),
     Case(
         "rows-of-one-hot",
-        f"{HOT} y = mmc.Linear (f, w3of9)".replace("to9", "from1"),
+        f"{HOT} y = mmc.Linear (f, w3of9)".replace("to9", "one_to9"),
         "others than",
         x=PLACES,
     ),
