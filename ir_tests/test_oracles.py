@@ -29,6 +29,7 @@ DISAGREE = {
 }
 """Cases in which ONNX Runtime, which our rewrites keep to, is right against ONNX's evaluator."""
 REFUSED = {
+    "affine-linear.2": "an omitted operand of a function",
     "conv-of-few-filters": "an omitted operand of a function",
     "conv-of-few-filters.3": "an omitted operand of a function",
     "conv-transpose-explicit": "output_shape",
@@ -38,6 +39,7 @@ REFUSED = {
     "linear-bias.2": "an omitted operand of a function",
     "linear-of-merged-axes.2": "an omitted operand of a function",
     "moved-codes": "a number of parts without their sizes",
+    "rows-of-one-hot.2": "an omitted operand of a function",
     "softmax-of-two": "an omitted operand of a function",
 }
 """Cases that ONNX's evaluator cannot run, for the feature named."""

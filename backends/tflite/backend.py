@@ -27,6 +27,7 @@ from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.fill_lanes import FillLanes
+from mmc.passes.fuse import Fuse
 from mmc.passes.halve_weights import HalveWeights
 from mmc.passes.legalize_grids import LegalizeGrids
 from mmc.passes.legalize_hexagon import LegalizeHexagon
@@ -84,12 +85,17 @@ class TfliteBackend:
             Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
             Phase("merge-axes", (MergeAxes(), EliminateDeadCode()))
             if npu
-            else Phase("lanes", (FillLanes(max_growth_bytes=goal.fuse.max_growth_bytes), *tidy)),
+            else Phase("lanes", (self._lanes(goal.fuse), *tidy)),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
             Phase("adopt", self._adoption()),
             *self._quantization(),
             *([Phase("hexagon", (LegalizeHexagon(),))] if npu else []),
         ]
+
+    def _lanes(self, fuse: Fuse) -> FillLanes:
+        """Return the pass for a processor; a norm's scale makes a weight's columns round worse."""
+        precise = fuse.precise or self.options.integer_weights
+        return FillLanes(precise=precise, max_growth_bytes=fuse.max_growth_bytes)
 
     def _adoption(self) -> tuple[Pass, ...]:
         """Return the passes that let a model that arrived quantized compute on its own codes."""

@@ -37,5 +37,10 @@ FILTERS: dict[str, Array] = {
     "three_four": np.array([3, 4]),
     "less_more": np.array([-1, 2]),
     "no_more": np.array([0, 0]),
+    "each9": RNG.standard_normal(9).astype(np.float32),
+    "other9": RNG.standard_normal((1, 9)).astype(np.float32),
+    "each95": RNG.standard_normal((5, 9)).astype(np.float32),
+    "w_half": RNG.standard_normal((3, 2)).astype(np.float16),
+    "two_half": np.float16(2),
     "few_bias": np.array([0.5, -1.0], np.float32),
 }
