@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mmc.goals import Goal
 from mmc.pass_manager import Pass, Phase
 from mmc.passes.canonicalize import Canonicalize
@@ -63,6 +65,7 @@ def to_static(
     whole_graph = (UnrollLoops(), MergeBranches(), ResolveSequences())
     resolve = (goal.fold, *whole_graph, *hold, EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
+    last = replace(goal.fold, lowered=frozenset(lowered))
     wide = (EliminateDeadCode(), ScaleQueries(own=whole), FuseQkv(), MergeSlices(), MergeSplits())
     keep = (*([KeepHalfRange()] if half else []), *([KeepAttention()] if whole else []))
     return [
@@ -72,5 +75,5 @@ def to_static(
         Phase("attend", (FuseRotations(), FuseAttention(), *wide, *tidy), max_rounds=5),
         Phase("heads", (SplitHeads(), *tidy, MergeHeads(), MergeRotations()), max_rounds=5),
         Phase("decompose", (*keep, decompose, expand, goal.fuse, *tidy), max_rounds=8),
-        Phase("static", (UnrollLoops(required=True), RequireStaticShapes())),
+        Phase("static", (UnrollLoops(required=True), last, RequireStaticShapes())),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import erf as exact_erf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import onnx_ir as ir
 import pytest
 from lowering import emit, feeds_for, run_both, single
 
+import mmc
 from mmc.backends.tflite.lower import lower
 from mmc.diagnostics import LegalityError
-from mmc.ir import Array, parse, print_ir
+from mmc.ir import Array, parse, print_ir, save
 from mmc.passes.expand_functions import ExpandFunctions
 from mmc.pattern import apply_rules, rules_of
 from mmc.remedies import remedy
@@ -279,3 +281,27 @@ def test_a_vector_by_a_matrix_and_a_bias_stays_a_matrix_of_one_row() -> None:
         zero=np.array([0]),
     )
     assert codes.count("FULLY_CONNECTED") == 1
+
+
+@pytest.mark.parametrize("target", ["hexagon_v73", "ane_ios18"])
+def test_a_range_that_is_larger_than_what_folds_is_a_constant(tmp_path: Path, target: str) -> None:
+    """No backend has another form of it: a mask by the lengths of sequences begins so."""
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[20000] x, int64[1] length) => (float[20000] y) {
+        size = Shape(x) end = Squeeze(size) places = Range(zero, end, one)
+        inside = Less(places, length) y = Where(inside, x, nothing) }""",
+        zero=np.array(0),
+        one=np.array(1),
+        nothing=np.array(0, np.float32),
+    )
+    save(model, tmp_path / "m.onnx")
+    np.savez(tmp_path / "x.npz", x=np.ones(20000, np.float32), length=[777])
+    result = mmc.compile(
+        tmp_path / "m.onnx",
+        target=target,
+        output=tmp_path / ("a.mlpackage" if target == "ane_ios18" else "a.tflite"),
+        inputs=str(tmp_path / "x.npz"),
+    )
+    assert result.verification is not None
+    assert result.verification.passed

@@ -32,7 +32,7 @@ def model_of(text: str, **weights: object) -> Model:
     return model
 
 
-def fold(model: Model, **options: int) -> int:
+def fold(model: Model, **options: Any) -> int:
     """Fold, verify, and drop what nothing reads; returns the number of folds."""
     records = PassManager([FoldConstants(**options), EliminateDeadCode()], [Verify()]).run(model)
     return records[0].changes
@@ -123,6 +123,11 @@ def test_a_fold_that_grows_the_file_stays_a_node_but_is_known() -> None:
     small = model_of(text, one=np.ones(1, np.float32), shape=[100000])
     fold(small, max_growth_bytes=1 << 20)
     assert "Expand" not in [n.op_type for n in small.graph]
+    kept, gone = model_of(text, one=np.ones(1, np.float32), shape=[100000]), model
+    fold(kept, lowered=frozenset({"Expand", "Mul", "Add"}))
+    assert "Expand" in [n.op_type for n in kept.graph]
+    fold(gone, lowered=frozenset({"Mul", "Add"}))
+    assert "Expand" not in [n.op_type for n in gone.graph]
 
 
 def test_a_weight_that_only_this_node_reads_may_change_its_form() -> None:

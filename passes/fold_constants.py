@@ -46,6 +46,8 @@ class FoldConstants(Pass):
     """A fold that adds more than this to the file is not written down."""
     max_float_growth_bytes: int | None = None
     """The same for floats only, where less is wanted: shapes hang on integers."""
+    lowered: frozenset[str] | None = None
+    """The operators of ONNX that can stay; results of others are written down at any size."""
     max_bytes: int = 1 << 28
     """Results larger than this are not even computed."""
     keep_quantized: bool = True
@@ -138,6 +140,9 @@ class _Sweep:
 
     def most(self, node: Node) -> int:
         """Return how many bytes the results of a node may add to the file."""
+        lowered = self.options.lowered
+        if lowered is not None and node.op_type not in lowered:
+            return self.options.max_bytes
         floats = all(v.dtype is not None and v.dtype.is_floating_point() for v in node.outputs)
         less = self.options.max_float_growth_bytes
         most = self.options.max_growth_bytes
