@@ -35,6 +35,7 @@ from mmc.passes.legalize_tflite import LegalizeTflite
 from mmc.passes.merge_axes import MergeAxes
 from mmc.passes.pointwise_to_linear import PointwiseToLinear
 from mmc.passes.quantize_activations import QuantizeActivations
+from mmc.passes.quantize_early import QuantizeEarly
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.passes.spread_grids import SpreadGrids
@@ -156,6 +157,7 @@ class TfliteBackend:
             self._weights(npu),
             *([PointwiseToLinear()] if npu else []),
             *([codes] if activations else []),
+            *([QuantizeEarly()] if activations == 8 and not npu else []),
             EliminateDeadCode(),
         )
         return [Phase("quantize", passes)]
