@@ -75,4 +75,18 @@ CASES = (
         x="int8[1,4,5,5]",
         z="float[1]",
     ),
+    Case(
+        "scaled-biased-product",
+        "p = MatMulInteger(x, tiny53, tiny3) b = Cast<to = 6>(z) a = Add(p, b)"
+        " f = Cast<to = 1>(a) y = Mul(f, step1)",
+        x="int8[5,5]",
+        z="float[3]",
+    ),
+    Case(
+        "scaled-biased-product",
+        "p = ConvInteger(x, tiny6411w, tiny3) b = Cast<to = 6>(steps611) a = Add(b, p)"
+        " f = Cast<to = 1>(a) y = Mul(f, z)",
+        x="int8[1,4,5,5]",
+        z="float[1]",
+    ),
 )

@@ -33,6 +33,38 @@ def cast_cast(out: Builder, x: Value, inner: Node, outer: Node) -> Value:
     return out.Cast(x, to=attrs(outer)["to"])
 
 
+ROUNDED = op.Cast(op["Floor", "Ceil", "Round"](...).named("whole")).named("inner")
+
+
+@rewrite(op.Cast(ROUNDED).named("outer"), stage="canonicalize", contract=Contract.EXACT)
+def cast_of_whole_numbers(out: Builder, whole: Node, inner: Node, outer: Node) -> Value:
+    """float(int(floor(x)))  ->  floor(x); beyond the integers ONNX does not say what a cast is."""
+    return without_integers(whole, inner, outer)
+
+
+@rewrite(
+    op.Cast(op.Reshape(ROUNDED, "shape")).named("outer"),
+    stage="canonicalize",
+    contract=Contract.EXACT,
+)
+def cast_of_reshaped_whole_numbers(
+    out: Builder, whole: Node, inner: Node, shape: Value, outer: Node
+) -> Value:
+    """float(reshape(int(floor(x))))  ->  reshape(floor(x)), as above."""
+    made: Value = out.Reshape(without_integers(whole, inner, outer), shape)
+    return made
+
+
+def without_integers(whole: Node, inner: Node, outer: Node) -> Value:
+    """Return the whole numbers that become integers and floats again."""
+    if attrs(inner)["to"] not in (ir.DataType.INT32, ir.DataType.INT64):
+        raise NoMatch("the integers are small")
+    found = whole.outputs[0]
+    if found.dtype != ir.DataType(attrs(outer)["to"]):
+        raise NoMatch("it comes back in another type")
+    return found
+
+
 def holds(narrow: np.dtype[Any], wide: np.dtype[Any]) -> bool:
     """Say whether `wide` represents every value of `narrow`."""
     if narrow == np.bool_ or narrow == wide:

@@ -115,6 +115,18 @@ def scaled_conv_integer(out: Builder, product: Node, scale: Value) -> Value:
     return made
 
 
+@rewrite(
+    op.Mul(
+        op.Cast(op.Add(op["MatMulInteger", "ConvInteger"](...), "b").named("sum"), to=FLOAT), "s"
+    ),
+    stage="half",
+)
+def scaled_biased_product(out: Builder, sum: Node, b: Value, s: Value) -> Value:
+    """float(p + b) s  ->  float(p) s + float(b) s, for an integer product p."""
+    product = next(v for v in sum.inputs if v is not b)
+    return out.Add(*(out.Mul(out.Cast(x, to=FLOAT), s) for x in (product, b)))
+
+
 def factors(scale: Value) -> tuple[Value | None, Value | None]:
     """Return the factors of a scale for the left operand, one number, and for the right one."""
     if constant(scale) is not None:
