@@ -35,8 +35,8 @@ Made by `python benchmarks/file_size.py`, then `--write`: MB of the file, beside
 codes and scales of weights, 12 bytes a quantized channel, 250 bytes a tensor, 64 KB, and layers
 that stay float as they are. Activations are floats on `cpu` and `ane_ios18`; with the 16 bits of
 `hexagon_v73` biases are integers too: 8 bytes of codes, a scale and a zero point a channel.
-Constants that no layer reads are not counted as allowed: ppocr_det on `hexagon_v73` has 0.2 MB of
-zeros that 16-bit codes are padded with, as CONCATENATION is the form that Hexagon takes.
+Constants that no layer reads are not counted as allowed: zeros that 16-bit codes are padded with,
+as CONCATENATION is the form that Hexagon takes, where no longer window has the same pads.
 
 | model | target | weights | codes and scales | allowed | file | within |
 |---|---|---|---|---|---|---|

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
+
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -21,6 +24,35 @@ def place(e: Emitter, x: int, axes: list[Axis], fill: float = 0.0) -> tuple[int,
         return x, schema.Padding.SAME
     pads = [(0, 0), *((a.before, a.needed_after) for a in axes), (0, 0)]
     return pad(e, x, pads, fill), schema.Padding.VALID
+
+
+def wider(e: Emitter, x: int, weight: int, axes: list[Axis]) -> list[Axis]:
+    """Return the windows with a zero row or column at their end, where SAME pads those rightly.
+
+    Only 16-bit integers, which have no PAD, and where the zeros of weights take fewer bytes than
+    the zeros that would be joined around the input. Else the windows as they are.
+    """
+    source, held = e.program.tensors[x], e.program.tensors[weight]
+    found = [
+        a if a.is_same else replace(a, kernel=a.kernel + 1, after=a.after + a.dilation)
+        for a in axes
+    ]
+    if source.dtype != "INT16" or held.data is None or not all(a.is_same for a in found):
+        return axes
+    sides = [(a.before + a.needed_after) / a.size for a in axes]
+    joined_bytes = 2 * prod(source.shape) * sum(sides)
+    grown = prod(a.kernel for a in found) / prod(a.kernel for a in axes) - 1
+    return found if held.data.nbytes * grown < joined_bytes else axes
+
+
+def widened(e: Emitter, weight: int, axes: list[Axis]) -> int:
+    """Return a weight (O, *kernel, I) with zeros at the end of its windows, as wide as these."""
+    old = e.program.tensors[weight]
+    more = [(0, a.kernel - size) for a, size in zip(axes, old.shape[1:-1], strict=True)]
+    if old.data is None or not any(after for _, after in more):
+        return weight
+    data = np.pad(old.data, [(0, 0), *more, (0, 0)])
+    return e.add(replace(old, shape=data.shape, data=data))
 
 
 def lowest(dtype: str) -> Array:

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.program import Quantization, Tensor
-from mmc.backends.tflite.window import ACTIVATION, place
+from mmc.backends.tflite.window import ACTIVATION, place, widened, wider
 from mmc.ir import Array, Node, attrs, constant, dtype_of, shape_of
 from mmc.opset import DOMAIN, split_activation
 from mmc.window import Axis, axes_of
@@ -80,19 +80,23 @@ def fill_window(e: Emitter, options: Any, node: Node, axes: list[Axis], padding:
 def conv2d(e: Emitter, n: Node) -> None:
     """Conv2d(x NHWC, w OHWI, b) -> CONV_2D; groups are read off w's channels by the kernel."""
     x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
-    axes = axes_of(n, x[1:3], w[1:3])
-    source, padding = place(e, e.tensor(n.inputs[0]), axes)
+    first, weight = (e.tensor(v) for v in n.inputs[:2])
+    axes = wider(e, first, weight, axes_of(n, x[1:3], w[1:3]))
+    source, padding = place(e, first, axes)
     options = schema.Conv2DOptionsT()
     fill_window(e, options, n, axes, padding)
-    e.op("CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
+    _, weight, bias = inputs_of(e, n, source)
+    given = [source, widened(e, weight, axes), bias]
+    e.op("CONV_2D", given, [e.tensor(n.outputs[0])], options)
 
 
 @lowers("DepthwiseConv2d", domain=DOMAIN)
 def depthwise_conv2d(e: Emitter, n: Node) -> None:
     """DepthwiseConv2d(x NHWC, w (1, H, W, C * multiplier), b) -> DEPTHWISE_CONV_2D."""
     x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
-    axes = axes_of(n, x[1:3], w[1:3])
-    source, padding = place(e, e.tensor(n.inputs[0]), axes)
+    first, weights = (e.tensor(v) for v in n.inputs[:2])
+    axes = wider(e, first, weights, axes_of(n, x[1:3], w[1:3]))
+    source, padding = place(e, first, axes)
     given, weight = (e.program.tensors[i] for i in (source, e.tensor(n.inputs[1])))
     strided_dilation = any(a.stride > 1 for a in axes) and any(a.dilation > 1 for a in axes)
     apart = e.npu and strided_dilation and given.dtype == "FLOAT32" and weight.data is not None
@@ -111,6 +115,7 @@ def _grouped(e: Emitter, n: Node, source: int, axes: list[Axis], padding: int) -
     Hexagon has 16-bit activations there only, and strides together with dilations of floats.
     """
     _, weight, bias = inputs_of(e, n, source)
+    weight = widened(e, weight, axes)
     old = e.program.tensors[weight]
     assert old.data is not None
     moved = np.ascontiguousarray(old.data.transpose(3, 1, 2, 0))
