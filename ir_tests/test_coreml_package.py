@@ -19,8 +19,9 @@ from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.run import run
 from mmc.backends.coreml.writer import write
 from mmc.diagnostics import LegalityError, ModelError, UsageError
-from mmc.ir import Model
+from mmc.ir import Model, parse
 from mmc.options import Picture
+from mmc.shapes import infer
 
 RNG = np.random.default_rng(0)
 
@@ -49,6 +50,32 @@ def convolution(**more: Any) -> Model:
     """Return Conv(x (1, 3, 8, 8)) with constant weights."""
     weight = RNG.standard_normal((4, 3, 3, 3)).astype(np.float32)
     return single("Conv", (1, 3, 8, 8), weight, pads=[1, 1, 1, 1], **more)
+
+
+def test_literals_are_called_as_their_parameters(tmp_path: Path) -> None:
+    """What several operations share has no long name; what the model names keeps that name."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[1,3,8,8] x) => (float[1,3,8,8] a_very_long_name_of_a_result) {
+        strides = Conv <pads = [1, 1, 1, 1]> (x, w)
+        a_very_long_name_of_a_result = Conv <pads = [1, 1, 1, 1]> (strides, w)
+    }"""
+    model = parse(text, w=RNG.standard_normal((3, 3, 3, 3)).astype(np.float32))
+    infer(model)
+    write(lower(model), tmp_path / "m.mlpackage")
+    (block,) = (
+        spec_of(tmp_path / "m.mlpackage").mlProgram.functions["main"].block_specializations.values()
+    )
+    made = {o.outputs[0].name: o.type for o in block.operations}
+    assert made["strides"] == "conv"
+    literals = {n for n, kind in made.items() if kind == "const"} - {"w"}
+    assert literals == {
+        "strides_0",
+        "pad_type",
+        "pad",
+        "groups",
+        "dtype",
+        "dtype_0",
+    }  # dilations are strides
 
 
 def files(path: Path) -> dict[str, bytes]:

@@ -157,15 +157,21 @@ def refused_output(value: Value, reason: Unsupported) -> LegalityError:
 
 
 def name_all(program: Program, names: Names) -> None:
-    """Give every variable a name of its own: the IR's if it has one, else the operation's."""
+    """Give every variable a name of its own: the IR's if it has one, else the operation's.
+
+    Constants that only operations have are called as the first parameter that they are: several
+    operations share them, and names of their results would be a good part of a small package.
+    """
     named = {id(f.var) for f in (*program.inputs, *program.outputs)}
-    for op in program.operations:
-        for var in op.outputs:
-            if id(var) not in named:
-                named.add(id(var))
-                var.name = names.take(var.name or op.code)
-        for parameter, group in op.inputs.items():
-            for var in group:
-                if var.is_constant and id(var) not in named:
-                    named.add(id(var))
-                    var.name = names.take(var.name or f"{op.output.name}_{parameter}")
+    made = [(var, op.code) for op in program.operations for var in op.outputs]
+    given = [
+        (var, parameter)
+        for op in program.operations
+        for parameter, group in op.inputs.items()
+        for var in group
+        if var.is_constant
+    ]
+    for var, word in (*made, *given):
+        if id(var) not in named:
+            named.add(id(var))
+            var.name = names.take(var.name or word)
