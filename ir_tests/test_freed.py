@@ -7,15 +7,18 @@ import weakref
 from pathlib import Path
 
 import numpy as np
+import onnx_ir as ir
 import pytest
 
+from mmc.backends.tflite.lower import lower
 from mmc.compiler import compile_model, lowered
-from mmc.freed import Freed, give_back, let_go
+from mmc.freed import Freed, give_back, let_go, share_shapes
 from mmc.interpret import evaluate
-from mmc.ir import Model, parse, save
+from mmc.ir import Model, constant, load, parse, save
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassRecord
 from mmc.passes.fold_constants import FoldConstants
+from mmc.shapes import infer
 
 CHAIN = """<ir_version: 10, opset_import: ["" : 21]>
 g (float[2,4] x) => (float[2,4] y) { a = Relu(x)  b = Add(a, x)  y = Relu(b) }"""
@@ -97,3 +100,37 @@ def test_a_first_state_of_zeros_is_a_constant() -> None:
 def test_other_products_are_left_to_the_runtime(state: np.ndarray, weight: np.ndarray) -> None:
     node = next(iter(product(np.zeros((2, 4)), np.ones((4, 3))).graph))
     assert evaluate(node, [state.astype(np.float32), weight.astype(np.float32)]) is None
+
+
+def test_a_loaded_model_holds_nothing_of_its_file(tmp_path: Path) -> None:
+    """A constant that is part of a message would keep all of it."""
+    weights = {"w": np.arange(8, dtype=np.float32).reshape(2, 4), "h": np.zeros((2, 4), np.int8)}
+    text = CHAIN.replace("Relu(x)", "Mul(x, w) c = Cast<to = 1>(h)")
+    save(parse(text, **weights), tmp_path / "m.onnx")
+    graph = load(tmp_path / "m.onnx").graph
+    found = [v.const_value for v in graph.initializers.values()]
+    assert not any(isinstance(tensor, ir.TensorProtoTensor) for tensor in found)
+    for name, array in weights.items():
+        kept = constant(graph.initializers[name])
+        assert kept is not None
+        np.testing.assert_array_equal(kept, array)
+        assert kept.dtype == array.dtype
+
+
+def test_values_of_equal_shapes_share_one() -> None:
+    model = parse(CHAIN.replace("y = Relu(b)", "c = Concat<axis = 0>(b, b) y = Relu(b)"))
+    infer(model)
+    before = [v.shape.numpy() for n in model.graph for v in n.outputs if v.shape is not None]
+    share_shapes(model)
+    after = [v.shape for n in model.graph for v in n.outputs if v.shape is not None]
+    assert [shape.numpy() for shape in after] == before
+    assert len({id(shape) for shape in after}) == len(set(before)) == 2
+
+
+def test_equal_options_and_shapes_of_operators_are_one_object() -> None:
+    model = parse(CHAIN.replace("y = Relu(b)", "c = Add(b, x) y = Add(c, x)"))
+    infer(model)
+    program = lower(model)
+    assert len([op for op in program.operators if op.options is not None]) == 3
+    assert len({id(op.options) for op in program.operators if op.options is not None}) == 1
+    assert len({id(t.shape) for t in program.tensors}) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -80,10 +81,16 @@ def attribute(name: str, value: Any) -> Any:
     It would ask of each number whether it is a tensor or a graph, at the cost of a whole rule.
     """
     if type(value) is int:
-        return ir.AttrInt64(name, value)
+        return integers(name, value)
     if isinstance(value, (tuple, list)) and value and all(type(v) is int for v in value):
-        return ir.AttrInt64s(name, value)
+        return integers(name, tuple(value))
     return value
+
+
+@lru_cache(1024)
+def integers(name: str, value: int | tuple[int, ...]) -> ir.Attr:
+    """Return the attribute, which never changes: thousands of nodes share a few."""
+    return ir.AttrInt64(name, value) if isinstance(value, int) else ir.AttrInt64s(name, value)
 
 
 def initializer(graph: Graph, like: Value, array: Array) -> Value:

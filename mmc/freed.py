@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from mmc.ir import Graph, Model
+from onnx_ir import Shape
+
+from mmc.ir import Graph, Model, is_static
 from mmc.pass_manager import Instrument, Pass, PassRecord
 
 MANY = 3000
@@ -39,7 +41,17 @@ class Freed(Instrument):
 def settle(model: Model) -> None:
     """Free what the passes left behind, before what comes next needs memory."""
     if model.graph.num_nodes() >= MANY:
+        share_shapes(model)
         search()
+
+
+def share_shapes(model: Model) -> None:
+    """Let values of equal shapes have one; no pass follows that could change it for one of them."""
+    known: dict[tuple[object, ...], Shape] = {}
+    made = (value for node in model.graph for value in node.outputs)
+    for value in (*made, *model.graph.initializers.values()):
+        if value.shape is not None and is_static(value):
+            value.shape = known.setdefault(tuple(value.shape.dims), value.shape)
 
 
 def let_go(model: Model) -> None:

@@ -51,6 +51,10 @@ TFLITE_TYPES = {
 }
 
 
+SINGLE = (int, bool, float, str, type(None))
+"""Types of an option that is one value."""
+
+
 class Emitter:
     """Collects tensors and operators; every helper returns tensor indices.
 
@@ -66,6 +70,8 @@ class Emitter:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], int] = {}
         self._names: dict[str, int] = {}
         self._reshaped: dict[int, int] = {}
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._options: dict[tuple[object, ...], object] = {}
         self._sources: tuple[str, ...] = ()
 
     def tensor(self, value: Value | None) -> int:
@@ -175,10 +181,20 @@ class Emitter:
         if code == "RESHAPE":
             inputs = [self._reshaped.get(inputs[0], inputs[0]), *inputs[1:]]
             self._reshaped[outputs[0]] = inputs[0]
+        shared = self._shared(options)
         self.program.operators.append(
-            Operator(code, list(inputs), list(outputs), options, version, self._sources)
+            Operator(code, list(inputs), list(outputs), shared, version, self._sources)
         )
         return outputs[0]
+
+    def _shared(self, options: object | None) -> object | None:
+        """Return options equal to these: most of many operators have few."""
+        if options is None:
+            return None
+        values = tuple(vars(options).values())
+        if any(type(value) not in SINGLE for value in values):
+            return options
+        return self._options.setdefault((type(options), *values), options)
 
     def finish(self) -> Program:
         """Return the program without RESHAPEs and constants that nothing reads any more."""
@@ -223,6 +239,7 @@ class Emitter:
         seen = self._names.get(base, 0)
         self._names[base] = seen + 1
         tensor.name = f"{base}__{seen}" if seen else base
+        tensor.shape = self._shapes.setdefault(tensor.shape, tensor.shape)
         self.program.tensors.append(tensor)
         return len(self.program.tensors) - 1
 
