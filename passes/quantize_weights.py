@@ -107,13 +107,13 @@ class QuantizeWeights(Pass):
         if not (self.least_db and self.calibration and groups):
             store()
             return len(groups)
-        return len(groups) - self.stored_but_costly(model, [g[0] for g, *_ in groups], store)
+        return len(groups) - self.stored_but_costly(model, [g for g, *_ in groups], store)
 
     def stored_but_costly(
-        self, model: Model, layers: Sequence[Layer], store: Callable[[], None]
+        self, model: Model, groups: Sequence[list[Layer]], store: Callable[[], None]
     ) -> int:
-        """Store the weights of layers, and let the costly ones be floats again; return how many."""
-        weights = [Weight.of(x.value, stored(x, 8), stored(x, 0)) for x in layers]
+        """Store the weights, and let the costly ones be floats again; return how many of them."""
+        weights = [Weight.of(g, stored(g[0], 8), stored(g[0], 0)) for g in groups]
         with working_folder() as folder:
             save(model, folder / "floats.onnx", external=True)
             store()

@@ -19,6 +19,8 @@ import onnx
 
 from mmc.integers.calibration import Data, prepared_samples, signature
 from mmc.integers.kept_float import FLOAT_WEIGHT
+from mmc.integers.layers import Layer
+from mmc.integers.weight_codes import BIAS, has_bias
 from mmc.ir import Array, Model, Node, Value, save
 from mmc.quant.metrics import error_of
 from mmc.remembered import key_of_run, remembered
@@ -36,28 +38,25 @@ GAIN = 0.5
 
 @dataclass(frozen=True)
 class Weight:
-    """One weight, with what reads it as it was before codes stood for it.
+    """One weight, with what stood where codes and corrected biases stand now.
 
     bytes: what it takes as codes, and how many more as floats.
     """
 
-    value: Value
     bytes: tuple[int, int]
-    read: tuple[tuple[Node, tuple[Value | None, ...]], ...]
+    read: tuple[tuple[Node, int, Value | None], ...]
 
     @classmethod
-    def of(cls, value: Value, codes: int, floats: int) -> Weight:
-        """Return a weight that is floats still."""
-        users = dict.fromkeys(use.node for use in value.uses())
-        return cls(value, (codes, floats - codes), tuple((n, tuple(n.inputs)) for n in users))
+    def of(cls, layers: Sequence[Layer], codes: int, floats: int) -> Weight:
+        """Return the weight that layers share, as long as it is floats."""
+        places = [(use.node, use.idx) for use in layers[0].value.uses()]
+        places += [(layer.node, BIAS) for layer in layers if has_bias(layer)]
+        read = ((node, i, dict(enumerate(node.inputs)).get(i)) for node, i in places)
+        return cls((codes, floats - codes), tuple(read))
 
     def names(self) -> dict[str, str]:
         """Return what its readers read now -> what they read before ("": nothing)."""
-        pairs = (
-            (now, before[place] if place < len(before) else None)
-            for node, before in self.read
-            for place, now in enumerate(node.inputs)
-        )
+        pairs = ((dict(enumerate(node.inputs)).get(i), was) for node, i, was in self.read)
         return {
             now.name or "": "" if was is None else was.name or ""
             for now, was in pairs
@@ -66,10 +65,11 @@ class Weight:
 
     def release(self) -> None:
         """Let the readers read floats again."""
-        for node, before in self.read:
-            node.resize_inputs(len(before))
-            for place, value in enumerate(before):
-                node.replace_input_with(place, value)
+        for node, place, was in self.read:
+            if was is not None:
+                node.replace_input_with(place, was)
+            else:
+                node.resize_inputs(place)  # a bias is the last input of its layer
             node.metadata_props[FLOAT_WEIGHT] = "true"
 
 

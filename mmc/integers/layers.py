@@ -23,12 +23,17 @@ AXES: dict[tuple[str, str], int] = {
     ("", "MatMul"): 1,
     ("", "Gemm"): 1,
     ("", "Gather"): 0,
+    ("", "LSTM"): 1,
+    ("", "GRU"): 1,
+    ("", "RNN"): 1,
     (DOMAIN, "Conv2d"): 0,
     (DOMAIN, "DepthwiseConv2d"): 3,
     (DOMAIN, "ConvTranspose2d"): 0,
     (DOMAIN, "Linear"): 0,
 }
 """Operator -> the axis of its weight that is the output channel (of an embedding: the row)."""
+PLACES = {"Gather": (0,), "LSTM": (1, 2), "GRU": (1, 2), "RNN": (1, 2)}
+"""Operator -> which inputs are weights, where not the second alone; of recurrent ones W and R."""
 
 POINTWISE = frozenset(
     "Relu Clip Sigmoid Softmax LogSoftmax Tanh Reshape Squeeze Unsqueeze Flatten Transpose Identity"
@@ -87,24 +92,24 @@ def base_of(node: Node) -> tuple[str, str]:
 
 def layers_of(graph: Graph) -> list[Layer]:
     """Return the layers with float32 weights, in graph order."""
-    found = [(node, axis) for node in graph if (axis := weight_axis(node)) is not None]
-    above = _weighted_above(graph, {node for node, _ in found})
-    return [
-        Layer(node, weight_place(node), axis, classify(node, node in above)) for node, axis in found
+    found = [
+        (node, place, axis)
+        for node in graph
+        for place in weight_places(node)
+        if (axis := weight_axis(node, place)) is not None
     ]
+    above = _weighted_above(graph, {node for node, *_ in found})
+    return [Layer(node, place, axis, classify(node, node in above)) for node, place, axis in found]
 
 
-def weight_place(node: Node) -> int:
-    """Return which input is the weight."""
-    return 0 if node.op_type == "Gather" else 1
+def weight_places(node: Node) -> tuple[int, ...]:
+    """Return which inputs are weights; none where the operator has none."""
+    return PLACES.get(node.op_type, (1,)) if base_of(node) in AXES else ()
 
 
-def weight_axis(node: Node) -> int | None:
-    """Return the output channel's axis of the node's weight; None if it has no float32 weight."""
-    axis = AXES.get(base_of(node))
-    if axis is None:
-        return None
-    weight = node.inputs[weight_place(node)]
+def weight_axis(node: Node, place: int) -> int | None:
+    """Return the output channel's axis of a weight; None if it is no constant of float32."""
+    axis, weight = AXES[base_of(node)], node.inputs[place]
     if constant(weight) is None or weight is None or weight.dtype is None or not is_static(weight):
         return None
     if weight.dtype.numpy() != np.float32 or len(shape_of(weight)) < 2:

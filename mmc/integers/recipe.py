@@ -8,7 +8,7 @@ weights = "int8"
 
 [[rule]]
 name = "*/attention/*"            # glob: the layer's node, its weight, or your node behind it
-op = "MatMul"                     # ONNX operator: Conv, ConvTranspose, MatMul, Gemm, Gather
+op = "MatMul"                     # Conv, ConvTranspose, MatMul, Gemm, Gather, LSTM, GRU or RNN
 weights = "int4"
 block = 32                        # inputs that share a scale; left out: an output channel
 
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from mmc.diagnostics import RecipeError
-from mmc.integers.layers import Layer, LayerClass
+from mmc.integers.layers import Layer, LayerClass, weight_places
 from mmc.integers.roles import ROLES, SMALL_LAYERS, roles_of
 from mmc.ir import Graph, Node, sources
 
@@ -46,7 +46,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "Linear": ("MatMul", "Gemm"),
 }
 """Operator of a target's form -> the ONNX operators that it may come from."""
-OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Gather", *SPELLINGS)
+OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "Gather", "LSTM", "GRU", "RNN", *SPELLINGS)
 KEYS = ("name", "op", "role", "weights", "block", "group")
 PROGRESSIVE = "progressive"
 """The recipe of several stages (`mmc.auto.progressive`)."""
@@ -104,8 +104,10 @@ class Recipe:
 
 
 def names_of(layer: Layer) -> list[str]:
-    """Return the names that a glob may match."""
-    return [layer.node.name or "", layer.value.name or "", *sources(layer.node)]
+    """Return the names that a glob may match: a recurrent layer has one rule for both weights."""
+    weights = [layer.node.inputs[place] for place in weight_places(layer.node)]
+    read = [value.name or "" for value in weights if value is not None]
+    return [layer.node.name or "", *read, *sources(layer.node)]
 
 
 def uniform(bits: int, sensitive: int = 8, embedding: int = 4, block: int = 0) -> Recipe:

@@ -21,6 +21,8 @@ from mmc.quant.tables import sharing
 TYPES = {8: np.int8, 4: ml_dtypes.int4, 2: ml_dtypes.int2}
 QUANTIZED = "mmc.quantized"
 """Metadata of a DequantizeLinear of a weight: how it was made, as JSON."""
+BIAS = 2
+"""Which input of a layer that adds a constant to every channel is that constant."""
 
 
 def quantize(graph: Graph, layers: list[Layer], rule: Rule, moments: Array | None) -> None:
