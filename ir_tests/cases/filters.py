@@ -42,5 +42,8 @@ FILTERS: dict[str, Array] = {
     "each95": RNG.standard_normal((5, 9)).astype(np.float32),
     "w_half": RNG.standard_normal((3, 2)).astype(np.float16),
     "two_half": np.float16(2),
+    "slopes3": np.array([0.25, 0.0, 2.0], np.float32),
+    "falling3": np.array([0.25, -0.5, 2.0], np.float32),
+    "slopes83": np.full((8, 3), 0.5, np.float32),
     "few_bias": np.array([0.5, -1.0], np.float32),
 }
