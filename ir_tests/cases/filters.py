@@ -45,5 +45,6 @@ FILTERS: dict[str, Array] = {
     "slopes3": np.array([0.25, 0.0, 2.0], np.float32),
     "falling3": np.array([0.25, -0.5, 2.0], np.float32),
     "slopes83": np.full((8, 3), 0.5, np.float32),
+    "again3of9": RNG.standard_normal((3, 9)).astype(np.float32),
     "few_bias": np.array([0.5, -1.0], np.float32),
 }
