@@ -16,14 +16,7 @@ from mmc.backends.tflite.coded import (
     quantizer_of,
     unpacker_of,
 )
-from mmc.backends.tflite.program import (
-    Array,
-    Operator,
-    Program,
-    Quantization,
-    Tensor,
-    compact,
-)
+from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor, compact
 from mmc.integers.integer_ops import INTEGER
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
 
@@ -136,8 +129,12 @@ class Emitter:
         self._tensors[self._resolve(value)] = tensor
 
     def add(self, tensor: Tensor) -> int:
-        """Take a tensor as it is, under a name of its own."""
-        return self._add(tensor)
+        """Take a tensor as it is, under a name of its own; equal constants are one tensor."""
+        if tensor.data is None:
+            return self._add(tensor)
+        if (key := tensor.content()) not in self._constants:
+            self._constants[key] = self._add(tensor)
+        return self._constants[key]
 
     def twin(self, tensor: int, shape: Sequence[int] | None = None) -> int:
         """Return a fresh tensor of the same type and scale, and the same shape unless given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,14 @@ class Tensor:
     data: Array | None = None
     quantization: Quantization | None = None
     variable: bool = False
+
+    def content(self) -> tuple[str, tuple[int, ...], bytes]:
+        """Return what tells a constant from others but its name: all that it holds as a digest."""
+        assert self.data is not None
+        found, q = hashlib.sha256(self.data.tobytes()), self.quantization
+        if q is not None:
+            found.update(q.scale.tobytes() + q.zero_point.tobytes() + b"%d" % q.axis)
+        return self.dtype, self.shape, found.digest()
 
 
 @dataclass(slots=True)
