@@ -34,6 +34,7 @@ FILTERS: dict[str, Array] = {
     "wave4": RNG.standard_normal((2, 2, 4, 1)).astype(np.float32),
     "wide22": RNG.standard_normal((3, 2, 2, 4)).astype(np.float32),
     "edges4": np.array([0, 0, 1, 2, 0, 0, 1, 3]),
+    "none_four": np.array([0, 4]),
     "three_four": np.array([3, 4]),
     "less_more": np.array([-1, 2]),
     "no_more": np.array([0, 0]),

@@ -23,6 +23,9 @@ def reflected_edges(out: Builder, x: Value, pads: Array, axes: Array | None, n: 
     sides = {axis: pads.reshape(2, -1)[:, i].tolist() for i, axis in enumerate(where)}
     if any(not 0 <= side < shape[axis] for axis, pair in sides.items() for side in pair):
         raise NoMatch("it crops, or reflects more than once")
+    wide = [pair for pair in sides.values() if any(pair)]
+    if len(wide) == 1 and all(wide[0]):
+        raise NoMatch("both ends of one row are two operators more, and a row is little")
     made = x
     for axis, (before, after) in sides.items():
         last = shape[axis] - 1
