@@ -14,7 +14,7 @@ FAR = 4.0
 
 
 def reach(moments: Array, channels: int) -> tuple[Array, Array]:
-    """Return the magnitude that every channel reaches, and its mean square: both (C,).
+    """Return the magnitude that every channel reaches, and its variance: both (C,).
 
     Args:
         moments: of windows with the channel last (K + 1, K + 1), or of a channel each
@@ -26,8 +26,8 @@ def reach(moments: Array, channels: int) -> tuple[Array, Array]:
     if moments.ndim == 2:
         power, middle = (a.reshape(-1, channels).T for a in (power, middle))
     second, first = power.mean(axis=-1), middle.mean(axis=-1)
-    spread = np.sqrt(np.maximum(second - first**2, 0))
-    return np.abs(first) + FAR * spread, second
+    variance = np.maximum(second - first**2, 0)
+    return np.abs(first) + FAR * np.sqrt(variance), variance
 
 
 def balance(made: Array, read: Array) -> Array:
@@ -47,14 +47,16 @@ def balance(made: Array, read: Array) -> Array:
     return np.where(known, 2.0 ** np.clip(exponents, -16, 16), 1.0).astype(np.float32)
 
 
-def noise(weight: Array, factors: Array, reached: Array, power: Array) -> float:
+def noise(weight: Array, factors: Array, reached: Array, variance: Array) -> float:
     """Return the energy at a layer's outputs of rounding values and weights to 8 bits.
+
+    What rounded weights make of the mean of the values is no part of it: the bias takes that up.
 
     Args:
         weight: (O, C, window); a depthwise one as (C, 1, window), seen from its channels.
-        factors, reached, power: (C,), as `balance` and `reach` return them.
+        factors, reached, variance: (C,), as `balance` and `reach` return them.
     """
-    value_step, power = (reached / factors).max() / STEPS, power / factors**2
+    value_step, power = (reached / factors).max() / STEPS, variance / factors**2
     if weight.shape[1] == 1:  # every row has a channel, and a step, of its own
         scaled = np.abs(weight)[:, 0] * factors[:, None]
         rounded = ((scaled.max(axis=1) / STEPS) ** 2 * power).sum()
