@@ -48,7 +48,8 @@ Made by `python benchmarks/heavy.py --peer PYTHON`, then `--write`; its head say
 milliseconds on one thread: of the artifacts of onnx2tf and of mmc, and of the convolutions and
 products alone, of the artifact in which they take less. The bound is their share of the peer's
 time: a ratio of latencies below it is out of reach with these kernels, whatever else a converter
-does. mmc computes convolutions of few filters otherwise (basic_pitch), which lowers the bound too.
+does. mmc computes some otherwise: convolutions of few filters (basic_pitch) or few channels in long
+steps (silero_vad), products of one-hot rows (magika). That lowers the bound too.
 Measured on a busy machine, in turns: trust the ratios.
 
 | model | onnx2tf | mmc | convolutions and products | mmc / onnx2tf | bound |
