@@ -132,15 +132,18 @@ def test_reach_is_of_channels() -> None:
     np.testing.assert_allclose(far, 4 * size, rtol=0.1)
 
 
-@pytest.mark.parametrize("middle", [0.0, 10.0])
-def test_noise_is_what_rounding_makes(middle: float) -> None:
+@pytest.mark.parametrize("middles", [[0.0], [0.0, 10.0]])
+def test_noise_is_what_rounding_makes(middles: list[float]) -> None:
     """The estimate orders factors as the rounding of values and weights does.
 
     Where channels are far from 0, biases take up the mean error, so that it counts nowhere.
     """
     rng = np.random.default_rng(0)
     size = 10 ** rng.uniform(-1, 1, 16)
-    x, w = (rng.standard_normal((3000, 16)) + middle) * size, rng.standard_normal((24, 16))
+    x, w = (
+        (rng.standard_normal((3000, 16)) + np.resize(middles, 16)) * size,
+        rng.standard_normal((24, 16)),
+    )
     seen = Moments.of_width(16)
     seen.add(x.astype(np.float32))
     far, variance = reach(seen.total, 16)
@@ -158,7 +161,7 @@ def test_noise_is_what_rounding_makes(middle: float) -> None:
     ones = np.ones_like(factors)
     estimated = noise(w[:, :, None], factors, far, variance)
     estimated /= noise(w[:, :, None], ones, far, variance)
-    assert measured(factors) / measured(ones) == pytest.approx(estimated, rel=0.35)
+    assert measured(factors) / measured(ones) == pytest.approx(estimated, rel=0.15)
     assert measured(factors) < 0.9 * measured(ones)
 
 
