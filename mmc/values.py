@@ -81,6 +81,11 @@ def attrs(node: ir.Node) -> dict[str, Any]:
     return dict(_defaults(node.domain, node.op_type)) | own_attrs(node)
 
 
+def operand(node: ir.Node, place: int) -> ir.Value | None:
+    """Return an input; None where it is left out, also at the end of the list."""
+    return node.inputs[place] if place < len(node.inputs) else None
+
+
 def own_attrs(node: ir.Node) -> dict[str, Any]:
     """Return the attributes that the node has itself, as `attrs` returns them."""
     return {name: _python(attribute) for name, attribute in node.attributes.items()}

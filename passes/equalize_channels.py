@@ -10,7 +10,7 @@ import numpy as np
 from mmc.builder import initializer
 from mmc.integers.calibration import Data, calibrate, inputs_of
 from mmc.integers.layers import base_of
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, shape_of
+from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand, shape_of
 from mmc.opset import DOMAIN, split_activation
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -167,7 +167,7 @@ def scale_made(graph: Graph, node: Node, factors: Array) -> None:
     depthwise = base_of(node)[1] == "DepthwiseConv2d"
     rank = len(shape_of(node.inputs[1]))
     replace(graph, node, 1, factors if depthwise else factors.reshape(-1, *(1,) * (rank - 1)))
-    if len(node.inputs) > 2 and node.inputs[2] is not None:
+    if operand(node, 2) is not None:
         replace(graph, node, 2, factors)
 
 

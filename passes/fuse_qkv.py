@@ -17,6 +17,7 @@ from mmc.ir import (
     attrs,
     constant,
     dtype_of,
+    operand,
     origin_of,
     shape_of,
 )
@@ -131,7 +132,7 @@ def of_node(made: Node) -> Projection | None:
 def of_gemm(node: Node) -> Projection | None:
     """Return a Gemm in normal form as a projection."""
     x, weight = node.inputs[:2]
-    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    bias = operand(node, 2)
     options = attrs(node)
     plain = options["alpha"] == options["beta"] == 1 and not options["transA"]
     if not plain or x is None or weight is None or not is_matrix(weight):

@@ -19,7 +19,7 @@ from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
 from mmc.integers.kept_float import COSTLY, STEEP, tell_floats
 from mmc.integers.layers import base_of
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, sources
+from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand, sources
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -233,7 +233,7 @@ def fit_bias(graph: Graph, node: Node, chosen: dict[Value, Affine]) -> None:
     fewer codes for the weights lose nothing.
     """
     source, weight = node.inputs[:2]
-    bias = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    bias = constant(operand(node, 2))
     if bias is None or source is None or weight is None:
         return
     maker = weight.producer()

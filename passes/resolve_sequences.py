@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Graph, Model, Node, Value, attrs, constant, discard, is_static, shape_of, sources
+from mmc.ir import (
+    Graph,
+    Model,
+    Node,
+    Value,
+    attrs,
+    constant,
+    discard,
+    is_static,
+    operand,
+    shape_of,
+    sources,
+)
 from mmc.pass_manager import Pass
 from mmc.passes.inline_if import _substitute
 from mmc.pattern import Builder, adopt
@@ -68,7 +80,7 @@ class Resolver:
 
     def position(self, node: Node, index: int, default: int, size: int) -> int:
         """Return a position in a sequence, counted from the front."""
-        value = node.inputs[index] if len(node.inputs) > index else None
+        value = operand(node, index)
         if value is None:
             return default
         array = constant(value)
@@ -129,7 +141,7 @@ def split(r: Resolver, node: Node) -> list[Value]:
     whole = shape_of(x)[axis]
     sizes = np.ones(whole, np.int64)
     keep = bool(given["keepdims"])
-    if len(node.inputs) > 1 and node.inputs[1] is not None:
+    if operand(node, 1) is not None:
         array, keep = constant(node.inputs[1]), True
         if array is None:
             raise Unknown

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.program import Array, Quantization, Tensor
-from mmc.ir import Node, Value, attrs, constant, dtype_of
+from mmc.ir import Node, Value, attrs, constant, dtype_of, operand
 
 TYPES = {"int8": "INT8", "int4": "INT4", "int2": "INT2", "int16": "INT16", "uint8": "UINT8"}
 
@@ -78,7 +78,7 @@ def codes_of(node: Node) -> Codes:
 
 def zero_point(node: Node, count: int) -> Array:
     """Return the zero points of a Quantize- or DequantizeLinear, one a scale."""
-    zero = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    zero = constant(operand(node, 2))
     if zero is None:
         return np.zeros(count, np.int64)
     return zero.reshape(-1).astype(np.int64)

@@ -17,7 +17,7 @@ from onnx import defs, version_converter
 from mmc.diagnostics import ModelError
 from mmc.frontend.weights import FLOATS
 from mmc.inference import infer
-from mmc.values import OPSET, SOURCES, attrs, constant, every_node, schema_of
+from mmc.values import OPSET, SOURCES, attrs, constant, every_node, operand, schema_of
 
 OLDEST, NEWEST = 7, 28
 SIGNED = 13
@@ -221,7 +221,7 @@ def _resize(node: ir.Node) -> None:
     node.attributes.add(ir.AttrString("coordinate_transformation_mode", "asymmetric"))
     if attrs(node)["mode"] != "nearest":
         return
-    scales = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    scales = constant(operand(node, 2))
     modes = {"floor" if s > 1 else "ceil" for s in (() if scales is None else scales) if s != 1}
     if scales is None or len(modes) > 1:
         what = "Resize of opset 10 with computed or mixed scales has no equal in later opsets"

@@ -10,7 +10,7 @@ from mmc.integers.grids import only_leaves
 from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, SLOW, WEIGHTED, layer_of
 from mmc.integers.kept_float import CRUDE, DELICATE, FLOAT_WEIGHT, LAST, NO_KERNEL, SLOWER
 from mmc.integers.layers import base_of
-from mmc.ir import Graph, Node, attrs, constant, is_static
+from mmc.ir import Graph, Node, attrs, constant, is_static, operand
 
 
 def floats_of(graph: Graph, bits: int, *, quick: bool, last: bool) -> dict[str, set[Node]]:
@@ -49,6 +49,6 @@ def coded_weight(node: Node, allowed: tuple[int, ...]) -> bool:
     if maker is None or maker.op_type != "DequantizeLinear" or attrs(maker).get("block_size"):
         return False
     codes = constant(maker.inputs[0])
-    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    bias = operand(node, 2)
     bits = {"int8": 8, "int4": 4, "int2": 2}.get("" if codes is None else str(codes.dtype))
     return bits in allowed and (bias is None or constant(bias) is not None)

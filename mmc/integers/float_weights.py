@@ -21,7 +21,7 @@ from mmc.integers.calibration import Data, prepared_samples, signature
 from mmc.integers.kept_float import FLOAT_WEIGHT
 from mmc.integers.layers import Layer
 from mmc.integers.weight_codes import BIAS, has_bias
-from mmc.ir import Array, Model, Node, Value, save
+from mmc.ir import Array, Model, Node, Value, operand, save
 from mmc.quant.metrics import error_of
 from mmc.remembered import key_of_run, remembered
 
@@ -51,12 +51,12 @@ class Weight:
         """Return the weight that layers share, as long as it is floats."""
         places = [(use.node, use.idx) for use in layers[0].value.uses()]
         places += [(layer.node, BIAS) for layer in layers if has_bias(layer)]
-        read = ((node, i, dict(enumerate(node.inputs)).get(i)) for node, i in places)
+        read = ((node, i, operand(node, i)) for node, i in places)
         return cls((codes, floats - codes), tuple(read))
 
     def names(self) -> dict[str, str]:
         """Return what its readers read now -> what they read before ("": nothing)."""
-        pairs = ((dict(enumerate(node.inputs)).get(i), was) for node, i, was in self.read)
+        pairs = ((operand(node, i), was) for node, i, was in self.read)
         return {
             now.name or "": "" if was is None else was.name or ""
             for now, was in pairs

@@ -12,7 +12,7 @@ import onnx_ir as ir
 from mmc.builder import derived, initializer
 from mmc.integers.layers import Layer
 from mmc.integers.recipe import Rule
-from mmc.ir import Array, Graph, Value, attrs, constant, shape_of, sources
+from mmc.ir import Array, Graph, Value, attrs, constant, operand, shape_of, sources
 from mmc.opset import DOMAIN, OPS
 from mmc.quant.encoding import Encoded, encode, encode_in_tables
 from mmc.quant.grids import grid_of
@@ -61,7 +61,7 @@ def has_bias(layer: Layer) -> bool:
     """Say whether the layer adds a constant to every channel, or could."""
     if layer.op not in ("Conv", "Conv2d", "DepthwiseConv2d", "Linear", "Gemm"):
         return False
-    given = layer.node.inputs[2] if len(layer.node.inputs) > 2 else None
+    given = operand(layer.node, 2)
     plain = layer.op != "Gemm" or attrs(layer.node).get("beta", 1.0) == 1
     bias, channels = constant(given), shape_of(layer.value)[layer.axis]
     return plain and (given is None or (bias is not None and bias.size in (1, channels)))
@@ -72,7 +72,7 @@ def shift_biases(graph: Graph, layers: list[Layer], shift: Array) -> None:
     made: dict[Value | None, Value] = {}
     for layer in layers:
         node = layer.node
-        old = node.inputs[2] if len(node.inputs) > 2 else None
+        old = operand(node, 2)
         if old not in made:
             before = constant(old)
             bias = shift if before is None else before.reshape(-1) + shift

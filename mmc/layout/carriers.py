@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.ir import Node, Value, attrs, constant, operand, shape_of
 from mmc.layout.permutation import Perm, identity, inverse, permuted, through_reshape, without
 from mmc.opset import DOMAIN, IMAGES, split_activation
 from mmc.values import Array
@@ -113,8 +113,8 @@ def _axis(node: Node, sides: Sides) -> Operands:
 
 def _reduced(node: Node) -> list[int] | None:
     rank = _rank(node.inputs[0])
-    axes = constant(node.inputs[1]) if len(node.inputs) > 1 and node.inputs[1] is not None else None
-    if len(node.inputs) > 1 and node.inputs[1] is not None and axes is None:
+    axes = constant(operand(node, 1))
+    if operand(node, 1) is not None and axes is None:
         return None
     if axes is None or not axes.size:
         return [] if attrs(node).get("noop_with_empty_axes") else list(range(rank))
@@ -165,7 +165,7 @@ def _slice(node: Node, position: int, is_input: bool, p: Perm) -> Sides | None:
 def _slice_axes(node: Node, sides: Sides) -> Operands:
     starts = constant(node.inputs[1])
     assert starts is not None
-    given = constant(node.inputs[3]) if len(node.inputs) > 3 else None
+    given = constant(operand(node, 3))
     p = sides.inputs[0]
     axes = range(len(starts)) if given is None else [int(a) % len(p) for a in given]
     return {3: [p.index(a) for a in axes]}
@@ -180,7 +180,7 @@ def _pad_widths(node: Node, sides: Sides) -> Operands:
     p = sides.inputs[0]
     pads = constant(node.inputs[1])
     assert pads is not None
-    given = constant(node.inputs[3]) if len(node.inputs) > 3 else None
+    given = constant(operand(node, 3))
     axes = list(range(len(p))) if given is None else [int(a) % len(p) for a in given]
     begin, end = [0] * len(p), [0] * len(p)
     for k, axis in enumerate(axes):

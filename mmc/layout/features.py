@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import onnx_ir as ir
 
-from mmc.ir import Node, attrs, constant, shape_of
+from mmc.ir import Node, attrs, constant, operand, shape_of
 from mmc.layout.carriers import CARRIERS, Carrier, Operands, Sides
 from mmc.layout.permutation import Perm
 from mmc.opset import DOMAIN
@@ -51,7 +51,7 @@ def _axis_norm(node: Node, sides: Sides) -> Operands:
         return {}
     scale = constant(node.inputs[1])
     assert scale is not None
-    given = constant(node.inputs[2]) if len(node.inputs) > 2 else None
+    given = constant(operand(node, 2))
     bias = np.zeros_like(scale) if given is None else given
     node.op_type, node.domain = "AxisNorm", DOMAIN
     node.attributes.clear()

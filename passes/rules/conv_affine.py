@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, operand, shape_of
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
 
 CONV = op["Conv", "ConvTranspose"]("x", const("w"), maybe(const("b"))).named("conv")
@@ -34,7 +34,7 @@ def per_channel(c: Array, n: Node) -> Array:
 def affine(out: Builder, n: Node, scale: Array, shift: Array) -> Value:
     """Record convolution `n` with its result scaled and shifted per channel."""
     w = constant(n.inputs[1])
-    b = constant(n.inputs[2]) if len(n.inputs) > 2 else None
+    b = constant(operand(n, 2))
     if w is None or w.dtype.kind != "f":
         raise NoMatch("the weight is not a float constant")
     factors = scale.reshape(-1, *(1,) * (w.ndim - 1))
@@ -147,7 +147,7 @@ def bn_conv(out: Builder, x: Value, n: Node, conv: Node) -> Value:
 def scaled_input(out: Builder, conv: Node, x: Value, scale: Array, shift: Array) -> Value:
     """Record conv(x * scale + shift) as a convolution of x."""
     w = constant(conv.inputs[1])
-    b = constant(conv.inputs[2]) if len(conv.inputs) > 2 else None
+    b = constant(operand(conv, 2))
     if w is None or w.dtype.kind != "f":
         raise NoMatch("the weight is not a float constant")
     options = attrs(conv)

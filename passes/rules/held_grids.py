@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mmc.integers.grids import affine_of, is_grid
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, own_attrs, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, operand, own_attrs, shape_of
 from mmc.passes.rules.quantized import CONV, LIMITS, along
 from mmc.pattern import Builder, NoMatch, maybe, mmc_op, op, rewrite
 from mmc.quant.ranges import Affine
@@ -108,7 +108,7 @@ def q_linear_conv_of_floats(out: Builder, n: Node) -> Value:
     given = {k: v for k, v in attrs(n).items() if k in CONV}
     weight = out.node("DequantizeLinear", [w, sw, zw], axis=0)
     inputs: list[Any] = [out.node("DequantizeLinear", [x, sx, zx]), weight]
-    if len(n.inputs) > 8 and n.inputs[8] is not None:
+    if operand(n, 8) is not None:
         bias = known(n.inputs[8]).astype(np.float32)
         inputs.append((bias * (scales[0].reshape(-1)[:1] * scales[1])).astype(np.float32))
     return out.node("QuantizeLinear", [out.node("Conv", inputs, **given), sy, zy])
@@ -145,7 +145,7 @@ def codes_of(node: Node) -> Affine:
     if kind.name not in LIMITS or dtype_of(floats) != np.float32:
         raise NoMatch("its codes have not 8 or 16 bits, or its floats not 32")
     scale = known(node.inputs[1])
-    given = node.inputs[2] if len(node.inputs) > 2 else None
+    given = operand(node, 2)
     zero = np.zeros(1) if given is None else known(given)
     if scale.size != 1 or zero.size != 1 or not LEAST <= scale.item() < np.inf:
         raise NoMatch("it has not one scale above 0")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.ir import Node, Value, attrs, constant, operand, shape_of
 from mmc.passes.rules.quantized import CONV, FLOAT, along, codes
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
@@ -33,7 +33,7 @@ def product_of(out: Builder, product: Node, left: Value | None = None, right: An
     `left` and `right` are factors of its operands.
     """
     a, b = product.inputs[:2]
-    za, zb = (product.inputs[i] if len(product.inputs) > i else None for i in (2, 3))
+    za, zb = (operand(product, i) for i in (2, 3))
     assert a is not None
     assert b is not None
     if product.op_type == "MatMulInteger":

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, operand, shape_of
 from mmc.passes.rules.gemms import free_to_change
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
 
@@ -38,7 +38,7 @@ GEMM = op.Gemm("x", const("w"), maybe(const("b"))).named("n")
 def scaled(out: Builder, n: Node, scale: Array | None, shift: Array | None) -> Value:
     """Record a Gemm in normal form with its columns scaled and shifted."""
     w = constant(n.inputs[1])
-    b = constant(n.inputs[2]) if len(n.inputs) > 2 else None
+    b = constant(operand(n, 2))
     options = attrs(n)
     if w is None or options["alpha"] != 1 or options["beta"] != 1 or options["transA"]:
         raise NoMatch("it is not in normal form")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, operand, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 PAD = op.Pad("x", "pads", maybe("value"), maybe("axes")).named("pad")
@@ -16,7 +16,7 @@ def spatial_pads(pad: Node) -> tuple[list[int], float]:
     if x is None or given is None or attrs(pad)["mode"] != "constant":
         raise NoMatch("it does not pad with a constant")
     rank = len(shape_of(x))
-    axes = constant(pad.inputs[3]) if len(pad.inputs) > 3 and pad.inputs[3] is not None else None
+    axes = constant(operand(pad, 3))
     where = list(range(rank)) if axes is None else [int(a) % rank for a in axes]
     begins, ends = [0] * rank, [0] * rank
     for i, axis in enumerate(where):
@@ -28,7 +28,7 @@ def spatial_pads(pad: Node) -> tuple[list[int], float]:
 
 def pad_value(pad: Node) -> float:
     """Return the constant that a Pad pads with."""
-    value = pad.inputs[2] if len(pad.inputs) > 2 else None
+    value = operand(pad, 2)
     known: Array | None = constant(value)
     if value is not None and known is None:
         raise NoMatch("the padded value is computed")
@@ -103,7 +103,7 @@ def not_negative(x: Value) -> bool:
     if made is None or made.domain:
         return False
     if made.op_type == "Clip":
-        low = constant(made.inputs[1]) if len(made.inputs) > 1 else None
+        low = constant(operand(made, 1))
         return low is not None and float(low.item()) >= 0
     if made.op_type in MOVES and made.inputs[0] is not None:
         return not_negative(made.inputs[0])

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from mmc.integers.grids import is_grid, only_leaves
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, operand, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 FLOAT = 1
@@ -229,7 +229,7 @@ def q_linear_conv(out: Builder, n: Node) -> Value:
     rows = None if zw is None else along(zw, w, 0)
     total = out.node("Conv", [codes(out, x, zx), codes(out, w, zw, rows)], **options)
     channels = (1, -1, *[1] * (len(shape_of(x)) - 2))
-    if len(n.inputs) > 8 and n.inputs[8] is not None:
+    if operand(n, 8) is not None:
         bias = constant(n.inputs[8])
         if bias is None:
             raise NoMatch("its bias is computed")

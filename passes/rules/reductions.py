@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, operand, shape_of
 from mmc.pass_manager import Contract
 from mmc.passes.rules.reshapes import reshape
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
@@ -27,7 +27,7 @@ def axes_of(n: Node) -> list[int]:
     """Return a reduction's axes, counted from the front and sorted; [] when it does nothing."""
     x = n.inputs[0]
     rank = len(shape_of(x)) if x is not None else 0
-    given = n.inputs[1] if len(n.inputs) > 1 else None
+    given = operand(n, 1)
     axes = constant(given)
     if given is not None and axes is None:
         raise NoMatch("the axes are computed")

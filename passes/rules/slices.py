@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from mmc.ir import Array, Node, Value, attrs, constant, shape_of
+from mmc.ir import Array, Node, Value, attrs, constant, operand, shape_of
 from mmc.pass_manager import Contract
 from mmc.passes.rules.reshapes import reshape
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
@@ -162,7 +162,7 @@ def split_explicit(out: Builder, x: Value, n: Node) -> tuple[Value, ...]:
     """split(x, num_outputs)  ->  split(x, sizes)."""
     axis = attrs(n)["axis"]
     sizes = [shape_of(v)[axis] for v in n.outputs]
-    given = constant(n.inputs[1]) if len(n.inputs) > 1 else None
+    given = constant(operand(n, 1))
     if len(sizes) < 2 or (given is not None and "num_outputs" not in n.attributes):
         raise NoMatch("the sizes are explicit")
     count = len(sizes)

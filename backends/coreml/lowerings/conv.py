@@ -8,7 +8,7 @@ import numpy as np
 
 from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.lowering import Unsupported
-from mmc.ir import Array, Node, attrs, constant, shape_of
+from mmc.ir import Array, Node, attrs, constant, operand, shape_of
 
 
 def interleaved(pads: Sequence[int]) -> list[int]:
@@ -89,7 +89,7 @@ def conv_transpose(e: Emitter, n: Node) -> None:
 
 def bias_of(n: Node) -> Array | None:
     """Return the constant bias; None if there is none."""
-    bias = n.inputs[2] if len(n.inputs) > 2 else None
+    bias = operand(n, 2)
     if bias is not None and constant(bias) is None:
         raise Unsupported("its bias is computed")
     return constant(bias)

@@ -12,7 +12,7 @@ from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.program import Quantization, Tensor
 from mmc.backends.tflite.window import ACTIVATION, place, widened, wider
-from mmc.ir import Array, Node, attrs, constant, dtype_of, shape_of
+from mmc.ir import Array, Node, attrs, constant, dtype_of, operand, shape_of
 from mmc.opset import DOMAIN, split_activation
 from mmc.window import Axis, axes_of
 
@@ -39,7 +39,7 @@ def activation_of(e: Emitter, node: Node) -> int:
 def inputs_of(e: Emitter, node: Node, x: int) -> list[int]:
     """Return x, weights and bias: the kernels of CONV_2D and DEPTHWISE_CONV_2D demand one."""
     result = shape_of(node.outputs[0])
-    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    bias = operand(node, 2)
     if e.integer:
         return [x, (w := e.tensor(node.inputs[1])), coded_bias(e, constant(bias), x, w, result[-1])]
     zero = np.zeros(result[-1], dtype_of(node.outputs[0]))

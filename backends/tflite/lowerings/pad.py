@@ -12,7 +12,7 @@ from mmc.backends.lowering import Unsupported, known
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, reshape
 from mmc.backends.tflite.lowerings.slice import part
-from mmc.ir import Array, Node, attrs, constant, shape_of
+from mmc.ir import Array, Node, attrs, constant, operand, shape_of
 
 MAX_RANK = 5
 MANY = 1 << 14
@@ -80,7 +80,7 @@ def trailing_ones(shape: Sequence[int]) -> int:
 def constant_pad(e: Emitter, n: Node, x: int, pads: Pads) -> None:
     """Crop what is negative with SLICE, then PAD with zeros or PADV2 with a value."""
     y, pads = e.tensor(n.outputs[0]), list(pads)
-    value = n.inputs[2] if len(n.inputs) > 2 else None
+    value = operand(n, 2)
     x = crop(e, x, pads, y)
     pads = [(max(before, 0), max(after, 0)) for before, after in pads]
     if x == y:

@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, reshape
-from mmc.ir import Node, attrs, constant, dtype_of, shape_of
+from mmc.ir import Node, attrs, constant, dtype_of, operand, shape_of
 
 KERNELS = {
     "ReduceSum": "SUM",
@@ -56,7 +56,7 @@ def reduce(e: Emitter, n: Node) -> None:
 def axes_of(n: Node) -> tuple[int, ...]:
     """Return the axes that a reduction reduces, sorted; they are constant."""
     rank = len(shape_of(n.inputs[0]))
-    given = n.inputs[1] if len(n.inputs) > 1 else None
+    given = operand(n, 1)
     axes = constant(given)
     if given is not None and axes is None:
         raise Unsupported(f"{n.op_type} over computed axes", fix="give them with --const")
