@@ -60,7 +60,7 @@ class Emitter:
         self.integer = False
         self._tensors: dict[Value, int] = {}
         self._codes: dict[Value, int] = {}
-        self._constants: dict[tuple[str, tuple[int, ...], bytes], int] = {}
+        self._constants: dict[tuple[object, ...], int] = {}
         self._names: dict[str, int] = {}
         self._reshaped: dict[int, int] = {}
         self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -145,15 +145,8 @@ class Emitter:
     def constant(self, array: Array, name: str = "") -> int:
         """Return a constant tensor; equal small arrays share one. 64-bit types are narrowed."""
         array = narrow(np.asarray(array))
-        key = None
-        if array.nbytes <= 1024:
-            key = (str(array.dtype), array.shape, array.tobytes())
-            if key in self._constants:
-                return self._constants[key]
-        index = self._add(Tensor(name, array.shape, type_name(array.dtype), array))
-        if key is not None:
-            self._constants[key] = index
-        return index
+        tensor = Tensor(name, array.shape, type_name(array.dtype), array)
+        return self.add(tensor) if array.nbytes <= 1024 else self._add(tensor)
 
     def new(self, shape: Sequence[int], dtype: str | np.dtype[np.generic], name: str = "") -> int:
         """Return a fresh tensor computed at run time; `dtype` is a numpy type name."""

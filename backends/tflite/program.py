@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy.typing as npt
+
+from mmc.values import digest
 
 Array = npt.NDArray[Any]
 
@@ -46,13 +47,12 @@ class Tensor:
     quantization: Quantization | None = None
     variable: bool = False
 
-    def content(self) -> tuple[str, tuple[int, ...], bytes]:
-        """Return what tells a constant from others but its name: all that it holds as a digest."""
+    def content(self) -> tuple[object, ...]:
+        """Return what tells a constant from others but its name: all that it holds as digests."""
         assert self.data is not None
-        found, q = hashlib.sha256(self.data.tobytes()), self.quantization
-        if q is not None:
-            found.update(q.scale.tobytes() + q.zero_point.tobytes() + b"%d" % q.axis)
-        return self.dtype, self.shape, found.digest()
+        q = self.quantization
+        scales = None if q is None else (digest(q.scale), digest(q.zero_point), q.axis)
+        return self.dtype, self.shape, digest(self.data), scales
 
 
 @dataclass(slots=True)

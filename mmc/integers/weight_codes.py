@@ -61,7 +61,7 @@ def has_bias(layer: Layer) -> bool:
     """Say whether the layer adds a constant to every channel, or could."""
     if layer.op not in ("Conv", "Conv2d", "DepthwiseConv2d", "Linear", "Gemm"):
         return False
-    given = operand(layer.node, 2)
+    given = operand(layer.node, BIAS)
     plain = layer.op != "Gemm" or attrs(layer.node).get("beta", 1.0) == 1
     bias, channels = constant(given), shape_of(layer.value)[layer.axis]
     return plain and (given is None or (bias is not None and bias.size in (1, channels)))
@@ -72,13 +72,13 @@ def shift_biases(graph: Graph, layers: list[Layer], shift: Array) -> None:
     made: dict[Value | None, Value] = {}
     for layer in layers:
         node = layer.node
-        old = operand(node, 2)
+        old = operand(node, BIAS)
         if old not in made:
             before = constant(old)
             bias = shift if before is None else before.reshape(-1) + shift
             made[old] = initializer(graph, old or layer.value, bias.astype(np.float32))
-        node.resize_inputs(3)
-        node.replace_input_with(2, made[old])
+        node.resize_inputs(BIAS + 1)
+        node.replace_input_with(BIAS, made[old])
 
 
 def look_up(graph: Graph, layer: Layer, found: Encoded, note: dict[str, Any]) -> None:

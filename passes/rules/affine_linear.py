@@ -10,6 +10,7 @@ from mmc.ir import Array, Node, Value, shape_of
 from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.passes.rules.gemms import free_to_change
+from mmc.passes.rules.parts import row
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
 
 MOST_BYTES = 1 << 20
@@ -30,18 +31,11 @@ def affine_linear(
     """linear(x * s + t, w, b)  ->  linear(x, w * s, b + w t), for s and t of one row."""
     if w.dtype != np.float32 or w.nbytes > MOST_BYTES or not free_to_change(n.inputs[1]):
         raise NoMatch("the weight is large, shared or not of floats")
-    columns, rank = w.shape[1], len(shape_of(x))
+    columns = w.shape[1]
     if shape_of(x)[-1:] != (columns,):
         raise NoMatch("it makes a row of one number")
-    rows = [row(c, columns, rank) for c in (scale, shift) if c is not None]
+    rows = [row(c, columns).astype(np.float64) for c in (scale, shift) if c is not None]
     total = 0.0 if len(rows) == 1 else w.astype(np.float64) @ rows[1]
     bias: Any = None if b is None and len(rows) == 1 else total + (0.0 if b is None else b)
     operands: list[Any] = [x, (w * rows[0]).astype(w.dtype)]
     return out.again(n, operands if bias is None else [*operands, bias.astype(w.dtype)])
-
-
-def row(c: Array, columns: int, rank: int) -> Array:
-    """Return a constant as one number per column, in double precision."""
-    if c.size not in (1, columns) or (c.size > 1 and c.shape[-1] != columns) or c.ndim > rank:
-        raise NoMatch(f"a constant of shape {c.shape} is not one number per column")
-    return np.broadcast_to(c.reshape(-1), columns).astype(np.float64)

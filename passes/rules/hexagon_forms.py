@@ -12,8 +12,8 @@ from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
-from mmc.signs import may_be_negative
 
+from .indexed_reads import from_front
 from .parts import number, reshape
 
 
@@ -35,10 +35,7 @@ def one_hot_by_equality(out: Builder, i: Value, values: Array, n: Node) -> Value
     classes = [1] * len(shape)
     classes[axis] = depth = shape[axis]
     indices = i if dtype_of(i) == np.int64 else out.Cast(i, to=ir.DataType.INT64)
-    if may_be_negative(indices):
-        from_end = out.Add(indices, np.int64(depth))
-        indices = out.Where(out.Less(indices, np.int64(0)), from_end, indices)
-    each = reshape(out, indices, (*shape[:axis], 1, *shape[axis + 1 :]))
+    each = reshape(out, from_front(out, indices, depth), (*shape[:axis], 1, *shape[axis + 1 :]))
     hot = out.Equal(each, np.arange(depth).reshape(classes))
     return out.Where(hot, values[1], values[0])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.passes.rules.parts import row
 from mmc.pattern import Builder, NoMatch, const, maybe, mmc_op, op, rewrite
 
 FLOATS = (np.float16, np.float32, np.float64)
@@ -54,12 +55,7 @@ def gemm_to_linear(out: Builder, x: Value, b: Value | None, n: Node) -> Value:
 @rewrite(op.Add(mmc_op.Linear("x", "w").named("n"), const("b")), stage="linear")
 def linear_bias(out: Builder, x: Value, w: Value, b: Array, n: Node) -> Value:
     """linear(x, w) + b  ->  linear(x, w, b)."""
-    width = shape_of(w)[0]
-    if b.size == 1 and b.ndim <= len(shape_of(n.outputs[0])):
-        b = np.full(width, b.reshape(-1)[0], b.dtype)
-    if b.size != width or b.shape[-1] != width:
-        raise NoMatch(f"a constant of shape {b.shape} is not one number per column")
-    return out.mmc.Linear(x, w, b.reshape(-1))
+    return out.mmc.Linear(x, w, row(b, shape_of(w)[0]))
 
 
 @rewrite(

@@ -9,16 +9,8 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, constant, operand, shape_of
 from mmc.passes.rules.gemms import free_to_change
+from mmc.passes.rules.parts import row
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
-
-
-def row(c: Array, width: int) -> Array:
-    """Return a constant as one number per column of a product, or refuse."""
-    if c.size == 1:
-        return np.full(width, c.reshape(-1)[0], c.dtype)
-    if c.shape[-1] != width or c.size != width:
-        raise NoMatch(f"a constant of shape {c.shape} is not one number per column")
-    return c.reshape(-1)
 
 
 @rewrite(op.Add(op.MatMul("x", const("w")).named("n"), const("b")))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-import numpy as np
-
-from mmc.ir import Node, Value, attrs, constant, shape_of
+from mmc.ir import Node, Value, attrs, shape_of
+from mmc.matching import same_constant
 from mmc.opset import DOMAIN
 from mmc.passes.rules.affine_linear import LINEAR
 from mmc.pattern import Builder, NoMatch, op, rewrite
@@ -46,8 +45,7 @@ def alike(layer: Node, first: Node) -> bool:
 
 def equal(a: Value | None, b: Value | None) -> bool:
     """Say whether two operands are one, or constants of equal numbers."""
-    left, right = constant(a), constant(b)
-    return a is b or (left is not None and right is not None and np.array_equal(left, right))
+    return a is b or (b is not None and same_constant(a, b))
 
 
 def keeps_order(shape: Sequence[int], parted: int, joined: int) -> bool:

@@ -46,3 +46,12 @@ def reduce(out: Builder, kind: str, x: Value, axes: Iterable[int], keepdims: int
 def channelwise(x: Value) -> list[int]:
     """Return the shape that makes a vector of channels broadcast against x (N, C, ...)."""
     return [-1] + [1] * (len(shape_of(x)) - 2)
+
+
+def row(c: Array, width: int) -> Array:
+    """Return a constant as one number per column of a product, or refuse."""
+    if c.size == 1:
+        return np.full(width, c.reshape(-1)[0], c.dtype)
+    if c.shape[-1] != width or c.size != width:
+        raise NoMatch(f"a constant of shape {c.shape} is not one number per column")
+    return c.reshape(-1)
