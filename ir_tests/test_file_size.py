@@ -16,8 +16,9 @@ import pytest
 import golden_models as golden
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.compiling import compile_on
 from mmc.backends.tflite.backend import TfliteBackend
-from mmc.ir import parse, save
+from mmc.ir import parse
 
 MODELS = {
     "efficientnet_lite0": {"image": (1, 3, 224, 224)},
@@ -78,17 +79,9 @@ def test_steps_of_a_loop_share_their_codes(tmp_path: Path) -> None:
         g (float[8,1,64] x) => (float[8,1,1,64] y) { y = LSTM <hidden_size = 64> (x, w, r, b) }"""
     arrays = {n: normal(1, 4 * hidden, 64, seed=i) / 8 for i, n in enumerate("wr")}
     model = parse(text, b=normal(1, 8 * hidden), **arrays)
-    save(model, tmp_path / "m.onnx")
-    np.savez(tmp_path / "d.npz", x=normal(8, steps, 1, 64, seed=9))
-    result = mmc.compile(
-        tmp_path / "m.onnx",
-        target="cpu",
-        output=tmp_path / "m.tflite",
-        weights="int4",
-        activations="int8",
-        calibration=tmp_path / "d.npz",
-        verify=False,
-    )
+    data = {"x": normal(8, steps, 1, 64, seed=9)}
+    w4a8 = {"target": "cpu", "weights": "int4", "activations": "int8"}
+    result = compile_on(tmp_path, model, data, **w4a8, verify=False)
     codes = 2 * 4 * hidden * 64
     assert sum(w.float_bytes for w in result.weights) == 4 * codes
     tensors = 250 * 3 * sum(result.ops.values())
@@ -109,17 +102,8 @@ def test_16_bit_activations_add_biases_alone(tmp_path: Path) -> None:
         e=normal(512, 96, 1, 1, seed=3) / 8,
         h=normal(512, 8, seed=4),
     )
-    save(model, tmp_path / "m.onnx")
-    np.savez(tmp_path / "d.npz", **data)
-    result = mmc.compile(
-        tmp_path / "m.onnx",
-        target="hexagon_v73",
-        output=tmp_path / "m.tflite",
-        weights="int8",
-        activations="int16",
-        calibration=tmp_path / "d.npz",
-        verify=False,
-    )
+    w8a16 = {"target": "hexagon_v73", "weights": "int8", "activations": "int16"}
+    result = compile_on(tmp_path, model, data, **w8a16, verify=False)
     channels = 96 + 96 + 512 + 8
     codes = 96 * 27 + 96 * 25 + 512 * 96 + 512 * 8
     program = TfliteBackend.read(result.artifact)

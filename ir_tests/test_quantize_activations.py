@@ -11,6 +11,7 @@ import pytest
 import golden_models as golden
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.compiling import compile_on
 from ir_tests.integer_cells import (
     CELLS,
     cells_of_the_tables,
@@ -307,19 +308,9 @@ def test_16_bit_codes_reach_beyond_the_data(outliers: str, tmp_path: Path) -> No
     arrays = {"w": normal(32, 32, seed=1), "v": normal(32, 16, seed=2), "u": normal(16, 16, seed=3)}
     arrays |= {"zero": np.float32(0), "six": np.float32(6)}
     model = parse(WIDER, **arrays)
-    save(model, tmp_path / "m.onnx")
     x = normal(8, 4, 32, seed=4)
-    np.savez(tmp_path / "d.npz", x=x)
-    result = mmc.compile(
-        tmp_path / "m.onnx",
-        target="hexagon_v73",
-        output=tmp_path / "m.tflite",
-        weights="int8",
-        activations="int16",
-        calibration=tmp_path / "d.npz",
-        outliers=outliers,
-        verify=False,
-    )
+    w8a16 = {"target": "hexagon_v73", "weights": "int8", "activations": "int16"}
+    result = compile_on(tmp_path, model, {"x": x}, **w8a16, outliers=outliers, verify=False)
     largest = max((np.abs(oracle(model, {"x": s})["y"]).max(), i) for i, s in enumerate(x))[1]
     feeds = {"x": x[largest] * np.float32(1.4)}
     expected, actual = oracle(model, feeds), mmc.run(result.artifact, feeds)

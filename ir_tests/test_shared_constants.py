@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import mmc
 from ir_tests.arrays import normal
+from ir_tests.compiling import compile_on
 from mmc.backends.tflite.emitter import Emitter
 from mmc.backends.tflite.program import Quantization, Tensor
 from mmc.backends.tflite.reader import read
-from mmc.ir import parse, save
+from mmc.ir import parse
 
 BIAS = Tensor(
     "b",
@@ -60,16 +60,9 @@ g (float[1,64] x) => (float[1,64] y) {
 
 def test_steps_of_a_loop_share_their_bias(tmp_path: Path) -> None:
     """Tanh has one scale: the kernels' biases of zeros are in equal units, but that of x."""
-    save(parse(STEPS, w=normal(64, 64) / 8), tmp_path / "m.onnx")
-    np.savez(tmp_path / "d.npz", x=normal(8, 1, 64))
-    made = mmc.compile(
-        tmp_path / "m.onnx",
-        target="hexagon_v73",
-        output=tmp_path / "m.tflite",
-        weights="int8",
-        activations="int16",
-        calibration=tmp_path / "d.npz",
-    )
+    model, data = parse(STEPS, w=normal(64, 64) / 8), {"x": normal(8, 1, 64)}
+    w8a16 = {"target": "hexagon_v73", "weights": "int8", "activations": "int16"}
+    made = compile_on(tmp_path, model, data, **w8a16)
     ops = [op for op in read(made.artifact).operators if op.code == "FULLY_CONNECTED"]
     first, second, third = (op.inputs[2] for op in ops)
     assert first != second == third

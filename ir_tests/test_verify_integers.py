@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.compiling import compile_on
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.backends.tflite.pieces import pieces
 from mmc.backends.tflite.program import Operator, Program, Quantization, Tensor
@@ -82,17 +83,8 @@ def test_what_the_last_kernel_may_be_off_is_no_fault_of_an_output_near_0(tmp_pat
         w=normal(32, 16, seed=1) / np.float32(8),
         b=np.full(16, -12, np.float32),
     )
-    save(model, tmp_path / "m.onnx")
-    np.savez(tmp_path / "d.npz", x=normal(8, 4, 32, seed=2))
-    result = mmc.compile(
-        tmp_path / "m.onnx",
-        target="hexagon_v73",
-        output=tmp_path / "m.tflite",
-        weights="int8",
-        activations="int16",
-        calibration=tmp_path / "d.npz",
-    )
-    found = result.verification
+    w8a16 = {"target": "hexagon_v73", "weights": "int8", "activations": "int16"}
+    found = compile_on(tmp_path, model, {"x": normal(8, 4, 32, seed=2)}, **w8a16).verification
     assert found is not None
     assert found.outputs[0].emission.sqnr_db < 0
     (note,) = [d for d in found.diagnostics if d.code == "MMC418"]
