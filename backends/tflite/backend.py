@@ -110,44 +110,20 @@ class TfliteBackend:
             EliminateDeadCode(),
         )
 
-    def _unpacks(self) -> bool:
-        """Say whether integer weights that a model brings are kept for operators on floats."""
-        return self.target.runs_on != "npu" and self.options.weights == "float32"
-
     def _quantization(self) -> list[Phase]:
         """Return the phase that makes weights integers, where the options ask for it."""
-        options = self.options
-        activations = self.options.activation_bits
-        if activations and not (options.integer_weights and options.calibration):
-            raise UsageError(
-                "MMC305",
-                f"--activations {self.options.activations}",
-                "needs integer weights and data to calibrate on",
-                fix="add --weights int8 --calibration DATA",
-            )
+        self._refuse_options()
+        options, npu = self.options, self.target.runs_on == "npu"
         if not options.integer_weights:
             own = (RecoverIntegers(symmetric=True), EliminateDeadCode())
-            return [Phase("quantize", own)] if self._unpacks() else []
-        if options.recipe and read_recipe(options.recipe).has_tables:
-            raise RecipeError(
-                "MMC312",
-                options.recipe,
-                "asks for tables, which TFLite does not have",
-                fix="use int8, int4 or int2 weights, or compile for ane_ios18",
-            )
-        if self.target.runs_on == "npu" and not activations:
-            raise UsageError(
-                "MMC303",
-                f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}",
-                f"{self.target.name} does not unpack integer weights for float activations",
-                why="its compiler refuses per-channel DEQUANTIZE (hexagon.toml, measured)",
-                fix="use --weights float16, or compile for --target cpu",
-            )
-        npu = self.target.runs_on == "npu"
+            unpacks = not npu and options.weights == "float32"
+            return [Phase("quantize", own)] if unpacks else []
+        activations = options.activation_bits
+        quick = activations == 8 and not npu
         codes = replace(
             QuantizeActivations.chosen_by(options),
-            quick=activations == 8 and not npu,
-            last_float=activations == 8 and not npu and options.io_dtype == "float",
+            quick=quick,
+            last_float=quick and options.io_dtype == "float",
             islands=self._islands() if activations == 8 else 0.0,
         )
         alike = EqualizeChannels.chosen_by(options)
@@ -157,10 +133,37 @@ class TfliteBackend:
             self._weights(npu),
             *([PointwiseToLinear()] if npu else []),
             *([codes] if activations else []),
-            *([QuantizeEarly()] if activations == 8 and not npu else []),
+            *([QuantizeEarly()] if quick else []),
             EliminateDeadCode(),
         )
         return [Phase("quantize", passes)]
+
+    def _refuse_options(self) -> None:
+        """Raise where integers are asked for that the target, or no one, can make."""
+        options = self.options
+        if options.activation_bits and not (options.integer_weights and options.calibration):
+            raise UsageError(
+                "MMC305",
+                f"--activations {options.activations}",
+                "needs integer weights and data to calibrate on",
+                fix="add --weights int8 --calibration DATA",
+            )
+        if options.recipe and read_recipe(options.recipe).has_tables:
+            raise RecipeError(
+                "MMC312",
+                options.recipe,
+                "asks for tables, which TFLite does not have",
+                fix="use int8, int4 or int2 weights, or compile for ane_ios18",
+            )
+        floats = options.integer_weights and not options.activation_bits
+        if floats and self.target.runs_on == "npu":
+            raise UsageError(
+                "MMC303",
+                f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}",
+                f"{self.target.name} does not unpack integer weights for float activations",
+                why="its compiler refuses per-channel DEQUANTIZE (hexagon.toml, measured)",
+                fix="use --weights float16, or compile for --target cpu",
+            )
 
     def _weights(self, npu: bool) -> QuantizeWeights:
         """Return the pass for weights; where floats stop the compilation, none stays float."""
