@@ -23,6 +23,7 @@ from mmc.passes.merge_rotations import MergeRotations
 from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.merge_splits import MergeSplits
 from mmc.passes.normalize_attributes import NormalizeAttributes
+from mmc.passes.note_places import NotePlaces
 from mmc.passes.recognize import Recognize
 from mmc.passes.require_static_shapes import RequireStaticShapes
 from mmc.passes.resolve_sequences import ResolveSequences
@@ -70,7 +71,7 @@ def to_static(
     keep = (*([KeepHalfRange()] if half else []), *([KeepAttention()] if whole else []))
     return [
         Phase("resolve", resolve, max_rounds=5),
-        Phase("clean", tidy, max_rounds=5),
+        Phase("clean", (*tidy, NotePlaces()), max_rounds=5),
         Phase("fuse", (Recognize(), FuseRotations(), goal.fuse, *tidy), max_rounds=5),
         Phase("attend", (FuseRotations(), FuseAttention(), *wide, *tidy), max_rounds=5),
         Phase("heads", (SplitHeads(), *tidy, MergeHeads(), MergeRotations()), max_rounds=5),

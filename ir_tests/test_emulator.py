@@ -56,6 +56,27 @@ def test_outputs_are_those_of_16_bit_floats(tmp_path: Path) -> None:
 
 @pytest.mark.vendor
 @needs_vendor
+def test_names_that_the_compiler_reads_as_one_are_two_tensors(tmp_path: Path) -> None:
+    model = onnx.parser.parse_model(MODEL)
+    names = {"x": "a.b", "z": "a/b", "t": "a_b", "y": "a:b"}
+    for node in model.graph.node:
+        node.input[:] = [names[n] for n in node.input]
+        node.output[:] = [names[n] for n in node.output]
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = names[value.name]
+    onnx.save(model, tmp_path / "m.onnx")
+    artifact = tmp_path / "m.tflite"
+    made = mmc.compile(
+        tmp_path / "m.onnx", target="hexagon_v73", output=artifact, vendor="", verify=False
+    )
+    assert [v.compiled for v in made.vendor] == [True]
+    given = feeds()
+    found = mmc.run(artifact, {names[n]: x for n, x in given.items()}, on="hexagon_v73")
+    assert np.abs(found["a:b"] - np.tanh(given["x"] + given["z"])).max() < 2 * HALF
+
+
+@pytest.mark.vendor
+@needs_vendor
 def test_what_is_refused_runs_between_two_contexts(tmp_path: Path) -> None:
     compiled(BETWEEN, tmp_path, verify=False, vendor="", aot=True)
     aot = tmp_path / "m.aot.tflite"

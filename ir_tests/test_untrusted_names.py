@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from mmc.backends.tflite.names import Names
 from mmc.cli import main
 
 ESCAPE, MARKUP, PATH = "\x1b]0;owned\x07\x1b[2J", "</script><script>alert(1)</script>", "../../x"
@@ -105,3 +106,12 @@ def test_names_of_artifacts_are_only_text(
     assert "MMC001" not in printed.err
     for page in tmp_path.glob("*.html"):
         assert MARKUP not in page.read_text()
+
+
+def test_no_two_tensors_have_names_that_a_reader_may_take_for_one() -> None:
+    names = Names()
+    given = ["a.b", "a/b", "a.b", "a", "a", "a__1", "a", "输入", "输出", "a_b"]
+    assert [names.free(name) for name in given] == [
+        *("a.b", "a/b__1", "a.b__2", "a", "a__1", "a__1__1", "a__2"),
+        *("输入", "输出__1", "a_b__3"),
+    ]

@@ -16,6 +16,7 @@ from mmc.backends.tflite.coded import (
     quantizer_of,
     unpacker_of,
 )
+from mmc.backends.tflite.names import Names
 from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor, compact
 from mmc.integers.integer_ops import INTEGER
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
@@ -61,7 +62,7 @@ class Emitter:
         self._tensors: dict[Value, int] = {}
         self._codes: dict[Value, int] = {}
         self._constants: dict[tuple[object, ...], int] = {}
-        self._names: dict[str, int] = {}
+        self._names = Names()
         self._reshaped: dict[int, int] = {}
         self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._options: dict[tuple[object, ...], object] = {}
@@ -225,10 +226,7 @@ class Emitter:
             self.integer = False
 
     def _add(self, tensor: Tensor) -> int:
-        base = tensor.name or f"t{len(self.program.tensors)}"
-        seen = self._names.get(base, 0)
-        self._names[base] = seen + 1
-        tensor.name = f"{base}__{seen}" if seen else base
+        tensor.name = self._names.free(tensor.name or f"t{len(self.program.tensors)}")
         tensor.shape = self._shapes.setdefault(tensor.shape, tensor.shape)
         self.program.tensors.append(tensor)
         return len(self.program.tensors) - 1
