@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from mmc.integers.integer_ops import FIXED, JOINED, SAME, layer_of
-from mmc.integers.integer_ranges import lowest
+from mmc.integers.integer_ranges import bounded_below
 from mmc.integers.layers import base_of
 from mmc.ir import Node, Value, constant
 from mmc.opset import split_activation
@@ -77,7 +77,8 @@ class Scales:
             found = seen.get(value.name or "")
             if found is not None:
                 low, high = how(found)
-                parts.setdefault(self.root(value), []).append((max(low, lowest(value, seen)), high))
+                low = bounded_below(low, value, seen)
+                parts.setdefault(self.root(value), []).append((low, high))
         for value, low, high in self.constants:
             parts.setdefault(self.root(value), []).append((low, high))
         return {

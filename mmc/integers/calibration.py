@@ -249,11 +249,11 @@ def packed(seen: Mapping[str, Histogram]) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for name, h in seen.items():
         found[f"counts {name}"] = h.counts
-        found[f"range {name}"] = np.array([h.low, h.high, h.least, h.most, h.least_top])
+        found[f"range {name}"] = np.array([h.low, h.high, h.least, h.most, h.least_top, h.endless])
     return found
 
 
 def unpack(found: Mapping[str, Array], name: str) -> Histogram:
     """Return one histogram of the child's answer."""
-    low, high, least, most, top = (float(v) for v in found[f"range {name}"])
-    return Histogram(low, high, least, most, top, found[f"counts {name}"])
+    low, high, least, most, top, endless = (float(v) for v in found[f"range {name}"])
+    return Histogram(low, high, least, most, top, bool(endless), found[f"counts {name}"])

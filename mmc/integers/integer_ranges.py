@@ -26,12 +26,19 @@ def lowest(value: Value, seen: Mapping[str, Histogram]) -> float:
     return min(_lowest_read(value, node, seen) for node in users)
 
 
+def bounded_below(low: float, value: Value, seen: Mapping[str, Histogram]) -> float:
+    """Return the low end of a range without what is as good as -inf; all of it where -inf is."""
+    least, found = lowest(value, seen), seen.get(value.name or "")
+    endless = found is not None and found.endless and least > -np.inf
+    return least if endless else max(low, least)
+
+
 def _lowest_read(value: Value, node: Node, seen: Mapping[str, Histogram]) -> float:
     """Return the same for one reader."""
     op, rank = base_of(node)[1], len(value.shape or ())
     found = seen.get(value.name or "")
     if op == "Softmax" and attrs(node)["axis"] % rank == rank - 1 and found is not None:
-        return found.least_top - NEGLIGIBLE
+        return found.least_top - NEGLIGIBLE if found.least_top < np.inf else -np.inf
     if op in SAME:
         return lowest(node.outputs[0], seen)
     if op == "Add":

@@ -11,6 +11,8 @@ from .grids import Array
 BINS = 2048
 NARROWEST = 1e-3
 """Width of the first range, relative to the values: so many bins need as many distinct floats."""
+MASKED = -1000.0
+"""What a mask puts is below, the scores of a softmax are above."""
 TINY = 1e-30
 PENDING = 1 << 20
 """Numbers of a Hessian's inputs that are summed up at once: 4 MB."""
@@ -77,7 +79,8 @@ class Histogram:
     """Counts of values between low and high in equal bins; the range doubles as it must.
 
     Doubling merges neighbours, so the counts are those that a single look at all values gives.
-    `least_top` is the smallest largest value of a row: what counts of a softmax's operand.
+    `least_top` is the smallest largest value of a row: what counts of a softmax's operand. Rows of
+    which a mask leaves nothing have none. `endless`: -inf was seen.
     """
 
     low: float = 0.0
@@ -85,18 +88,21 @@ class Histogram:
     least: float = np.inf
     most: float = -np.inf
     least_top: float = np.inf
+    endless: bool = False
     counts: Array = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
     def add(self, values: Array, *, counted: bool = True) -> None:
         """Count values, or only widen the range; those that are not finite are left out."""
         flat = values.reshape(-1)
-        flat = flat if np.isfinite(flat).all() else flat[np.isfinite(flat)]
+        if not np.isfinite(flat).all():
+            self.endless = self.endless or bool(np.isneginf(flat).any())
+            flat = flat[np.isfinite(flat)]
         if not flat.size:
             return
         least, most = float(flat.min()), float(flat.max())
         self.least, self.most = min(self.least, least), max(self.most, most)
         tops = values.max(axis=-1) if values.ndim else values
-        self.least_top = min(self.least_top, float(tops.min()))
+        self.least_top = min(self.least_top, float(tops.min(where=tops > MASKED, initial=np.inf)))
         if counted:
             self._count(flat, least, most)
 
