@@ -37,6 +37,7 @@ REFUSED = {
     "explicit-pool.3": "entries that no window reads",
     "linear-bias": "an omitted operand of a function",
     "linear-bias.2": "an omitted operand of a function",
+    "linear-of-many-axes.2": "an omitted operand of a function",
     "linear-of-merged-axes.2": "an omitted operand of a function",
     "moved-codes": "a number of parts without their sizes",
     "rows-of-one-hot.2": "an omitted operand of a function",

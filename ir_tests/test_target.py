@@ -144,6 +144,13 @@ def test_unmeasured_forms_are_unknown_and_unmeasured_features_do_not_count() -> 
     assert target.support("ADD", "f32", ("never-heard-of",)).ok
 
 
+def test_features_that_were_measured_together_count_among_others() -> None:
+    target = load_target("hexagon_v73")
+    assert target.support("FULLY_CONNECTED", "f32 w=f32", ("keep-dims", "no-bias")).ok
+    found = target.support("FULLY_CONNECTED", "f32 w=f32", ("rank5", "keep-dims", "no-bias"))
+    assert (found.verdict, found.entry) == (Verdict.NO, "f32 w=f32 | rank5+keep-dims")
+
+
 def test_ranks_above_the_limit_are_refused_unmeasured() -> None:
     support = load_target("hexagon_v73").support("ROUND", "f32", ("rank8",))
     assert support.verdict is Verdict.NO

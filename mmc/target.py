@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from mmc import plugins
@@ -99,7 +100,7 @@ class Target:
         """Return the worst verdict on an operator of this cell with these features.
 
         A feature that was not measured for the cell is judged as for float; one that was never
-        measured does not count.
+        measured does not count. Two that were measured together count where both are there.
         """
         table, forms = self.ops.get(op, {}), tuple(features)
         exact = table.get(SEPARATOR.join(filter(None, (cell, "+".join(forms)))))
@@ -113,7 +114,8 @@ class Target:
         self, table: Mapping[str, Support], cell: str, features: tuple[str, ...]
     ) -> list[Support]:
         """Return what the table says on each feature."""
-        found = []
+        pairs = (SEPARATOR.join((cell, "+".join(pair))) for pair in combinations(features, 2))
+        found = [table[pair] for pair in pairs if pair in table]
         for feature in features:
             key = next((k for k in (cell, as_float(cell)) if k + SEPARATOR + feature in table), "")
             if key:

@@ -60,6 +60,7 @@ def cases() -> Iterator[Case]:
         yield from pools(dtype)
         yield from matmuls(dtype)
         yield deep_linear(dtype, weights)
+        yield deep_linear(dtype, weights, (1, 2, 2, 2))
         yield from odd_weights(dtype, weights)
     yield from computed_weights()
     yield volume()
@@ -118,13 +119,13 @@ def linear(dtype: str, weights: str, sliced: bool, **form: Any) -> Case:
     )
 
 
-def deep_linear(dtype: str, weights: str) -> Case:
-    """Return the case of a linear layer on rank 3 that keeps the rank."""
+def deep_linear(dtype: str, weights: str, front: tuple[int, ...] = (1, 4)) -> Case:
+    """Return the case of a linear layer on rank 3, or another, that keeps the rank."""
     m, w = new(dtype, weights, (32, 64), None if dtype == "FLOAT32" else 0)
-    result = m.x((1, 4, 32), scale=OUT.get(dtype, 0))
+    result = m.x((*front, 32), scale=OUT.get(dtype, 0))
     return m.case(
         "FULLY_CONNECTED",
-        [m.x((1, 4, 64)), w, biased(m, w, 32)],
+        [m.x((*front, 64)), w, biased(m, w, 32)],
         [result],
         (-1, 1),
         keepNumDims=True,

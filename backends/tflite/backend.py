@@ -162,7 +162,7 @@ class TfliteBackend:
                 f"--recipe {options.recipe}" if options.recipe else f"--weights {options.weights}",
                 f"{self.target.name} does not unpack integer weights for float activations",
                 why="its compiler refuses per-channel DEQUANTIZE (hexagon.toml, measured)",
-                fix="use --weights float16, or compile for --target cpu",
+                fix="add --activations int16 or int8 and --calibration, or use --weights float16",
             )
 
     def _weights(self, npu: bool) -> QuantizeWeights:

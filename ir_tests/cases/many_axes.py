@@ -33,6 +33,13 @@ CASES = (
     Case("cumsum-of-many-axes", "y = CumSum <reverse = 1> (x, scalar2)", x=SIX),
     Case("gather-of-many-axes", "y = Gather <axis = 3> (x, steps)", x=SIX),
     Case("gather-of-many-axes", "y = Gather <axis = 2> (x, scalar2)", x=SIX),
+    Case("gather-of-many-axes", "y = Gather <axis = 3> (x, places23)", x="float[2,1,4,5,3]"),
+    Case(
+        "gather-of-many-axes", "y = Gather <axis = 2> (x, scalar2)", "5 axes", x="float[2,1,4,5,3]"
+    ),
+    Case("linear-of-many-axes", "y = mmc.Linear(x, w20, g20)", x="float[2,1,3,2,20]"),
+    Case("linear-of-many-axes", "y = mmc.LinearRelu(x, w20)", x="float[2,2,1,3,2,20]"),
+    Case("linear-of-many-axes", "y = mmc.Linear(x, w20)", "it has 4 axes", x="float[2,3,2,20]"),
     Case("concat-of-many-axes", "y = Concat <axis = 4> (x, z)", x=SIX, z="float[2,1,4,5,2,3]"),
     Case("split-of-many-axes", "y, b = Split <axis = 2> (x, parts)", x=SIX),
     Case("places-of-many-axes", "y = GatherND(x, spots)", x="float[2,3,4,5,3]"),

@@ -16,7 +16,7 @@ import onnx_ir as ir
 from mmc.ir import Array, Node, Value, attrs, constant, own_attrs, shape_of
 from mmc.layout.carriers import ELEMENTWISE
 from mmc.matching import OpPattern
-from mmc.opset import ACTIVATIONS, DOMAIN
+from mmc.opset import ACTIVATIONS, DOMAIN, split_activation
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, const, op, rewrite
 
@@ -30,8 +30,8 @@ WHOLE = (ir.DataType.BOOL, ir.DataType.INT32, ir.DataType.INT64)
 MOST = 5
 LESS = frozenset(
     """ArgMax ArgMin Ceil Clip Cos CumSum Elu Equal Erf Floor GatherND Greater GreaterOrEqual
-    HardSwish Less LessOrEqual Log LogSoftmax Max Min Mod Neg Pad ReduceMax ReduceMin ReduceProd
-    Round Sign Sin Tanh TopK""".split()
+    HardSwish Less LessOrEqual Linear Log LogSoftmax Max Min Mod Neg Pad ReduceMax ReduceMin
+    ReduceProd Round Sign Sin Tanh TopK""".split()
 )
 """Operators whose kernels take one axis less (hexagon.toml, measured)."""
 EXACT = ("ReduceMax", "ReduceMin")
@@ -44,7 +44,7 @@ def most_axes(n: Node) -> int:
     """Return how many axes an operator may have; whole numbers of five do not always compile."""
     computed = [v for v in n.inputs if v is not None and constant(v) is None]
     whole = any(v.dtype in WHOLE for v in (*computed, *n.outputs))
-    return MOST - (whole or n.op_type in LESS)
+    return MOST - (whole or split_activation(n.op_type)[0] in LESS)
 
 
 def runs(n: Node, shapes: Sequence[Shape], apart: Collection[int] = ()) -> list[Run]:
@@ -150,9 +150,22 @@ def cumsum_of_many_axes(out: Builder, x: Value, axis: Array, n: Node) -> Value:
 @exact(op.Gather("x", const("indices")).named("n"))
 def gather_of_many_axes(out: Builder, x: Value, indices: Array, n: Node) -> Value:
     """gather(x)  ->  reshape(gather(reshape(x), indices in a row)), its axis as it is."""
-    axis = attrs(n)["axis"] % len(shape_of(x))
+    rank = len(shape_of(x))
+    axis = attrs(n)["axis"] % rank
+    if rank <= most_axes(n) < rank - 1 + indices.ndim:
+        return again(out, n, [x, indices.reshape(-1)], axis=axis)
     found = runs(n, [shape_of(x)], (axis,))
     return again(out, n, [seen(out, x, found), indices.reshape(-1)], axis=place(axis, found))
+
+
+@rewrite(
+    OpPattern(("Linear", *("Linear" + a for a in ACTIVATIONS)), DOMAIN, ("x", "w", ...)).named("n"),
+    stage="axes",
+)
+def linear_of_many_axes(out: Builder, x: Value, n: Node) -> Value:
+    """linear(x, w, b)  ->  reshape(linear(reshape(x), w, b)), the last axis as it is."""
+    found = runs(n, [shape_of(x)], (len(shape_of(x)) - 1,))
+    return again(out, n, [seen(out, x, found), *n.inputs[1:]])
 
 
 @exact(op.GatherND("x", const("places")).named("n"))
