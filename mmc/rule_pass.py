@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from mmc.ir import Model
+from mmc.ir import Model, Node
 from mmc.pass_manager import Contract, Pass
-from mmc.pattern import Rule, apply_rules, rules_of
+from mmc.pattern import Builder, NoMatch, Rule, apply_rules, rules_of
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,14 @@ class RulePass(Pass):
     def run(self, model: Model) -> int:
         """Return the number of rewrites."""
         return apply_rules(model, self.rules(), max_growth_bytes=self.max_growth_bytes)
+
+
+def only_where(rule: Rule, fits: Callable[[Node], bool]) -> Rule:
+    """Return a rule that refuses where its root, which its pattern calls n, does not fit."""
+
+    def build(out: Builder, n: Node, **bound: Any) -> Any:
+        if not fits(n):
+            raise NoMatch("it is not for this operator here")
+        return rule.build(out, n=n, **bound)
+
+    return replace(rule, build=build)

@@ -13,7 +13,7 @@ import mmc
 from mmc.arguments import not_yet
 from mmc.backends.coreml.compressed import BLOCKS
 from mmc.backends.coreml.describe import program_lines, program_stats, program_structure
-from mmc.backends.coreml.emitter import LOWERINGS
+from mmc.backends.coreml.emitter import LOWERINGS, MAX_RANK
 from mmc.backends.coreml.lower import Form, lower
 from mmc.backends.coreml.program import Program
 from mmc.backends.phases import clean, to_static
@@ -24,6 +24,7 @@ from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.legalize_coreml import LegalizeCoreml
+from mmc.passes.merge_axes import MergeAxes
 from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.narrow_windows import NarrowWindows
 from mmc.passes.quantize_weights import QuantizeWeights
@@ -90,6 +91,7 @@ class CoremlBackend:
             Phase("widen", (WidenFloats(),)),
             *to_static(goal, decompose, LOWERINGS.ops(), whole=whole, half=self.half),
             Phase("assign-layout", (AssignLayout(features=True), goal.fuse, *tidy), max_rounds=4),
+            Phase("merge-axes", (MergeAxes(above=MAX_RANK), *tidy), max_rounds=3),
             Phase("legalize", (*made, *tidy), max_rounds=3),
             Phase("quantize", integers),
         ]

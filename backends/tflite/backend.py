@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 GOOD_DB, POOR_DB = 50.0, 20.0
 """Signal to noise that codes alone leave: next to floats, and a tenth of the signal wrong."""
 
+XNNPACK_AXES = 6  # kernels take more, but what XNNPACK takes over and then refuses does not load
+
 
 class TfliteBackend:
     """Compiles for the `hexagon_*` targets and for `cpu`."""
@@ -84,9 +86,8 @@ class TfliteBackend:
             Phase("layout", (to_nhwc, goal.fold, EliminateDeadCode())),
             Phase("assign-layout", (AssignLayout(), to_nhwc, *tidy), max_rounds=4),
             Phase("legalize", (LegalizeTflite(), *tidy), max_rounds=3),
-            Phase("merge-axes", (MergeAxes(), EliminateDeadCode()))
-            if npu
-            else Phase("lanes", (self._lanes(goal.fuse), *tidy)),
+            Phase("merge-axes", (MergeAxes(above=0 if npu else XNNPACK_AXES), EliminateDeadCode())),
+            *([] if npu else [Phase("lanes", (self._lanes(goal.fuse), *tidy))]),
             *([Phase("halve", halve)] if self.options.weights == "float16" else []),
             Phase("adopt", self._adoption()),
             *self._quantization(),

@@ -118,6 +118,14 @@ CASES = (
     Case("linear-mul", "a = MatMul(x, cube) b = Add(a, b3) y = Mul(b, two)", "weight is no matrix"),
     Case(
         "layer-between-reshapes",
+        "s = Constant<value = int64[2] {-1, 5}>() "
+        "t = Constant<value = int64[6] {1, 2, 1, 2, 5, 3}>() a = Reshape(x, s) "
+        "b = MatMul(a, m) y = Reshape(b, t)",
+        "products of 6 axes",
+        x="float[1,2,1,2,5,5]",
+    ),
+    Case(
+        "layer-between-reshapes",
         "a = Reshape(x, flat) b = Gemm<transB = 1>(a, mt25) y = Reshape(b, twelve)",
         "gather the leading axes",
     ),

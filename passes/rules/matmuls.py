@@ -10,6 +10,7 @@ import numpy as np
 from mmc.ir import Array, Node, Value, attrs, constant, operand, shape_of
 from mmc.passes.rules.gemms import free_to_change
 from mmc.passes.rules.parts import row
+from mmc.passes.rules.products import MAX_RANK
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
 
 
@@ -155,6 +156,8 @@ def layer_between_reshapes(
     read, made = (*lead, inner), (*lead, width)
     if not lead or read == shape_of(rows) or (source != read and wanted != made):
         raise NoMatch("the reshapes do more than gather the leading axes")
+    if len(made) > MAX_RANK:
+        raise NoMatch(f"products of {len(made)} axes are taken apart")
     bias = None if b is None else row(b, width)
     if turned and not free_to_change(n.inputs[1]):
         raise NoMatch("the weight is large and shared")
