@@ -84,3 +84,27 @@ def test_activations_need_data(
     assert main(["quantize", str(model), "--activations", "int8", "-o", out]) == 2
     assert "MMC305" in capsys.readouterr().err
     assert not Path(out).exists()
+
+
+POOLED = """<ir_version: 10, opset_import: ["" : 21]>
+g (float[1,8,12,12] x) => (float[1,16,5,5] y) {
+    a = Conv<pads = [1, 1, 1, 1]>(x, w, b)
+    p = AveragePool<kernel_shape = [2, 2], strides = [2, 2], dilations = [1, 1]>(a)
+    y = Conv(p, e)
+}"""
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16"])
+def test_average_pools_load_with_all_that_the_optimizer_does(
+    kind: str, files: tuple[Path, Path]
+) -> None:
+    """ONNX Runtime makes QLinearAveragePool of a quantized pool; that one knows no dilations."""
+    rng = np.random.default_rng(0)
+    shapes = {"w": (16, 8, 3, 3), "b": (16,), "e": (16, 16, 2, 2)}
+    draw = {n: (rng.standard_normal(s) / 4).astype(np.float32) for n, s in shapes.items()}
+    model, data = files
+    save(parse(POOLED, **draw), model)
+    made = model.parent / "q.onnx"
+    mmc.quantize(model, output=made, activations=kind, calibration=data)
+    x = np.load(data)["x"][0]
+    assert sqnr_db(outputs(model, x), outputs(made, x)) > 25

@@ -19,7 +19,8 @@ TYPES = ("to", "dtype", "output_dtype")
 def portable(model: ModelProto) -> ModelProto:
     """Return the model with every mmc operator replaced by its body, in the lowest opset it fits.
 
-    Opset 25 becomes 24 where that means the same; other opsets stay.
+    Opset 25 becomes 24 where that means the same; other opsets stay. Average pools do not say that
+    they are dense: ONNX Runtime gives quantized ones all attributes, and theirs knows no dilations.
     """
     if model.functions:
         from onnx.inliner import inline_local_functions
@@ -29,6 +30,10 @@ def portable(model: ModelProto) -> ModelProto:
     default = imports.get("", imports.get("ai.onnx"))
     if default is not None and default.version > WIDELY_KNOWN and fits(model.graph):
         default.version = WIDELY_KNOWN
+    for node in model.graph.node:
+        dense = [a for a in node.attribute if a.name == "dilations" and {*a.ints} == {1}]
+        if dense and node.op_type == "AveragePool":
+            node.attribute.remove(dense[0])
     return model
 
 
