@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper, parser
 
 from mmc import ir
 from mmc.frontend import conversion
+from mmc.verification.evaluate import run_model
 
 RNG = np.random.default_rng(7)
 
@@ -126,6 +127,15 @@ def test_initializers_listed_as_inputs_are_constants(tmp_path: Path) -> None:
     text = '<ir_version: 3, opset_import: ["" : 8]> g (float[2] x, float[2] w) => (float[2] y) '
     path = write(tmp_path, text + "{ y = Add(x, w) }", w=normal(2))
     assert [value.name for value in ir.load(path).graph.inputs] == ["x"]
+
+
+def test_initializers_of_old_models_need_not_be_inputs(tmp_path: Path) -> None:
+    text = '<ir_version: 3, opset_import: ["" : 8]> g (float[2] x) => (float[2] y) '
+    onnx.save(parser.parse_model(text + "<float[2] w = {1, 2}> { y = Add(x, w) }"), tmp_path / "m")
+    x = np.array([3, 4], np.float32)
+    session = onnxruntime.InferenceSession(tmp_path / "m", providers=["CPUExecutionProvider"])
+    (expected,) = session.run(None, {"x": x})
+    np.testing.assert_array_equal(run_model(ir.load(tmp_path / "m"), {"x": x})["y"], expected)
 
 
 def test_unsorted_nodes_are_sorted(tmp_path: Path) -> None:

@@ -229,10 +229,12 @@ def _check_types(graph: onnx.GraphProto) -> None:
 def _checkable(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy for the checker, which would look for data files: those tensors are empty.
 
-    It also asks for the shape of outputs, which exporters leave out and nobody needs.
+    It also asks for the shape of outputs, which exporters leave out and nobody needs, and for
+    initializers among the inputs of old models, which ONNX Runtime does not need either.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
+    copy.ir_version = 4 if copy.ir_version == 3 else copy.ir_version
     for _, tensor in tensors(copy):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             tensor.ClearField("data_location")
