@@ -181,6 +181,14 @@ def test_nothing_stays_float_that_makes_the_rest_worse() -> None:
     assert heavy(hiding, [0.2] * 5, 50.0) == []
 
 
+def test_where_each_makes_the_whole_error_most_are_codes() -> None:
+    def saturated(places: Sequence[int]) -> Array:
+        """Return what any of the first 28 makes alone, more of it the earlier one is."""
+        return np.array([max(([1 - i / 100 for i in places if i < 28]), default=0.0)])
+
+    assert heavy(saturated, [1 / 30] * 30, 50.0) == [*range(10)]
+
+
 def test_what_had_a_fixed_scale_gets_a_measured_one(tmp_path: Path) -> None:
     """No scale holds scores of all sizes: the softmax stays float, what reads it does not."""
     text = """<ir_version: 10, opset_import: ["" : 21]>

@@ -40,6 +40,10 @@ FEW_TIMES = 1.5
 """The same where the operators that become float are next to none of the work."""
 PER_WORK = 2.0
 """Between the two: times its part of the work, as many times as if all had the same."""
+FEW = 3
+"""One scale of so many may stay float, the costliest. Where each alone makes the error that all do
+(the outputs are near 0 whatever the input is), each is costly, and nothing would be left on codes.
+"""
 
 
 def islands(
@@ -175,6 +179,8 @@ def heavy(
     def part(chosen: Sequence[int]) -> float:
         return float(np.median(errors(chosen)[whole > 0] / whole[whole > 0]))
 
+    parts = [part([i]) for i in places]
     times = np.clip(PER_WORK * np.array(shares) * len(shares), FEW_TIMES, MANY_TIMES)
-    found = [i for i in places if part([i]) * len(shares) >= times[i]]
+    costly = [i for i in places if parts[i] * len(shares) >= times[i]]
+    found = sorted(sorted(costly, key=lambda i: -parts[i])[: len(shares) // FEW])
     return found if found and part([i for i in places if i not in found]) < 1 else []
