@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mmc
-from mmc.arguments import not_yet
 from mmc.backends.coreml.compressed import BLOCKS
 from mmc.backends.coreml.describe import program_lines, program_stats, program_structure
 from mmc.backends.coreml.emitter import LOWERINGS, MAX_RANK
@@ -19,6 +19,7 @@ from mmc.backends.coreml.program import Program
 from mmc.backends.phases import clean, to_static
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.goals import GOALS
+from mmc.integers.needs import check_needs
 from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
@@ -27,6 +28,7 @@ from mmc.passes.legalize_coreml import LegalizeCoreml
 from mmc.passes.merge_axes import MergeAxes
 from mmc.passes.merge_slices import MergeSlices
 from mmc.passes.narrow_windows import NarrowWindows
+from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
 from mmc.passes.widen_floats import WidenFloats
@@ -50,6 +52,8 @@ WHOLE = (
     *("conv-transpose-3d", "expand-pool-3d", "pool-1d"),
 )
 """Rules that take apart what MIL has: one and three spatial axes, groups, gaps in kernels."""
+GOOD_DB = 50.0
+"""Signal to noise that codes alone leave: next to floats."""
 GRIDS = 8
 """The first specification version with quantize and dequantize: iOS 17."""
 ATTENTION_VERSION = 9
@@ -66,6 +70,7 @@ class CoremlBackend:
     def __init__(self, target: Target, options: CompileOptions) -> None:
         self.target = target
         self.options = options
+        self._check_activations()
         if options.io_layout != "keep" or options.keep_int64 or options.io_dtype != "float":
             raise UsageError(
                 "MMC011",
@@ -74,15 +79,15 @@ class CoremlBackend:
                 why="images are channels first there, and integers have 32 bits",
                 fix="leave them out",
             )
-        if options.activation_bits:
-            raise not_yet("--activations for Core ML")
 
     def phases(self) -> list[Phase]:
         """Return the way from a loaded model to one that lowers op by op; images stay NCHW."""
         goal = GOALS[self.options.optimize]
         decompose = goal.decomposing(keep=NATIVE, without=WHOLE)
         chosen = (QuantizeWeights.chosen_by(self.options),) if self.options.integer_weights else ()
-        integers = (RecoverIntegers(), *chosen, EliminateDeadCode())
+        codes = self._codes()
+        own = RecoverIntegers(symmetric=bool(codes), release=bool(codes))
+        integers = (own, *chosen, *codes, EliminateDeadCode())
         version = self.target.settings["version"]
         whole, legalize = version >= ATTENTION_VERSION, LegalizeCoreml(grids=version >= GRIDS)
         narrow = (NarrowWindows(self.widest),) if self.half else ()
@@ -95,6 +100,27 @@ class CoremlBackend:
             Phase("legalize", (*made, *tidy), max_rounds=3),
             Phase("quantize", integers),
         ]
+
+    def _check_activations(self) -> None:
+        """Refuse integer activations that Core ML does not have (MMC011), or that lack data."""
+        what, bits = f"--activations {self.options.activations}", self.options.activation_bits
+        if bits == 16:
+            why, fix = "MIL's quantize makes codes of 8 bits", "ask for int8, or leave it out"
+            raise UsageError("MMC011", what, "is not for Core ML", why=why, fix=fix)
+        if bits and self.target.settings["version"] < GRIDS:
+            why, fix = "MIL has quantize from iOS 17 on", "compile for ane_ios17 or later"
+            raise UsageError("MMC011", what, f"is not for {self.target.name}", why=why, fix=fix)
+        check_needs(self.options)
+
+    def _codes(self) -> tuple[QuantizeActivations, ...]:
+        """Return the pass for activations, if they are asked for.
+
+        The engine's own numbers are float16: what stays float costs nothing but the speed of codes.
+        """
+        if not self.options.activation_bits:
+            return ()
+        codes = QuantizeActivations.chosen_by(self.options)
+        return (replace(codes, quick=True, last_float=True, islands=GOOD_DB),)
 
     @property
     def widest(self) -> int:

@@ -19,6 +19,7 @@ from mmc.backends.tflite.run import JOB
 from mmc.diagnostics import Diagnostic, RecipeError, UsageError
 from mmc.goals import GOALS
 from mmc.integers.integer_ops import WEIGHTED
+from mmc.integers.needs import check_needs
 from mmc.integers.recipe import read_recipe
 from mmc.ir import DataType, Model
 from mmc.pass_manager import Pass, Phase
@@ -142,13 +143,7 @@ class TfliteBackend:
     def _refuse_options(self) -> None:
         """Raise where integers are asked for that the target, or no one, can make."""
         options = self.options
-        if options.activation_bits and not (options.integer_weights and options.calibration):
-            raise UsageError(
-                "MMC305",
-                f"--activations {options.activations}",
-                "needs integer weights and data to calibrate on",
-                fix="add --weights int8 --calibration DATA",
-            )
+        check_needs(options)
         if options.recipe and read_recipe(options.recipe).has_tables:
             raise RecipeError(
                 "MMC312",

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmc.diagnostics import UsageError
+from mmc.integers.needs import check_needs
 from mmc.optimizer import optimize
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
-
-FIX = "add --calibration DATA: real inputs, some 100 of them"
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,7 @@ def quantize_file(source: str | Path, output: str | Path, options: CompileOption
         MmcError: nothing is written then.
     """
     codes = (QuantizeActivations.chosen_by(options),) if options.activation_bits else ()
-    if codes and not options.calibration:
-        what = "needs data to calibrate on"
-        raise UsageError("MMC305", f"--activations {options.activations}", what, fix=FIX)
+    check_needs(options, stored=True)
     own = RecoverIntegers(symmetric=bool(codes), release=bool(codes))
     then = (own, QuantizeWeights.chosen_by(options), *codes, EliminateDeadCode())
     done = optimize(source, output, options=options, then=then)

@@ -6,18 +6,36 @@ import numpy as np
 
 from mmc.backends.coreml.coded import dequantizer, looked_up, unpacked
 from mmc.backends.coreml.emitter import Emitter, lowers
+from mmc.backends.coreml.program import Var
 from mmc.backends.lowering import Unsupported
-from mmc.ir import Node, constant, shape_of
+from mmc.ir import Node, constant, operand, shape_of
 from mmc.opset import DOMAIN
 
 
 @lowers("DequantizeLinear")
 def dequantize_linear(e: Emitter, n: Node) -> None:
-    """x = (q - zero) scale, q constant -> constexpr_blockwise_shift_scale and its like."""
-    if dequantizer(n.outputs[0]) is None:
-        raise Unsupported("its codes are computed")
+    """x = (q - zero) scale -> constexpr_blockwise_shift_scale or so; dequantize, if computed."""
     shape = shape_of(n.outputs[0])
-    e.defer(n.outputs[0], lambda: unpacked(e, n, shape))
+    if dequantizer(n.outputs[0]) is not None:
+        e.defer(n.outputs[0], lambda: unpacked(e, n, shape))
+        return
+    codes, given = e.var(n.inputs[0]), scale_and_zero(e, n)
+    e.set(n.outputs[0], e.op("dequantize", shape, e.float, input=codes, **given))
+
+
+@lowers("QuantizeLinear")
+def quantize_linear(e: Emitter, n: Node) -> None:
+    """q = clip(round(x / scale) + zero), one scale, 8 bits -> quantize."""
+    x, given = e.var(n.inputs[0]), scale_and_zero(e, n)
+    e.set(n.outputs[0], e.op("quantize", x.shape, "int8", input=x, output_dtype="int8", **given))
+
+
+def scale_and_zero(e: Emitter, n: Node) -> dict[str, Var]:
+    """Return the parameters of activations on codes, which `quantize` has from iOS 17 on."""
+    scale, zero = constant(n.inputs[1]), constant(operand(n, 2))
+    if scale is None or zero is None or scale.size != 1 or zero.dtype != np.int8:
+        raise Unsupported("its codes are computed, and not 8 bits of one known scale")
+    return {"scale": e.var(n.inputs[1]), "zero_point": e.typed(np.asarray(zero), "int8")}
 
 
 @lowers("LookupDequantize", domain=DOMAIN)
