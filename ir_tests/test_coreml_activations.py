@@ -99,6 +99,19 @@ def test_a_network_computes_on_codes(precision: str, tmp_path: Path) -> None:
     assert wanted > 1e3 * off  # 30 dB: one tensor of 8 bits leaves some 40, these are ten
 
 
+@pytest.mark.parametrize("size", [1e-3, 1e6])
+@pytest.mark.parametrize(("precision", "count"), [("float16", 0), ("float32", 2)])
+def test_what_float16_does_not_hold_stays_float(
+    size: float, precision: str, count: int, tmp_path: Path
+) -> None:
+    """A step of 8e-6 is no normal float16, and neither is the end of a range of 1e6."""
+    data = RNG.uniform(-1, 1, (16, 4, 64)).astype(np.float32) * np.float32(size)
+    given = {"weights": "int8", "activations": "int8", "precision": precision, "verify": False}
+    path = tmp_path / "m.mlpackage"
+    compile_on(tmp_path, linear(), {"x": data}, target="ane_ios18", output=path, **given)
+    assert Counter(op.op_type for op in operations(reread(path)))["quantize"] == count
+
+
 def test_what_is_wrong_in_codes_is_no_artifact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

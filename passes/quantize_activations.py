@@ -13,7 +13,7 @@ from mmc.integers.activation_scales import Range, Scales, activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
 from mmc.integers.eligible import floats_of
-from mmc.integers.factors import too_large
+from mmc.integers.factors import beyond_half, too_large
 from mmc.integers.float_islands import islands
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
@@ -59,6 +59,8 @@ class QuantizeActivations(Pass):
     """Let stay float what floats compute faster: not for NPUs."""
     last_float: bool = False
     """Let stay float what makes an output in a scale that a kernel dictates: sigmoid, softmax."""
+    half: bool = False
+    """Let stay float what has a step or a range that float16 does not hold."""
     islands: float = 0.0
     """Let the few values stay float that make most of the error, where codes alone would leave less
     signal to noise than this, in dB."""
@@ -86,7 +88,7 @@ class QuantizeActivations(Pass):
         apart = islands(*asked) if self.islands else set()
         nodes, scales = chosen_without(apart, nodes, scales, ranges, seen)
         steep: set[Node] = set()
-        while found := {n for n in nodes if too_large(n, scales.of)}:
+        while found := {n for n in nodes if self.unfit(n, scales)}:
             steep |= found
             nodes, scales = chosen_without(found, nodes, scales, ranges, seen)
         tell_floats(model.graph, nodes, {COSTLY: apart, STEEP: steep, **kept})
@@ -100,6 +102,10 @@ class QuantizeActivations(Pass):
         for node in nodes:
             match_scales(model.graph, node, chosen, made)
         return len(nodes)
+
+    def unfit(self, node: Node, scales: Scales) -> bool:
+        """Say whether a node has codes of a scale that what computes it does not have."""
+        return too_large(node, scales.of) or (self.half and beyond_half(node, scales.of))
 
     @property
     def margin(self) -> float:

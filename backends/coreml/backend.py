@@ -120,7 +120,8 @@ class CoremlBackend:
         if not self.options.activation_bits:
             return ()
         codes = QuantizeActivations.chosen_by(self.options)
-        return (replace(codes, quick=True, last_float=True, islands=GOOD_DB),)
+        own = replace(codes, half=self.half, islands=GOOD_DB)
+        return (replace(own, quick=True, last_float=True),)
 
     @property
     def widest(self) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from mmc.integers.activation_scales import activations
 from mmc.integers.delicate import MATRICES
 from mmc.integers.integer_ops import SAME, layer_of
@@ -35,6 +37,14 @@ def too_large(node: Node, of: Look) -> bool:
         return False
     product = base_of(node)[1] == "Mul" and made.bits == 16
     return sum_step(node, steps) / made.scale > (LARGEST_PRODUCT if product else LARGEST)
+
+
+def beyond_half(node: Node, of: Look) -> bool:
+    """Say whether a step that a node reads or makes is no normal number of float16, or a range ends
+    beyond it: masks of the least float are such."""
+    held, found = np.finfo(np.float16), [of(v) for v in (*activations(node), *node.outputs)]
+    steps = [(q.scale, q.scale * max(q.zero - q.low, q.high - q.zero)) for q in found if q]
+    return any(step < held.tiny or most > held.max for step, most in steps)
 
 
 def sum_step(node: Node, steps: list[float]) -> float:
