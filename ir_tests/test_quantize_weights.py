@@ -294,18 +294,6 @@ def test_the_npu_refuses_integer_weights_under_floats(tmp_path: Path) -> None:
     assert not (tmp_path / "m.tflite").exists()
 
 
-@pytest.mark.parametrize("given", [{"activations": "int8"}])
-def test_core_ml_refuses_integer_activations_so_far(given: dict[str, str], tmp_path: Path) -> None:
-    save(single("Linear", (3, 64), normal(48, 64), domain=DOMAIN), tmp_path / "m.onnx")
-    with pytest.raises(UsageError, match="MMC002"):
-        mmc.compile(
-            tmp_path / "m.onnx",
-            target="ane_ios18",
-            output=tmp_path / "m.mlpackage",
-            **given,  # type: ignore[arg-type]
-        )
-
-
 def test_shapes_stay(tmp_path: Path) -> None:
     model: Model = single("Linear", (3, 64), normal(48, 64), domain=DOMAIN)
     QuantizeWeights(bits=4, block=16, sensitive_bits=4).run(model)
