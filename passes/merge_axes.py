@@ -1,13 +1,12 @@
-"""Apply the rules of stage `axes`."""
+"""Apply the rules of stages `many-axes` and `hexagon`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from mmc.ir import Model, Node
-from mmc.passes.rules import many_axes
 from mmc.passes.rules.reshapes import reshape_to_same
-from mmc.pattern import Rule
+from mmc.pattern import Rule, rules_of
 from mmc.rule_pass import RulePass, only_where
 
 
@@ -16,17 +15,18 @@ class MergeAxes(RulePass):
     """Let operators of more axes than an NPU takes work on fewer, and longer, ones."""
 
     name = "merge-axes"
-    stage = "axes"
+    stage = "many-axes"
     above: int = 0
-    """Leave operators alone that have no more axes than this; 0: those that Hexagon takes."""
+    """Leave operators alone that have no more axes than this; 0: those that Hexagon takes, which
+    has forms of its own of others too (the rules of stage `hexagon`)."""
 
     def rules(self) -> list[Rule]:
         """Return the rules of the stage, and that of reshapes that do nothing."""
         found = super().rules()
-        if self.above:
-            mine = [rule for rule in found if rule.build.__module__ == many_axes.__name__]
-            found = [only_where(rule, lambda node: axes_of(node) > self.above) for rule in mine]
-        return [*found, reshape_to_same]
+        if not self.above:
+            return [*found, *rules_of("hexagon"), reshape_to_same]
+        fits = [only_where(rule, lambda node: axes_of(node) > self.above) for rule in found]
+        return [*fits, reshape_to_same]
 
     def run(self, model: Model) -> int:
         """Return the number of rewrites."""

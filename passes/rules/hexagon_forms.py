@@ -17,7 +17,7 @@ from .indexed_reads import from_front
 from .parts import number, reshape
 
 
-@rewrite(op.Neg("x"), stage="axes", contract=Contract.EXACT)
+@rewrite(op.Neg("x"), stage="hexagon", contract=Contract.EXACT)
 def negative_of_integers(out: Builder, x: Value) -> Value:
     """-x  ->  0 - x, for integers."""
     if dtype_of(x).kind != "i":
@@ -25,7 +25,9 @@ def negative_of_integers(out: Builder, x: Value) -> Value:
     return out.Sub(number(x, 0), x)
 
 
-@rewrite(op.OneHot("i", "depth", const("values")).named("n"), stage="axes", contract=Contract.EXACT)
+@rewrite(
+    op.OneHot("i", "depth", const("values")).named("n"), stage="hexagon", contract=Contract.EXACT
+)
 def one_hot_by_equality(out: Builder, i: Value, values: Array, n: Node) -> Value:
     """one_hot(i, (off, on))  ->  where(i = 0, 1, 2, …, on, off), for integers or five axes."""
     shape = shape_of(n.outputs[0])

@@ -37,7 +37,7 @@ LESS = frozenset(
 EXACT = ("ReduceMax", "ReduceMin")
 ARITHMETIC = [a + b for a in ("Add", "Sub", "Mul", "Div") for b in ("", *ACTIVATIONS)]
 
-exact = partial(rewrite, stage="axes", contract=Contract.EXACT)
+exact = partial(rewrite, stage="many-axes", contract=Contract.EXACT)
 
 
 def most_axes(n: Node) -> int:
@@ -160,7 +160,7 @@ def gather_of_many_axes(out: Builder, x: Value, indices: Array, n: Node) -> Valu
 
 @rewrite(
     OpPattern(("Linear", *("Linear" + a for a in ACTIVATIONS)), DOMAIN, ("x", "w", ...)).named("n"),
-    stage="axes",
+    stage="many-axes",
 )
 def linear_of_many_axes(out: Builder, x: Value, n: Node) -> Value:
     """linear(x, w, b)  ->  reshape(linear(reshape(x), w, b)), the last axis as it is."""
