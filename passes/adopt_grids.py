@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmc.builder import derived
+from mmc.builder import derived, initializer
 from mmc.integers.activation_scales import activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.delicate import MATRICES
@@ -25,7 +25,6 @@ from mmc.passes.quantize_activations import (
     pair,
     parameters,
     quantize_constants,
-    stored,
 )
 from mmc.passes.spread_grids import SpreadGrids, put_behind
 from mmc.pattern import substitute
@@ -164,7 +163,7 @@ def keep_constants(graph: Graph, node: Node) -> None:
         shift = 128 if found.zero.any() else 0
         codes = (found.codes.reshape(array.shape) - shift).astype(np.int8)
         q = Affine(8, float(found.scale[0]), int(found.zero[0]) - shift)
-        given = [stored(graph, value, codes), *parameters(graph, q, value)]
+        given = [initializer(graph, value, codes), *parameters(graph, q, value)]
         made = derived(graph, "DequantizeLinear", given, value, sources(node))
         graph.insert_before(node, made)
         node.replace_input_with(place, made.outputs[0])

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from mmc.builder import derived
+from mmc.builder import derived, initializer
 from mmc.integers.activation_scales import Range, Scales, activations
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
 from mmc.integers.eligible import floats_of
-from mmc.integers.factors import beyond_half, too_large
+from mmc.integers.factors import unfit
 from mmc.integers.float_islands import islands
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
-from mmc.integers.kept_float import COSTLY, STEEP, tell_floats
+from mmc.integers.kept_float import BEYOND_HALF, COSTLY, STEEP, tell_floats
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand, sources
 from mmc.naming import fresh_name
@@ -87,11 +87,12 @@ class QuantizeActivations(Pass):
         asked = (model, data, scales, ranges, nodes, self.islands)
         apart = islands(*asked) if self.islands else set()
         nodes, scales = chosen_without(apart, nodes, scales, ranges, seen)
-        steep: set[Node] = set()
-        while found := {n for n in nodes if self.unfit(n, scales)}:
-            steep |= found
-            nodes, scales = chosen_without(found, nodes, scales, ranges, seen)
-        tell_floats(model.graph, nodes, {COSTLY: apart, STEEP: steep, **kept})
+        left = {COSTLY: apart, STEEP: set[Node](), BEYOND_HALF: set[Node]()}
+        while found := {n: why for n in nodes if (why := unfit(n, scales.of, half=self.half))}:
+            for node, why in found.items():
+                left[why].add(node)
+            nodes, scales = chosen_without(found.keys(), nodes, scales, ranges, seen)
+        tell_floats(model.graph, nodes, left | kept)
         chosen = {v: scales.of(v) for v in scales.values}
         for node in nodes:
             if layer_of(node):
@@ -102,10 +103,6 @@ class QuantizeActivations(Pass):
         for node in nodes:
             match_scales(model.graph, node, chosen, made)
         return len(nodes)
-
-    def unfit(self, node: Node, scales: Scales) -> bool:
-        """Say whether a node has codes of a scale that what computes it does not have."""
-        return too_large(node, scales.of) or (self.half and beyond_half(node, scales.of))
 
     @property
     def margin(self) -> float:
@@ -180,10 +177,7 @@ def has_neighbour(node: Node, kept: set[Node]) -> bool:
 def parameters(graph: Graph, q: Affine, like: Value) -> list[Value]:
     """Return scale and zero point as constants."""
     arrays: tuple[Array, ...] = (np.float32(q.scale), np.asarray(q.zero, TYPES[q.bits]))  # type: ignore[assignment]
-    made = []
-    for array in arrays:
-        made.append(stored(graph, like, np.asarray(array)))
-    return made
+    return [initializer(graph, like, np.asarray(array)) for array in arrays]
 
 
 def pair(graph: Graph, value: Value, q: Affine, note: tuple[str, ...]) -> tuple[Node, Node]:
@@ -254,17 +248,9 @@ def fit_bias(graph: Graph, node: Node, chosen: dict[Value, Affine]) -> None:
     shape = [-1 if a == attrs(maker)["axis"] % codes.ndim else 1 for a in range(codes.ndim)]
     kept = np.rint(codes.astype(np.float32) * (scale / wide).reshape(shape)).astype(codes.dtype)
     for place, array in enumerate((kept, wide)):
-        maker.replace_input_with(place, stored(graph, maker.inputs[place], array))
-
-
-def stored(graph: Graph, like: Value | None, array: Array) -> Value:
-    """Return a new constant."""
-    name = fresh_name(graph, "" if like is None else like.name or "")
-    tensor = ir.tensor(array, name=name)
-    kind = ir.TensorType(tensor.dtype)
-    made = Value(name=name, shape=ir.Shape(array.shape), type=kind, const_value=tensor)
-    graph.register_initializer(made)
-    return made
+        before = maker.inputs[place]
+        assert before is not None
+        maker.replace_input_with(place, initializer(graph, before, array))
 
 
 def quantize_constants(
@@ -284,7 +270,7 @@ def quantize_constants(
         with np.errstate(over="ignore"):  # the least float is a mask
             steps = np.rint(array / q.scale)
         codes = np.clip(steps + q.zero, q.low, q.high).astype(TYPES[bits])
-        given = [stored(graph, value, codes), *parameters(graph, q, value)]
+        given = [initializer(graph, value, codes), *parameters(graph, q, value)]
         made = derived(graph, "DequantizeLinear", given, value, sources(node))
         graph.insert_before(node, made)
         node.replace_input_with(place, made.outputs[0])

@@ -19,6 +19,7 @@ from mmc.backends.coreml.program import Program
 from mmc.backends.phases import clean, to_static
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.goals import GOALS
+from mmc.integers.float_islands import GOOD_DB
 from mmc.integers.needs import check_needs
 from mmc.ir import Model
 from mmc.pass_manager import Phase
@@ -52,8 +53,6 @@ WHOLE = (
     *("conv-transpose-3d", "expand-pool-3d", "pool-1d"),
 )
 """Rules that take apart what MIL has: one and three spatial axes, groups, gaps in kernels."""
-GOOD_DB = 50.0
-"""Signal to noise that codes alone leave: next to floats."""
 GRIDS = 8
 """The first specification version with quantize and dequantize: iOS 17."""
 ATTENTION_VERSION = 9
@@ -119,9 +118,8 @@ class CoremlBackend:
         """
         if not self.options.activation_bits:
             return ()
-        codes = QuantizeActivations.chosen_by(self.options)
-        own = replace(codes, half=self.half, islands=GOOD_DB)
-        return (replace(own, quick=True, last_float=True),)
+        asked = QuantizeActivations.chosen_by(self.options)
+        return (replace(asked, quick=True, last_float=True, half=self.half, islands=GOOD_DB),)
 
     @property
     def widest(self) -> int:
@@ -239,7 +237,7 @@ class CoremlBackend:
 
     @staticmethod
     def pieces(program: Program, known: Mapping[str, tuple[int, ...]]) -> Iterator[Piece]:
-        """Yield nothing: activations are never integers here."""
+        """Yield nothing: what lies between codes is computed on floats, and compared as a whole."""
         yield from ()
 
 

@@ -18,6 +18,7 @@ from mmc.backends.tflite.program import Program
 from mmc.backends.tflite.run import JOB
 from mmc.diagnostics import Diagnostic, RecipeError, UsageError
 from mmc.goals import GOALS
+from mmc.integers.float_islands import GOOD_DB
 from mmc.integers.integer_ops import WEIGHTED
 from mmc.integers.needs import check_needs
 from mmc.integers.recipe import read_recipe
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
     from mmc.structure import Structure
     from mmc.verification.pieces import Piece
 
-GOOD_DB, POOR_DB = 50.0, 20.0
-"""Signal to noise that codes alone leave: next to floats, and a tenth of the signal wrong."""
+POOR_DB = 20.0
+"""Signal to noise that codes alone leave, in dB: a tenth of the signal is wrong."""
 
 XNNPACK_AXES = 6  # kernels take more, but what XNNPACK takes over and then refuses does not load
 

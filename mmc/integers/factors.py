@@ -14,6 +14,7 @@ import numpy as np
 from mmc.integers.activation_scales import activations
 from mmc.integers.delicate import MATRICES
 from mmc.integers.integer_ops import SAME, layer_of
+from mmc.integers.kept_float import BEYOND_HALF, STEEP
 from mmc.integers.layers import base_of
 from mmc.ir import Node, Value, constant
 from mmc.quant.ranges import Affine
@@ -23,6 +24,18 @@ LARGEST = 128.0
 """16-bit layers shift sums by less than 8 bits; 8-bit layers are loaded below 256 (measured)."""
 LARGEST_PRODUCT = 1.0
 """Products of 16-bit codes have 31 bits already."""
+
+
+def unfit(node: Node, of: Look, *, half: bool) -> str:
+    """Return why a node has codes of scales that what computes it does not have; "" if it does.
+
+    Args:
+        of: the scale of an activation, None where it has none.
+        half: scales are float16.
+    """
+    if too_large(node, of):
+        return STEEP
+    return BEYOND_HALF if half and beyond_half(node, of) else ""
 
 
 def too_large(node: Node, of: Look) -> bool:
@@ -40,8 +53,10 @@ def too_large(node: Node, of: Look) -> bool:
 
 
 def beyond_half(node: Node, of: Look) -> bool:
-    """Say whether a step that a node reads or makes is no normal number of float16, or a range ends
-    beyond it: masks of the least float are such."""
+    """Say whether a step that a node reads or makes, or a range's end, is no normal float16.
+
+    Masks of the least float are such.
+    """
     held, found = np.finfo(np.float16), [of(v) for v in (*activations(node), *node.outputs)]
     steps = [(q.scale, q.scale * max(q.zero - q.low, q.high - q.zero)) for q in found if q]
     return any(step < held.tiny or most > held.max for step, most in steps)

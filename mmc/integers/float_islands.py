@@ -40,6 +40,8 @@ FEW_TIMES = 1.5
 """The same where the operators that become float are next to none of the work."""
 PER_WORK = 2.0
 """Between the two: times its part of the work, as many times as if all had the same."""
+GOOD_DB = 50.0
+"""Signal to noise that codes alone leave, in dB: next to floats."""
 FEW = 3
 """One scale of so many may stay float, the costliest. Where each alone makes the error that all do
 (the outputs are near 0 whatever the input is), each is costly, and nothing would be left on codes.

@@ -15,19 +15,17 @@ from mmc.opset import DOMAIN
 @lowers("DequantizeLinear")
 def dequantize_linear(e: Emitter, n: Node) -> None:
     """x = (q - zero) scale -> constexpr_blockwise_shift_scale or so; dequantize, if computed."""
-    shape = shape_of(n.outputs[0])
     if dequantizer(n.outputs[0]) is not None:
+        shape = shape_of(n.outputs[0])
         e.defer(n.outputs[0], lambda: unpacked(e, n, shape))
         return
-    codes, given = e.var(n.inputs[0]), scale_and_zero(e, n)
-    e.set(n.outputs[0], e.op("dequantize", shape, e.float, input=codes, **given))
+    e.set(n.outputs[0], to_floats(e, e.var(n.inputs[0]), **scale_and_zero(e, n)))
 
 
 @lowers("QuantizeLinear")
 def quantize_linear(e: Emitter, n: Node) -> None:
     """q = clip(round(x / scale) + zero), one scale, 8 bits -> quantize."""
-    x, given = e.var(n.inputs[0]), scale_and_zero(e, n)
-    e.set(n.outputs[0], e.op("quantize", x.shape, "int8", input=x, output_dtype="int8", **given))
+    e.set(n.outputs[0], to_codes(e, e.var(n.inputs[0]), **scale_and_zero(e, n)))
 
 
 def scale_and_zero(e: Emitter, n: Node) -> dict[str, Var]:
@@ -51,7 +49,15 @@ def on_grid(e: Emitter, n: Node) -> None:
     """y = (clip(round(x / step) + zero) - zero) scale, in 8 bits -> quantize, dequantize."""
     x, step, scale = (e.var(n.inputs[i]) for i in (0, 1, 3))
     zero = e.typed(np.asarray(constant(n.inputs[2]), np.int8), "int8")
-    kind = {"output_dtype": "int8", "zero_point": zero}
-    codes = e.op("quantize", x.shape, "int8", input=x, scale=step, **kind)
-    y = e.op("dequantize", x.shape, e.float, input=codes, scale=scale, zero_point=zero)
-    e.set(n.outputs[0], y)
+    codes = to_codes(e, x, scale=step, zero_point=zero)
+    e.set(n.outputs[0], to_floats(e, codes, scale=scale, zero_point=zero))
+
+
+def to_codes(e: Emitter, x: Var, **given: Var) -> Var:
+    """Return floats as codes of 8 bits: clip(round(x / scale) + zero_point)."""
+    return e.op("quantize", x.shape, "int8", input=x, output_dtype="int8", **given)
+
+
+def to_floats(e: Emitter, codes: Var, **given: Var) -> Var:
+    """Return codes as floats: (codes - zero_point) scale."""
+    return e.op("dequantize", codes.shape, e.float, input=codes, **given)
