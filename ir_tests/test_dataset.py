@@ -76,6 +76,7 @@ BAD = {
     "MMC300 ": ("no.such.module:f", {"x": (1, 3)}),
     "MMC301": ("d.npz", {"x": (1, 4)}),
     "MMC301 ": ("d.npz", {"z": (1, 3)}),
+    "MMC301  ": ("nan.npz", {"x": (1, 3)}),
     "MMC302": ("empty.npz", {"x": (1, 3)}),
 }
 
@@ -83,6 +84,7 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_data(case: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.zeros((2, 3), np.float32))
+    np.savez(tmp_path / "nan.npz", x=np.float32([[0, 1, 2], [0, np.nan, 2]]))
     np.savez(tmp_path / "empty.npz", x=np.zeros((0, 3), np.float32))
     name, shapes = BAD[case]
     data = str(tmp_path / name) if name.endswith("npz") else name
@@ -90,11 +92,17 @@ def test_bad_data(case: str, tmp_path: Path) -> None:
         list(read_samples(data, shapes, 10))
 
 
+@pytest.mark.parametrize("told", ["lacks the inputs", "whose squares float32 does not hold"])
 def test_bad_calibration_data_is_told_by_the_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save(three_layers(), tmp_path / "m.onnx")
-    np.savez(tmp_path / "d.npz", other=np.zeros((2, 3), np.float32))
+    model = three_layers()
+    save(model, tmp_path / "m.onnx")
+    (x,) = model.graph.inputs
+    data = {str(x.name): np.full((2, *shape_of(x)), 1e30, np.float32)}
+    if told.startswith("lacks"):
+        data = {"other": np.zeros((2, 3), np.float32)}
+    np.savez(tmp_path / "d.npz", allow_pickle=False, **data)
     given = ["--weights", "int4", "--calibration", str(tmp_path / "d.npz")]
     out = tmp_path / "m.tflite"
     code = main(["compile", str(tmp_path / "m.onnx"), "--target", "cpu", "-o", str(out), *given])
@@ -102,6 +110,7 @@ def test_bad_calibration_data_is_told_by_the_command(
     assert not out.exists()
     captured = capsys.readouterr()
     assert "MMC301" in captured.out + captured.err
+    assert told in " ".join((captured.out + captured.err).split())
 
 
 def test_an_artifact_is_verified_on_real_data_where_there_are_some(tmp_path: Path) -> None:

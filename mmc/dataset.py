@@ -33,7 +33,7 @@ def read_samples(data: str, shapes: Shapes, most: int) -> Iterator[Sample]:
 
     Raises:
         RecipeError: MMC300 if there is no such data or it raises, MMC301 if it lacks an input or an
-            input has another shape, MMC302 if there are no samples.
+            input has another shape or NaN, MMC302 if there are no samples.
         UsageError: MMC007 for a damaged .npz.
     """
     count = 0
@@ -124,6 +124,9 @@ def _fit(data: str, name: str, value: Array, shape: tuple[int, ...]) -> Array:
     if value.shape not in (shape, shape[1:] if shape[:1] == (1,) else shape):
         what = f"{name!r} has shape {list(value.shape)}, the model takes {list(shape)}"
         raise RecipeError("MMC301", data, what)
+    if value.dtype.kind == "f" and np.isnan(value).any():
+        fix = "leave that sample out, or mend it"
+        raise RecipeError("MMC301", data, f"{name!r} has NaN in a sample", fix=fix)
     return value.reshape(shape)
 
 

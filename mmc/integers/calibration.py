@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmc.dataset import read_samples
+from mmc.diagnostics import RecipeError
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
 from mmc.quant.statistics import Histogram, Moments
@@ -164,11 +165,22 @@ def calibrate(
             key_of_run(folder, data.source, asked),
             lambda: execute(JOB, path, {}, data=data.source, **asked).outputs,
         )
+    moments = {h: found[f"moments {i}"] for i, h in enumerate(wanted)}
+    for h, sums in moments.items():
+        check_held(h, sums, data)
     return Statistics(
-        {h: found[f"moments {i}"] for i, h in enumerate(wanted)},
+        moments,
         {name: unpack(found, name) for name in ranges},
         int(found["samples"]),
     )
+
+
+def check_held(inputs: Inputs, sums: Array, data: Data) -> None:
+    """Refuse data of which a layer reads more than float32 holds (RecipeError MMC301)."""
+    if not np.isfinite(sums).all():
+        what = f"makes numbers at {inputs.value!r} whose squares float32 does not hold"
+        fix = "give inputs as the model expects them: scaled, normalized"
+        raise RecipeError("MMC301", data.source, what, fix=fix)
 
 
 def signature(model: Model) -> list[list[Any]]:
