@@ -5,8 +5,6 @@ from __future__ import annotations
 import pytest
 from lowering import run_both, single
 
-from mmc.diagnostics import LegalityError
-
 CASES = [
     ("ij,jk->ik", [(2, 3), (3, 4)]),
     ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]),
@@ -29,9 +27,25 @@ def test_einsum(equation: str, shapes: list[tuple[int, ...]]) -> None:
     run_both(single("Einsum", *shapes, equation=equation))
 
 
-def test_a_diagonal_is_refused() -> None:
-    with pytest.raises(LegalityError, match="Einsum"):
-        run_both(single("Einsum", (3, 3), equation="ii->i"))
+DIAGONALS = [
+    ("ii->i", [(3, 3)]),
+    ("ii", [(4, 4)]),
+    ("bii->bi", [(2, 3, 3)]),
+    ("ibi->bi", [(3, 2, 3)]),
+    ("iiij->ij", [(3, 3, 3, 2)]),
+    ("iijj->ij", [(2, 2, 3, 3)]),
+    ("ii->i", [(1, 1)]),
+    ("...ii->...i", [(2, 4, 3, 3)]),
+    ("bii,bi->b", [(2, 3, 3), (2, 3)]),
+    ("ii,jj->ij", [(3, 3), (2, 2)]),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes"), DIAGONALS)
+def test_a_label_twice_in_one_operand_is_its_diagonal(
+    equation: str, shapes: list[tuple[int, ...]]
+) -> None:
+    run_both(single("Einsum", *shapes, equation=equation))
 
 
 @pytest.mark.parametrize("mode", ["DCR", "CRD"])

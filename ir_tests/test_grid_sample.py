@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from lowering import feeds_for, run_both, single
 
-from mmc.diagnostics import LegalityError
-
 
 @pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize(("mode", "align_corners"), [("linear", 0), ("linear", 1), ("nearest", 0)])
@@ -19,6 +17,11 @@ def test_grid_sample(mode: str, padding_mode: str, align_corners: int) -> None:
     run_both(model, feeds)
 
 
-def test_cubic_interpolation_is_refused() -> None:
-    with pytest.raises(LegalityError, match="cubic"):
-        run_both(single("GridSample", (1, 1, 4, 4), (1, 2, 2, 2), mode="cubic"))
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align_corners", [0, 1])
+def test_cubic_grid_sample(padding_mode: str, align_corners: int) -> None:
+    given = {"mode": "cubic", "padding_mode": padding_mode, "align_corners": align_corners}
+    model = single("GridSample", (2, 3, 5, 7), (2, 4, 6, 2), **given)
+    feeds = feeds_for(model)
+    feeds["x1"] = feeds["x1"] * np.float32(2)
+    run_both(model, feeds)

@@ -13,10 +13,15 @@ RANDOM = frozenset(
 )
 TRAINING = frozenset({"BatchNormalization", "Dropout", "Adam", "Adagrad", "Momentum", "Gradient"})
 SPECIAL = {
+    "NonMaxSuppression": "export the model without it (detectors have an option: nms=False)",
     "MaxRoiPool": "crop with RoiAlign or GridSample, which are smoother",
     "TfIdfVectorizer": "prepare the text outside of the model",
     "StringNormalizer": "prepare the text outside of the model",
 }
+SHAPED_BY_DATA = frozenset({"NonMaxSuppression", "NonZero", "Unique"})
+"""Operators whose data decide how much they find, so that no bound input makes it a known size."""
+ALL_SIZES = frozenset({"ConstantOfShape", "Range"})
+"""Operators of which every operand decides the shape; of others the first is data."""
 
 
 def remedy(node: Node) -> str:
@@ -29,11 +34,25 @@ def remedy(node: Node) -> str:
     return f"{advice}, or {cut(node)}" if advice else cut(node)
 
 
+def size_remedy(node: Node) -> str:
+    """Return what the user can do about a node that only data give a shape."""
+    sizes = node.inputs if node.op_type in ALL_SIZES else node.inputs[1:]
+    given = [] if node.op_type in SHAPED_BY_DATA else decided_by(sizes)
+    bind = f"bind {', '.join(map(repr, given))} with --const; or " if given else ""
+    return bind + remedy(node)
+
+
 def cut(node: Node) -> str:
-    """Say how to cut the model before a node; the rest runs on the host."""
-    tensors = dict.fromkeys(v.name for v in node.inputs if v is not None and is_computed(v))
-    names = " ".join(f"'{name}'" for name in tensors) or "TENSOR"
-    return f"cut the model before it, run the rest on the host: mmc extract MODEL --to {names}"
+    """Say how to cut the model before a node, or behind one that nothing computed stands before."""
+    before, behind = (
+        " ".join(dict.fromkeys(f"'{v.name}'" for v in values if v is not None and is_computed(v)))
+        for values in (node.inputs, node.outputs)
+    )
+    last = any(v.is_graph_output() for v in node.outputs)
+    if before or last or not behind:
+        where = f"--to {before or 'TENSOR'}"
+        return f"cut the model before it, run the rest on the host: mmc extract MODEL {where}"
+    return f"run it on the host, compile what is behind it: mmc extract MODEL --from {behind}"
 
 
 def is_computed(value: Value) -> bool:

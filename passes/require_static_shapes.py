@@ -8,7 +8,7 @@ from math import prod
 from mmc.diagnostics import Diagnostic, LegalityError, Severity
 from mmc.ir import Model, Node, Value, is_static, shape_of, sources
 from mmc.pass_manager import Pass
-from mmc.remedies import cut, decided_by
+from mmc.remedies import size_remedy
 from mmc.shapes import MOST_ELEMENTS
 from mmc.values import WHY_KEPT
 
@@ -61,7 +61,4 @@ def diagnostic(node: Node) -> Diagnostic:
     where = f"{node.op_type} {', '.join(sources(node))!r}"
     why = f"the shape of its result depends on data: {[str(v.shape) for v in node.outputs]}"
     why = node.metadata_props.get(WHY_KEPT, why)
-    given = decided_by(v for v in node.inputs[1:] if v is not None)
-    bind = f"bind {', '.join(map(repr, given))} with --const; or " if given else ""
-    fix = bind + cut(node)
-    return Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, fix)
+    return Diagnostic("MMC201", Severity.ERROR, where, "cannot be emitted", why, size_remedy(node))

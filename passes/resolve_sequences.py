@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 
 from mmc.ir import (
     Graph,
@@ -188,11 +189,23 @@ def has_element(r: Resolver, node: Node) -> Value:
     """Say whether an optional has a value: not when it is omitted."""
     value = node.inputs[0] if node.inputs else None
     maker = None if value is None else value.producer()
-    if value is not None and maker is None and not value.is_initializer():
-        raise Unknown
     empty = value is None or (maker is not None and maker.op_type == "Optional")
+    if not empty and value is not None and is_optional(value):
+        raise Unknown
     made: Value = r.build(node, lambda out: out.Identity(np.array(not empty)))
     return made
+
+
+def identity(r: Resolver, node: Node) -> Value | list[Value]:
+    """A copy of a sequence is the sequence, that of an Optional what it is of."""
+    value = node.inputs[0]
+    assert value is not None
+    return value if is_optional(node.outputs[0]) else r.items(node)
+
+
+def is_optional(value: Value) -> bool:
+    """Say whether a value may be left out, by its type."""
+    return isinstance(value.type, ir.OptionalType)
 
 
 RESOLVE: dict[str, Callable[[Resolver, Node], Value | list[Value]]] = {
@@ -207,5 +220,5 @@ RESOLVE: dict[str, Callable[[Resolver, Node], Value | list[Value]]] = {
     "Optional": optional,
     "OptionalGetElement": optional,
     "OptionalHasElement": has_element,
-    "Identity": lambda r, node: r.items(node),
+    "Identity": identity,
 }

@@ -74,8 +74,8 @@ def opened(
         try:
             interpreter.invoke()
         except (ValueError, RuntimeError) as error:
-            what = "does not run in LiteRT"
-            raise EmitError("MMC404", str(path), what, why=str(error)) from error
+            why, what = str(error), "does not run in LiteRT"
+            raise EmitError("MMC404", str(path), what, why=why, fix=way_out(why)) from error
         found = inner(interpreter, set(values)) if values else {}
         made = {name: interpreter.get_tensor(index) for name, index in outputs.items()}
         if real:
@@ -83,6 +83,16 @@ def opened(
         return found | made
 
     return call
+
+
+def way_out(why: str) -> str:
+    """Return what to do about a kernel's refusal; token numbers are taken to be >= 0 (`gather`)."""
+    if "indices_has_only_positive_elements" not in why:
+        return ""
+    return (
+        "an input chooses rows of a table, and holds numbers below 0 or beyond it: feed others; "
+        "numbers that count from the end ask for Where(i < 0, i + rows, i) in the model"
+    )
 
 
 def signature(interpreter: Any) -> tuple[dict[str, int], dict[str, int]]:

@@ -54,7 +54,8 @@ def by_products(out: Builder, n: Node) -> Value:
     """Record an Einsum as transposes and products."""
     values = [v for v in n.inputs if v is not None]
     spelled, result = equation(attrs(n)["equation"], [len(shape_of(v)) for v in values])
-    terms = [Term(v, t, shape_of(v)) for v, t in zip(values, spelled, strict=True)]
+    given = zip(values, spelled, strict=True)
+    terms = [diagonal(out, Term(v, t, shape_of(v))) for v, t in given]
     total = terms[0]
     for index, term in enumerate(terms[1:], 2):
         total = multiply(out, total, term, result + "".join(t.labels for t in terms[index:]))
@@ -71,9 +72,25 @@ def equation(text: str, ranks: list[int]) -> tuple[list[str], str]:
         once = sorted(c for c in set(left) - set(",.") if left.count(c) == 1)
         right = "..." * ("..." in left) + "".join(once)
     spelled = [t.replace("...", dots[len(dots) - h :]) for t, h in zip(terms, hidden, strict=True)]
-    if any(len(set(t)) != len(t) for t in spelled):
-        raise NoMatch("a label twice in one operand asks for its diagonal")
     return spelled, right.replace("...", dots)
+
+
+def diagonal(out: Builder, a: Term) -> Term:
+    """Return a term of which no label stands twice: a[.., i, i]  ->  flat(a)[.., ::size + 1]."""
+    for label in dict.fromkeys(a.labels):
+        places = [i for i, c in enumerate(a.labels) if c == label]
+        if len(places) == 1:
+            continue
+        size, rest = a.shape[places[0]], a.labels.replace(label, "")
+        if any(a.shape[i] != size for i in places):
+            raise NoMatch(f"the label {label!r} stands for axes of different sizes")
+        others = [i for i in range(len(a.labels)) if i not in places]
+        shape, flat = [a.shape[i] for i in others], size ** len(places)
+        behind = out.Reshape(out.Transpose(a.value, perm=others + places), [*shape, flat])
+        step = sum(size**power for power in range(len(places)))
+        cut = out.Slice(behind, [0], [flat], [len(shape)], [step])
+        a = Term(cut, rest + label, (*shape, size))
+    return a
 
 
 def multiply(out: Builder, a: Term, b: Term, needed: str) -> Term:

@@ -9,12 +9,14 @@ from math import prod
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
-from mmc.pattern import Builder, NoMatch, op, rewrite
+from mmc.pattern import Builder, op, rewrite
 
-from .parts import need_float, number, reshape
+from .parts import need_float, number, polynomial, reshape
 
 Corner = tuple[Value, Value | None]
 """The index of a pixel along one axis (float), and its weight; None is one."""
+SHARPNESS = -0.75
+"""Of the cubic kernel; ONNX gives GridSample no other."""
 
 
 @rewrite(op.GridSample("x", "grid").named("n"), stage="decompose")
@@ -24,11 +26,8 @@ def grid_sample(out: Builder, x: Value, grid: Value, n: Node) -> Value:
     Padding with zeros is a frame of one zero pixel, in which places further away end too.
     """
     need_float(x, grid)
-    given = attrs(n)
-    if given["mode"] == "cubic":
-        raise NoMatch("its interpolation is cubic")
     shape, counted = shape_of(x), shape_of(grid)
-    frame = int(given["padding_mode"] == "zeros")
+    frame = int(attrs(n)["padding_mode"] == "zeros")
     sizes = [size + 2 * frame for size in shape[2:]]
     last = len(shape) - 1
     pixels = out.Transpose(x, perm=[0, *range(2, last + 1), 1])
@@ -60,18 +59,46 @@ def around(out: Builder, g: Value, size: int, frame: int, n: Node) -> list[Corne
     if not given["align_corners"]:
         scale = size / 2
     place = out.Add(out.Mul(g, number(like, scale)), number(like, shift))
+    if given["mode"] == "cubic":
+        every = cubic_neighbours(out, place, like)
+        return [(inside(out, index, size, frame, n), weight) for index, weight in every]
     nearest = given["mode"] == "nearest"
+    place = inside(out, out.Round(place) if nearest else place, size, frame, n)
     if nearest:
-        place = out.Round(place)
+        return [(place, None)]
+    return neighbours(out, place, size - 1 + 2 * frame, like)
+
+
+def inside(out: Builder, place: Value, size: int, frame: int, n: Node) -> Value:
+    """Return where places lie in the framed image, those outside brought in as the padding asks."""
+    given, like = attrs(n), n.inputs[1]
+    assert like is not None
     if given["padding_mode"] == "reflection":
         place = reflected(out, place, size, bool(given["align_corners"]), like)
     if frame:
         place = out.Add(place, number(like, 1))
-    most = number(like, size - 1 + 2 * frame)
-    place = out.Clip(place, number(like, 0), most)
-    if nearest:
-        return [(place, None)]
-    return neighbours(out, place, size - 1 + 2 * frame, like)
+    made: Value = out.Clip(place, number(like, 0), number(like, size - 1 + 2 * frame))
+    return made
+
+
+def cubic_neighbours(out: Builder, place: Value, like: Value) -> list[tuple[Value, Value]]:
+    """Return the four pixels around places, any of which may be outside, with their weights.
+
+    Source: Keys, "Cubic convolution interpolation for digital image processing", 1981; t is the
+    part of a place behind its pixel, a the sharpness, and the weight d pixels away is (a + 2) d^3
+    - (a + 3) d^2 + 1 up to d = 1, a d^3 - 5 a d^2 + 8 a d - 4 a up to 2.
+    """
+    a, low = SHARPNESS, out.Floor(place)
+    t = out.Sub(place, low)
+    weights = (
+        (0, a, -2 * a, a),
+        (1, 0, -(a + 3), a + 2),
+        (0, -a, 2 * a + 3, -(a + 2)),
+        (0, 0, a, -a),
+    )
+    pixels = [low if k == 0 else out.Add(low, number(like, k)) for k in (-1, 0, 1, 2)]
+    made = [polynomial(out, t, like, row) for row in weights]
+    return list(zip(pixels, made, strict=True))
 
 
 def neighbours(out: Builder, place: Value, last: int, like: Value) -> list[Corner]:
