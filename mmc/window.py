@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmc.ir import Node, attrs
+import onnx_ir as ir
+
+from mmc.values import attrs
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Axis:
         return self.result == -(-self.size // self.stride) and self.before == total // 2
 
 
-def axes_of(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> list[Axis]:
+def axes_of(node: ir.Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> list[Axis]:
     """Return the spatial axes of a conv or pool node over an input of these spatial sizes."""
     a, rank = attrs(node), len(sizes)
     ones, pads = (1,) * rank, tuple(a.get("pads") or (0,) * 2 * rank)
@@ -62,3 +65,20 @@ def axes_of(node: Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> list
             strict=True,
         )
     ]
+
+
+def auto_pads(axis: Axis, auto_pad: str) -> tuple[int, int]:
+    """Return the pads of one axis: its own, or what SAME_UPPER, SAME_LOWER or VALID say."""
+    if auto_pad == "NOTSET":
+        return axis.before, axis.after
+    if auto_pad == "VALID":
+        return 0, 0
+    windows = -(-axis.size // axis.stride)
+    total = max((windows - 1) * axis.stride + axis.span - axis.size, 0)
+    small, large = total // 2, total - total // 2
+    return (small, large) if auto_pad == "SAME_UPPER" else (large, small)
+
+
+def flat(pads: Sequence[tuple[int, int]]) -> list[int]:
+    """Return ONNX's order: all begins, then all ends."""
+    return [p[0] for p in pads] + [p[1] for p in pads]

@@ -22,6 +22,7 @@ from mmc.frontend.protobuf import LIMIT, WireError, strip
 from mmc.frontend.protos import all_nodes
 from mmc.frontend.slim import slim
 from mmc.frontend.weights import check_data, check_finite, mapped
+from mmc.frontend.windows import write_out_pads
 from mmc.inference import infer
 from mmc.values import ARRIVED_QUANTIZED, SOURCES, WEIGHT_ONLY, Array, every_node, is_static
 
@@ -65,6 +66,7 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         for name, value in model.graph.initializers.items():
             if value.const_value is not None:
                 check_finite(name, value.const_value)
+        write_out_pads(model)
         slim(model)
     except MmcError:
         raise

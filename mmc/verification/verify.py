@@ -35,8 +35,6 @@ FLOAT_DB = 80.0
 """Least SQNR of outputs computed in float32."""
 NARROW_DB = 40.0
 """Least SQNR of outputs where activations are integers, or float16."""
-FEEDS_FAULTS = ("MMC403", "MMC409")
-"""Codes of a reference that loads, but does not run on the feeds."""
 FIXES = {
     "MMC411": "--optimize accuracy avoids merges that can round worse; mmc bisect finds the pass"
 }
@@ -106,13 +104,22 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
 def settle(
     subject: Subject, model: Any, options: Options, folder: Path, result: VerifyResult
 ) -> tuple[Subject, Mapping[str, Array], dict[str, Array]]:
-    """Return the subject with the first reference that runs, the feeds and the outputs for them."""
+    """Return the subject with the first reference that runs, the feeds and the outputs for them.
+
+    The model that mmc made does not stand in for an original which the feeds are at fault with;
+    the original as loaded does, where ONNX Runtime refuses a spelling.
+    """
+    fault: EmitError | None = None
     for kind, chosen in references(subject, folder):
+        if fault is not None and chosen.own_reference:
+            raise fault
         try:
             found = stimulate(chosen, model, options, result)
         except EmitError as error:
-            if error.diagnostics[0].code in FEEDS_FAULTS or chosen.own_reference:
+            code = error.diagnostics[0].code
+            if code == "MMC403" or chosen.own_reference:
                 raise
+            fault = fault or (error if code == "MMC409" else None)
             why = str(error)
         else:
             result.reference = kind

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from mmc.ir import Node, Value, attrs, shape_of
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
-from mmc.window import Axis, axes_of
-
-
-def auto_pads(axis: Axis, auto_pad: str) -> tuple[int, int]:
-    """Return the pads of one axis: its own, or what SAME_UPPER, SAME_LOWER or VALID say."""
-    if auto_pad == "NOTSET":
-        return axis.before, axis.after
-    if auto_pad == "VALID":
-        return 0, 0
-    windows = -(-axis.size // axis.stride)
-    total = max((windows - 1) * axis.stride + axis.span - axis.size, 0)
-    small, large = total // 2, total - total // 2
-    return (small, large) if auto_pad == "SAME_UPPER" else (large, small)
-
-
-def flat(pads: Sequence[tuple[int, int]]) -> list[int]:
-    """Return ONNX's order: all begins, then all ends."""
-    return [p[0] for p in pads] + [p[1] for p in pads]
+from mmc.window import Axis, auto_pads, axes_of, flat
 
 
 def explicit(node: Node, kernel: tuple[int, ...]) -> dict[str, Any]:
@@ -50,6 +32,8 @@ def pool_explicit(out: Builder, x: Value, n: Node) -> tuple[Value, ...]:
     """Pool(x, auto_pad, ceil_mode)  ->  Pool(x, pads); a mean that counts pads counts no more."""
     given = attrs(n)
     kernel = tuple(given["kernel_shape"])
+    if given["auto_pad"].startswith("SAME") and max(given.get("dilations", (1,))) > 1:
+        raise NoMatch("the standard and ONNX Runtime differ on the size of a dilated SAME pool")
     ceil = given.get("ceil_mode", 0)
     if given["auto_pad"] == "NOTSET" and not ceil:
         raise NoMatch("its pads are explicit")

@@ -9,9 +9,8 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
 from mmc.pattern import Builder, NoMatch, op, rewrite
-from mmc.window import Axis, axes_of
+from mmc.window import Axis, axes_of, flat
 
-from .explicit_windows import flat
 from .parts import need_float, number
 from .pools import wants_places
 

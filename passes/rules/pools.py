@@ -11,9 +11,9 @@ import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, op, rewrite
-from mmc.window import Axis, axes_of
+from mmc.window import Axis, axes_of, flat
 
-from .explicit_windows import flat, raised
+from .explicit_windows import raised
 from .parts import need_float, number, reduce, reshape
 
 GLOBAL = {"GlobalAveragePool": "Mean", "GlobalMaxPool": "Max"}

@@ -1,0 +1,32 @@
+"""Windows that ONNX defines and ONNX Runtime refuses, in a form that it takes."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from mmc.values import attrs, every_node, is_static, shape_of
+from mmc.window import auto_pads, axes_of, flat
+
+WEIGHT = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
+"""The input that is the kernel."""
+
+
+def write_out_pads(model: ir.Model) -> None:
+    """Conv(auto_pad=SAME_*, dilations)  ->  Conv(pads, dilations), by the standard's formula.
+
+    A window that moves by one at a time asks for pads that no size decides.
+    """
+    for node in every_node(model.graph):
+        given = attrs(node) if node.op_type in WEIGHT and not node.domain else {}
+        mode = given.get("auto_pad", "NOTSET")
+        if not mode.startswith("SAME") or max(given.get("dilations") or (1,)) == 1:
+            continue
+        x, w = node.inputs[0], node.inputs[WEIGHT[node.op_type]]
+        kernel = given.get("kernel_shape") or (w.shape.numpy()[2:] if w and is_static(w) else ())
+        free = max(given.get("strides") or (1,)) == 1
+        if kernel and (free or (x is not None and is_static(x))):
+            sizes = (1,) * len(kernel) if free else shape_of(x)[2:]
+            axes = axes_of(node, sizes, tuple(kernel))
+            del node.attributes["auto_pad"]
+            pads = flat([auto_pads(axis, mode) for axis in axes])
+            node.attributes["pads"] = ir.AttrInt64s("pads", pads)
