@@ -22,7 +22,8 @@ def write_out_pads(model: ir.Model) -> None:
         if not mode.startswith("SAME") or max(given.get("dilations") or (1,)) == 1:
             continue
         x, w = node.inputs[0], node.inputs[WEIGHT[node.op_type]]
-        kernel = given.get("kernel_shape") or (w.shape.numpy()[2:] if w and is_static(w) else ())
+        known = w is not None and is_static(w)
+        kernel = given.get("kernel_shape") or (shape_of(w)[2:] if known else ())
         free = max(given.get("strides") or (1,)) == 1
         if kernel and (free or (x is not None and is_static(x))):
             sizes = (1,) * len(kernel) if free else shape_of(x)[2:]

@@ -110,6 +110,7 @@ def settle(
     the original as loaded does, where ONNX Runtime refuses a spelling.
     """
     fault: EmitError | None = None
+    refused: list[tuple[str, str]] = []
     for kind, chosen in references(subject, folder):
         if fault is not None and chosen.own_reference:
             raise fault
@@ -120,11 +121,12 @@ def settle(
             if code == "MMC403" or chosen.own_reference:
                 raise
             fault = fault or (error if code == "MMC409" else None)
-            why = str(error)
+            refused.append((kind, str(error)))
         else:
             result.reference = kind
+            for other, why in refused:
+                result.add("MMC415", Severity.WARNING, other, "cannot be the reference", why=why)
             return chosen, *found
-        result.add("MMC415", Severity.WARNING, kind, "cannot be the reference", why=why)
     raise AssertionError("the final IR is always a candidate")
 
 
