@@ -108,3 +108,66 @@ def test_average_pools_load_with_all_that_the_optimizer_does(
     mmc.quantize(model, output=made, activations=kind, calibration=data)
     x = np.load(data)["x"][0]
     assert sqnr_db(outputs(model, x), outputs(made, x)) > 25
+
+
+@pytest.mark.parametrize("kind", ["int8", "int16"])
+def test_inputs_far_from_noise_are_checked_on_what_they_were_calibrated_with(
+    files: tuple[Path, Path], kind: str
+) -> None:
+    """Ranges of pictures in [0, 0.01] clip noise of size 1, which says nothing of a mistake."""
+    model, _ = files
+    rng = np.random.default_rng(2)
+    x = (rng.random((8, 1, 8, 12, 12)) / 100).astype(np.float32)
+    np.savez(model.parent / "small.npz", x=x)
+    made = model.parent / "q.onnx"
+    mmc.quantize(model, output=made, activations=kind, calibration=model.parent / "small.npz")
+    assert sqnr_db(outputs(model, x[0]), outputs(made, x[0])) > 20
+
+
+HALVES = """<ir_version: 10, opset_import: ["" : 21]>
+g (float16[4,32] x) => (float16[4,16] y) {
+    h = MatMul(x, m)
+    r = Relu(h)
+    y = MatMul(r, v)
+}"""
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Path:
+    """Write a model that computes in float16, and data."""
+    rng = np.random.default_rng(0)
+    shapes = {"m": (32, 64), "v": (64, 16)}
+    draw = {n: (rng.standard_normal(s) / 8).astype(np.float16) for n, s in shapes.items()}
+    save(parse(HALVES, **draw), tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", x=rng.standard_normal((8, 4, 32)).astype(np.float16))
+    return tmp_path / "m.onnx"
+
+
+@pytest.mark.parametrize(("kind", "least"), [("float", 35.0), ("int8", 25.0), ("int16", 35.0)])
+def test_weights_of_half_precision_become_integers(halves: Path, kind: str, least: float) -> None:
+    made, data = halves.parent / "q.onnx", halves.parent / "d.npz"
+    assert mmc.quantize(halves, output=made, activations=kind, calibration=data) == 2
+    kinds = {i.data_type for i in onnx.load(made).graph.initializer}
+    assert onnx.TensorProto.INT8 in kinds
+    assert onnx.TensorProto.FLOAT16 not in kinds
+    x = np.load(data)["x"][0]
+    assert outputs(made, x).dtype == np.float16
+    assert sqnr_db(outputs(halves, x).astype(np.float32), outputs(made, x)) > least
+
+
+def test_layers_of_half_precision_are_measured(halves: Path) -> None:
+    found = mmc.sensitivity(halves, calibration=halves.parent / "d.npz")
+    assert [layer.name for layer in found.layers] == ["m", "v"]
+
+
+def test_a_model_without_weights_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[2,3] x) => (float[2,3] y) { y = Exp(x) }"""
+    save(parse(text), tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", x=np.ones((2, 2, 3), np.float32))
+    for command in ("quantize {m} -o {q}", "sensitivity {m} --calibration {d}"):
+        paths = {"m": tmp_path / "m.onnx", "q": tmp_path / "q.onnx", "d": tmp_path / "d.npz"}
+        assert main(command.format(**paths).split()) == 0
+        assert "no layer has constant weights" in capsys.readouterr().out

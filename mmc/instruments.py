@@ -157,5 +157,6 @@ def looking(
     if check or layers:
         from mmc.verification.equivalence import Equivalence
 
-        watchers.append(Equivalence(options.inputs, options.seed, layers))
+        data = options.calibration
+        watchers.append(Equivalence(options.inputs, options.seed, layers, data))
     return tuple(watchers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mmc.compiler import always, load_fixed, unsettled
@@ -72,8 +72,10 @@ def optimize(
     phases = [*phases_of(text or pipeline_for(rules, saved=bool(output))), *then]
     model = load_fixed(source, options)
     before = model.graph.num_nodes()
-    lossy = any(map(is_lossy, PassManager(phases).passes()))
-    watchers = looking(dump_ir, check or lossy, check_layers, options)
+    passes = PassManager(phases).passes()
+    read = [data for p in passes if (data := getattr(p, "calibration", ""))]
+    seen = replace(options, calibration=options.calibration or "".join(read[:1]))
+    watchers = looking(dump_ir, check or any(map(is_lossy, passes)), check_layers, seen)
     told = Explain(rules) if rules else None
     told_of = [told] if told else []
     every = (*told_of, *watchers, *always(source, options))

@@ -28,6 +28,7 @@ from mmc.ir import Array, Model, constant, save, shape_of
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.passes.quantize_weights import least_bits, pays, reader_of, stored
+from mmc.passes.widen_floats import WidenFloats
 from mmc.pipelines import pipeline
 from mmc.progress import Progress
 from mmc.staging import working_folder
@@ -114,7 +115,7 @@ def float_form(source: str | Path, options: CompileOptions, target: str) -> Mode
         where = load_target(target)
         phases = load_backend(where.backend)(where, settled(plain, where)).phases()
     else:
-        phases = pipeline("default")
+        phases = [*pipeline("default"), WidenFloats()]
     PassManager(phases).run(model)
     if ARRIVED_QUANTIZED in model.metadata_props:
         fix = "give the float model that it was made from"

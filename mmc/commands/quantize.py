@@ -41,11 +41,14 @@ def configure(parser: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Clean, fuse, quantize and write."""
     from mmc.integers.quantization import quantize_file
+    from mmc.reports.sensitivity import NOTHING
 
     done = quantize_file(args.model, args.output, compile_options(args))
     if not args.quiet:
         weights = counted(done.weights, "weight as an integer", "weights as integers")
         print(f"{args.output}: {weights}, {counted(done.nodes, 'node')}")
+        if not done.weights:
+            print(NOTHING)
     return 0
 
 

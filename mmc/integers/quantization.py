@@ -12,6 +12,7 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
+from mmc.passes.widen_floats import WidenFloats
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Quantized:
 def quantize_file(source: str | Path, output: str | Path, options: CompileOptions) -> Quantized:
     """Clean, fuse and quantize the weights of `source` into `output`, and activations if asked for.
 
+    What computes in 16 bits computes in float32 then, as in every artifact; inputs and outputs keep
+    their types.
+
     Raises:
         UsageError: MMC305 for integer activations without data.
         MmcError: nothing is written then.
@@ -32,7 +36,7 @@ def quantize_file(source: str | Path, output: str | Path, options: CompileOption
     codes = (QuantizeActivations.chosen_by(options),) if options.activation_bits else ()
     check_needs(options, stored=True)
     own = RecoverIntegers(symmetric=bool(codes), release=bool(codes))
-    then = (own, QuantizeWeights.chosen_by(options), *codes, EliminateDeadCode())
+    then = (WidenFloats(), own, QuantizeWeights.chosen_by(options), *codes, EliminateDeadCode())
     done = optimize(source, output, options=options, then=then)
     storing = (RecoverIntegers.name, QuantizeWeights.name)
     made = sum(r.changes for r in done.passes if r.name.startswith(storing))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCHEMA = "mmc.sensitivity/1"
 SHOWN = 20
 KINDS = (".json", ".svg")
+NOTHING = "no layer has constant weights that take fewer bytes as integers, their scales included"
 
 
 def check_path(path: str) -> None:
@@ -43,6 +44,9 @@ def print_sensitivity(found: Sensitivity, *, as_json: bool, every: bool) -> None
     """Print JSON, or a line a layer: those that suffer most come first."""
     if as_json:
         print(json.dumps(to_json(found), indent=2))
+        return
+    if not found.layers:
+        print(NOTHING)
         return
     widths = sorted({c.bits for layer in found.layers for c in layer.cells}, reverse=True)
     totals = ", ".join(f"int{b} {found.uniform_bytes(b) / 1e6:.2f} MB" for b in widths)

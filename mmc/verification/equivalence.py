@@ -29,14 +29,15 @@ class Equivalence(Instrument):
     """Run the model before and after every pass in ONNX Runtime and compare, as its contract says.
 
     EXACT: equal. REASSOCIATES: within the rounding of reordered sums, or 4 times the measured
-    rounding floor. LOSSY: an SQNR of at least the budget. Without `feeds` they are drawn for the
-    model as it comes, with `seed`. With `layers`, every tensor that both models have under one name
-    is compared too, not only the outputs.
+    rounding floor. LOSSY: an SQNR of at least the budget. Without `feeds` they are the first sample
+    of `data`, which ranges are chosen for, or drawn for the model as it comes, with `seed`. With
+    `layers`, every tensor that both models have under one name is compared too, not only outputs.
     """
 
     feeds: Mapping[str, Array] | None = None
     seed: int = 0
     layers: bool = False
+    data: str = ""
     budget_db: float | None = None
     """What LOSSY passes must keep; None: what each promises itself."""
     reference: dict[str, Array] = field(default_factory=dict)
@@ -44,9 +45,12 @@ class Equivalence(Instrument):
 
     def start(self, model: Model) -> None:
         """Compute the tensors of the model as it came, and how far rounding alone moves them."""
+        from mmc.integers.calibration import prepared_samples, signature
         from mmc.verification.inputs import draw_inputs
 
-        if self.feeds is None:
+        if self.feeds is None and self.data:
+            self.feeds = next(prepared_samples(self.data, 1, signature(model)))
+        elif self.feeds is None:
             self.feeds = draw_inputs(model, self.seed)
         self.reference = self._run(model)
         for values in ([], inner_names(model)) if self.layers else ([],):
