@@ -12,7 +12,7 @@ import mmc
 from ir_tests.arrays import normal
 from ir_tests.lowering import emit, oracle
 from mmc.backends.tflite.run import opened
-from mmc.integers.float_islands import affordable, heavy
+from mmc.integers.float_islands import MOST_RUNS, affordable, heavy
 from mmc.integers.integer_ops import INTEGER, layer_of
 from mmc.integers.kept_float import KEPT_FLOAT, SLOWER
 from mmc.ir import Array, Model, parse, save, shape_of
@@ -150,6 +150,22 @@ def test_what_makes_many_times_its_part_is_heavy(seed: int) -> None:
     even = np.full(costs.size, 1 / costs.size)
     wanted = np.flatnonzero(costs[0] >= 2 * costs.mean())
     assert heavy(adding_up(costs), even, 50.0) == [*wanted]
+
+
+@pytest.mark.parametrize("count", [MOST_RUNS + 1, 1000, 5000])
+def test_of_many_scales_those_of_the_worst_bundles_are_measured_alone(count: int) -> None:
+    rng = np.random.default_rng(count)
+    costs = rng.uniform(0.5, 1, (1, count)) / count
+    wanted = sorted(rng.choice(count, 3, replace=False).tolist())
+    costs[0, wanted] = 100 / count
+    runs = []
+
+    def errors(places: Sequence[int]) -> Array:
+        runs.append(len(places))
+        return adding_up(costs)(places)
+
+    assert heavy(errors, [1 / count] * count, 50.0) == wanted
+    assert len(runs) <= MOST_RUNS + 2
 
 
 def test_layers_with_the_work_must_make_more_of_the_error() -> None:

@@ -26,7 +26,7 @@ from mmc.integers.calibration import HESSIAN_SAMPLES, Data, calibrate, signature
 from mmc.integers.layers import Layer, layers_of, shared, unify
 from mmc.ir import Array, Model, constant, save, shape_of
 from mmc.options import CompileOptions
-from mmc.pass_manager import PassManager
+from mmc.pass_manager import PassManager, Phase
 from mmc.passes.quantize_weights import least_bits, pays, reader_of, stored
 from mmc.passes.widen_floats import WidenFloats
 from mmc.pipelines import pipeline
@@ -115,7 +115,7 @@ def float_form(source: str | Path, options: CompileOptions, target: str) -> Mode
         where = load_target(target)
         phases = load_backend(where.backend)(where, settled(plain, where)).phases()
     else:
-        phases = [*pipeline("default"), WidenFloats()]
+        phases = [*pipeline("default"), Phase("widen", (WidenFloats(),))]
     PassManager(phases).run(model)
     if ARRIVED_QUANTIZED in model.metadata_props:
         fix = "give the float model that it was made from"

@@ -42,6 +42,10 @@ PER_WORK = 2.0
 """Between the two: times its part of the work, as many times as if all had the same."""
 GOOD_DB = 50.0
 """Signal to noise that codes alone leave, in dB: next to floats."""
+MOST_RUNS = 400
+"""Errors that are measured: of a model with more scales (an unrolled recurrence), each run of which
+takes longer as well, they are measured in bundles, and alone in the bundles that make the most.
+"""
 FEW = 3
 """One scale of so many may stay float, the costliest. Where each alone makes the error that all do
 (the outputs are near 0 whatever the input is), each is costly, and nothing would be left on codes.
@@ -181,8 +185,21 @@ def heavy(
     def part(chosen: Sequence[int]) -> float:
         return float(np.median(errors(chosen)[whole > 0] / whole[whole > 0]))
 
-    parts = [part([i]) for i in places]
+    parts = {i: part([i]) for i in suspects(part, len(shares))}
     times = np.clip(PER_WORK * np.array(shares) * len(shares), FEW_TIMES, MANY_TIMES)
-    costly = [i for i in places if parts[i] * len(shares) >= times[i]]
+    costly = [i for i in parts if parts[i] * len(shares) >= times[i]]
     found = sorted(sorted(costly, key=lambda i: -parts[i])[: len(shares) // FEW])
     return found if found and part([i for i in places if i not in found]) < 1 else []
+
+
+def suspects(part: Callable[[Sequence[int]], float], count: int) -> list[int]:
+    """Return the places that are measured alone: all of a few, else those of the worst bundles.
+
+    A bundle is places in the order of the graph; half of the runs find the worst of them.
+    """
+    if count <= MOST_RUNS:
+        return [*range(count)]
+    half = MOST_RUNS // 2
+    bundles = np.array_split(np.arange(count), half)
+    worst = sorted(bundles, key=lambda bundle: -part(bundle.tolist()))
+    return sorted(int(i) for i in np.concatenate(worst)[:half])
