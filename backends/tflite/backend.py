@@ -31,6 +31,7 @@ from mmc.passes.equalize_channels import EqualizeChannels
 from mmc.passes.fill_lanes import FillLanes
 from mmc.passes.fuse import Fuse
 from mmc.passes.halve_weights import HalveWeights
+from mmc.passes.hold_biases import HoldBiases
 from mmc.passes.legalize_grids import LegalizeGrids
 from mmc.passes.legalize_hexagon import LegalizeHexagon
 from mmc.passes.legalize_tflite import LegalizeTflite
@@ -136,6 +137,7 @@ class TfliteBackend:
             self._weights(npu),
             *([PointwiseToLinear()] if npu else []),
             *([codes] if activations else []),
+            *([HoldBiases()] if npu and activations == 16 else []),
             *([QuantizeEarly()] if quick else []),
             EliminateDeadCode(),
         )
