@@ -17,8 +17,8 @@ from mmc.ir import Array, Model, parse, print_ir, save
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.passes.equalize_channels import EqualizeChannels, stretches
-from mmc.quant.equalization import balance, noise, reach
-from mmc.quant.statistics import Moments
+from mmc.quant.equalization import balance, held, noise
+from mmc.quant.statistics import Extents, Moments
 from mmc.target import load_target
 from mmc.verification.evaluate import run_model
 
@@ -57,10 +57,10 @@ def network(steps: list[str], seed: int) -> Model:
 
 
 def drawn_moments(seed: int) -> object:
-    """Return what stands for `calibrate`: moments of inputs of very different size."""
+    """Return what stands for `calibrate`: moments and extents of channels of different size."""
     rng = np.random.default_rng(seed)
 
-    def calibrate(_: Model, __: object, asked: list[object]) -> Statistics:
+    def calibrate(_: Model, __: object, asked: list[object], channels: list[str]) -> Statistics:
         found = {}
         for reader in asked:
             groups, width = reader.groups, reader.width  # type: ignore[attr-defined]
@@ -68,7 +68,8 @@ def drawn_moments(seed: int) -> object:
             size = 10 ** rng.uniform(-2, 2, width if groups == 1 else (groups, width))
             seen.add((rng.standard_normal((9, *size.shape)) * size).astype(np.float32))
             found[reader] = seen.total
-        return Statistics(found)  # type: ignore[arg-type]
+        ends = {v: rng.lognormal(0, 2, (2, 8)) * [[-1], [1]] for v in channels}
+        return Statistics(found, extents=ends)  # type: ignore[arg-type]
 
     return calibrate
 
@@ -121,22 +122,32 @@ def test_factors_are_powers_of_two_that_bring_ranges_together(seed: int, channel
     assert ratio.size == 0 or ratio.max() / ratio.min() <= 4 * 1.001
 
 
-def test_reach_is_of_channels() -> None:
+def test_means_and_variances_are_of_channels() -> None:
     rng = np.random.default_rng(0)
     size = np.array([1, 10, 100], np.float32)
-    rows = (rng.standard_normal((4000, 4, 3)) * size).astype(np.float32)
+    rows = ((rng.standard_normal((4000, 4, 3)) + 2) * size).astype(np.float32)
     seen = Moments.of_width(12)
     seen.add(rows.reshape(4000, 12))  # a window of 4 places, the channel last
-    far, variance = reach(seen.total, 3)
-    np.testing.assert_allclose(variance, size**2, rtol=0.1)
-    np.testing.assert_allclose(far, 4 * size, rtol=0.1)
+    found = held(np.stack([rows.min((0, 1)), rows.max((0, 1))]), seen.total)
+    np.testing.assert_allclose(found.mean, 2 * size, rtol=0.1)
+    np.testing.assert_allclose(found.variance, size**2, rtol=0.1)
+    np.testing.assert_array_equal(found.reach, np.abs(rows).max((0, 1)))
+
+
+def test_extents_are_of_channels_and_grow() -> None:
+    x = np.random.default_rng(0).standard_normal((5, 1, 4, 4, 3)).astype(np.float32)
+    seen = Extents()
+    for one in x:
+        seen.add(one)
+    np.testing.assert_array_equal(seen.ends, [x.min((0, 1, 2, 3)), x.max((0, 1, 2, 3))])
 
 
 @pytest.mark.parametrize("middles", [[0.0], [0.0, 10.0]])
 def test_noise_is_what_rounding_makes(middles: list[float]) -> None:
     """The estimate orders factors as the rounding of values and weights does.
 
-    Where channels are far from 0, biases take up the mean error, so that it counts nowhere.
+    Where channels are far from 0, biases take up the mean error, so that it counts nowhere. Rare
+    values far outside count: they set the step.
     """
     rng = np.random.default_rng(0)
     size = 10 ** rng.uniform(-1, 1, 16)
@@ -144,9 +155,10 @@ def test_noise_is_what_rounding_makes(middles: list[float]) -> None:
         (rng.standard_normal((3000, 16)) + np.resize(middles, 16)) * size,
         rng.standard_normal((24, 16)),
     )
+    x[0] *= 3
     seen = Moments.of_width(16)
     seen.add(x.astype(np.float32))
-    far, variance = reach(seen.total, 16)
+    known = held(np.stack([x.min(axis=0), x.max(axis=0)]), seen.total)
 
     def rounded(values: Array, step: Array) -> Array:
         return np.asarray(np.rint(values / step) * step)
@@ -154,13 +166,14 @@ def test_noise_is_what_rounding_makes(middles: list[float]) -> None:
     def measured(factors: Array) -> float:
         values, weights = x / factors, w * factors
         steps = np.abs(weights).max(axis=1, keepdims=True) / 127
-        made = rounded(values, np.abs(values).max() / 127) @ rounded(weights, steps).T
-        return float((made - x @ w.T).var(axis=0).mean())
+        step = (values.max() - values.min()) / 255
+        kept = rounded(weights, steps)
+        made = rounded(values, step) @ kept.T + values.mean(axis=0) @ (weights - kept).T
+        return float(((made - x @ w.T) ** 2).mean())
 
-    factors = balance(far, np.abs(w).max(axis=0))
+    factors = balance(known.reach, np.abs(w).max(axis=0))
     ones = np.ones_like(factors)
-    estimated = noise(w[:, :, None], factors, far, variance)
-    estimated /= noise(w[:, :, None], ones, far, variance)
+    estimated = noise(w[:, :, None], factors, known) / noise(w[:, :, None], ones, known)
     assert measured(factors) / measured(ones) == pytest.approx(estimated, rel=0.15)
     assert measured(factors) < 0.9 * measured(ones)
 

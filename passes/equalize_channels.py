@@ -14,7 +14,7 @@ from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand, s
 from mmc.opset import DOMAIN, split_activation
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
-from mmc.quant.equalization import balance, noise, reach
+from mmc.quant.equalization import Held, balance, held, noise
 
 LAYERS = ("Conv2d", "DepthwiseConv2d", "Linear")
 HOMOGENEOUS = ("Relu", "LeakyRelu", "MaxPool2d", "AveragePool2d", "Identity")
@@ -64,9 +64,15 @@ class EqualizeChannels(Pass):
         if not found or not self.calibration:
             return 0
         asked = {n: r for s in found for n in s.readers if (r := inputs_of(n)) is not None}
-        seen = calibrate(model, Data(self.calibration, self.samples), [*asked.values()]).moments
-        moments = {node: seen[r] for node, r in asked.items() if r in seen}
-        return sum(equalize(model.graph, s, moments) for s in found)
+        names = sorted({r.value for r in asked.values()})
+        data = Data(self.calibration, self.samples)
+        seen = calibrate(model, data, [*asked.values()], channels=names)
+        known = {
+            node: held(seen.extents[r.value], seen.moments[r])
+            for node, r in asked.items()
+            if r in seen.moments
+        }
+        return sum(equalize(model.graph, s, known) for s in found)
 
 
 def stretches(graph: Graph) -> Iterator[Stretch]:
@@ -123,18 +129,16 @@ def is_layer(node: Node) -> bool:
     return bool(attrs(node).get("group", 1) == 1)
 
 
-def equalize(graph: Graph, stretch: Stretch, moments: dict[Node, Array]) -> bool:
+def equalize(graph: Graph, stretch: Stretch, known: dict[Node, Held]) -> bool:
     """Scale one stretch, if that lowers the noise."""
-    if any(n not in moments for n in stretch.readers):
+    if any(n not in known for n in stretch.readers):
         return False
     weights = {n: read_weight(n) for n in stretch.readers}
-    channels = shape_of(stretch.readers[0].inputs[0])[-1]
-    ranges = {n: reach(moments[n], channels) for n in stretch.readers}
-    made = np.max([r for r, _ in ranges.values()], axis=0)
+    made = np.max([known[n].reach for n in stretch.readers], axis=0)
     read = np.max([np.abs(w).max(axis=2).max(axis=0, initial=0) for w in columns(weights)], axis=0)
     factors = balance(made, read)
     before, after = (
-        sum(noise(weights[n], s, *ranges[n]) for n in stretch.readers)
+        sum(noise(weights[n], s, known[n]) for n in stretch.readers)
         for s in (np.ones_like(factors), factors)
     )
     if not after < LEAST_GAIN * before:

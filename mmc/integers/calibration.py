@@ -14,7 +14,7 @@ from mmc.dataset import read_samples
 from mmc.diagnostics import RecipeError
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
-from mmc.quant.statistics import Histogram, Moments
+from mmc.quant.statistics import Extents, Histogram, Moments
 from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly
@@ -124,10 +124,11 @@ def inputs_of(node: Node) -> Inputs | None:
 
 @dataclass
 class Statistics:
-    """What was seen: moments by how inputs are read (`Moments`), histograms by value."""
+    """What was seen: moments by how inputs are read (`Moments`); the others by value."""
 
     moments: dict[Inputs, Array] = field(default_factory=dict)
     histograms: dict[str, Histogram] = field(default_factory=dict)
+    extents: dict[str, Array] = field(default_factory=dict)
     samples: int = 0
 
 
@@ -136,6 +137,7 @@ def calibrate(
     data: Data,
     inputs: Sequence[Inputs] = (),
     ranges: Sequence[str] = (),
+    channels: Sequence[str] = (),
     *,
     counted: bool = True,
 ) -> Statistics:
@@ -159,6 +161,7 @@ def calibrate(
             "inputs": signature(model),
             "moments": [asdict(h) for h in wanted],
             "ranges": list(ranges),
+            "channels": list(channels),
             "counted": counted,
         }
         found = remembered(
@@ -171,6 +174,7 @@ def calibrate(
     return Statistics(
         moments,
         {name: unpack(found, name) for name in ranges},
+        {name: found[f"extents {name}"] for name in channels},
         int(found["samples"]),
     )
 
@@ -208,6 +212,7 @@ def job(
     inputs: list[list[Any]],
     moments: list[dict[str, Any]],
     ranges: list[str],
+    channels: list[str],
     counted: bool,
 ) -> dict[str, Array]:
     """Be the child of `calibrate`."""
@@ -215,9 +220,9 @@ def job(
 
     readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in moments]
     sums = [Moments.of_width(r.width, r.groups) for r in readers]
-    seen = {name: Histogram() for name in ranges}
+    seen, extents = {name: Histogram() for name in ranges}, {name: Extents() for name in channels}
     given = {name for name, *_ in inputs}
-    inner = sorted({*(v for r in readers for v in r.values), *ranges} - given)
+    inner = sorted({*(v for r in readers for v in r.values), *ranges, *channels} - given)
     session = open_quick(path, inner)
     outputs = {o.name for o in session.get_outputs()}
     count = 0
@@ -231,8 +236,11 @@ def job(
                     total.add(reader.rows(values[name]))
         for name, histogram in seen.items():
             histogram.add(values[name], counted=counted)
+        for name, extent in extents.items():
+            extent.add(values[name])
         count += 1
     found = {f"moments {i}": total.total for i, total in enumerate(sums)}
+    found |= {f"extents {name}": extent.ends for name, extent in extents.items()}
     return found | packed(seen) | {"samples": np.array(count)}
 
 

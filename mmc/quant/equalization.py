@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .grids import Array
 from .statistics import mean, squares
 
-STEPS = 127.0
-"""Codes on either side of zero."""
-FAR = 4.0
-"""Standard deviations that a channel is taken to reach from its mean."""
+WEIGHT_CODES = 127.0
+"""Codes of a weight on either side of zero."""
+VALUE_CODES = 255.0
+"""Steps between the least and the largest value."""
 
 
-def reach(moments: Array, channels: int) -> tuple[Array, Array]:
-    """Return the magnitude that every channel reaches, and its variance: both (C,).
+@dataclass(frozen=True)
+class Held:
+    """What the channels of a value hold, all (C,)."""
+
+    low: Array
+    high: Array
+    mean: Array
+    variance: Array
+
+    @property
+    def reach(self) -> Array:
+        """The magnitude that every channel reaches."""
+        return np.asarray(np.maximum(np.abs(self.low), np.abs(self.high)))
+
+    def rounded(self, factors: Array) -> Array:
+        """Return the energy of rounding to codes of one step, each channel divided by its factor.
+
+        What is nearer to 0 than half a step becomes 0: an error no larger than itself.
+        """
+        span = (self.high / factors).max(initial=0) - (self.low / factors).min(initial=0)
+        power = (self.variance + self.mean**2) / factors**2
+        return np.asarray(np.minimum((span / VALUE_CODES) ** 2 / 12, power))
+
+
+def held(ends: Array, moments: Array) -> Held:
+    """Return what channels hold.
 
     Args:
+        ends: (2, C), the least and the largest.
         moments: of windows with the channel last (K + 1, K + 1), or of a channel each
             (C, K + 1, K + 1).
     """
@@ -24,10 +51,9 @@ def reach(moments: Array, channels: int) -> tuple[Array, Array]:
     power = np.einsum("...ii->...i", squares(moments)) / count
     middle = mean(moments)
     if moments.ndim == 2:
-        power, middle = (a.reshape(-1, channels).T for a in (power, middle))
-    second, first = power.mean(axis=-1), middle.mean(axis=-1)
-    variance = np.maximum(second - first**2, 0)
-    return np.abs(first) + FAR * np.sqrt(variance), variance
+        power, middle = (a.reshape(-1, ends.shape[1]).T for a in (power, middle))
+    first, second = middle.mean(axis=-1), power.mean(axis=-1)
+    return Held(*ends, first, np.maximum(second - first**2, 0))
 
 
 def balance(made: Array, read: Array) -> Array:
@@ -47,20 +73,22 @@ def balance(made: Array, read: Array) -> Array:
     return np.where(known, 2.0 ** np.clip(exponents, -16, 16), 1.0).astype(np.float32)
 
 
-def noise(weight: Array, factors: Array, reached: Array, variance: Array) -> float:
+def noise(weight: Array, factors: Array, seen: Held) -> float:
     """Return the energy at a layer's outputs of rounding values and weights to 8 bits.
 
     What rounded weights make of the mean of the values is no part of it: the bias takes that up.
 
     Args:
         weight: (O, C, window); a depthwise one as (C, 1, window), seen from its channels.
-        factors, reached, variance: (C,), as `balance` and `reach` return them.
+        factors: (C,), as `balance` returns them.
     """
-    value_step, power = (reached / factors).max() / STEPS, variance / factors**2
+    power = seen.variance / factors**2
     if weight.shape[1] == 1:  # every row has a channel, and a step, of its own
         scaled = np.abs(weight)[:, 0] * factors[:, None]
-        rounded = ((scaled.max(axis=1) / STEPS) ** 2 * power).sum()
+        steps = ((scaled.max(axis=1) / WEIGHT_CODES) ** 2 * power).sum()
+        made = (scaled**2).sum(axis=1) @ seen.rounded(factors)
     else:
         scaled = np.abs(weight) * factors[None, :, None]
-        rounded = ((scaled.max(axis=(1, 2)) / STEPS) ** 2).sum() * power.sum()
-    return float((scaled**2).sum() * value_step**2 + rounded * weight.shape[2])
+        steps = ((scaled.max(axis=(1, 2)) / WEIGHT_CODES) ** 2).sum() * power.sum()
+        made = (scaled**2).sum(axis=(0, 2)) @ seen.rounded(factors)
+    return float(made + steps * weight.shape[2] / 12)

@@ -75,6 +75,21 @@ def deviations(moments: Array) -> Array:
 
 
 @dataclass
+class Extents:
+    """The least and the largest value of every channel, the last axis."""
+
+    ends: Array = field(default_factory=lambda: np.array([[np.inf], [-np.inf]], np.float32))
+    """(2, C): the least, the largest."""
+
+    def add(self, values: Array) -> None:
+        """Widen the ranges by those of values (..., C)."""
+        rows, (low, high) = values.reshape(-1, values.shape[-1]), self.ends
+        self.ends = np.stack(
+            [np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))]
+        )
+
+
+@dataclass
 class Histogram:
     """Counts of values between low and high in equal bins; the range doubles as it must.
 
