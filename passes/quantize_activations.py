@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from mmc.builder import derived, initializer
 from mmc.integers.activation_scales import Range, Scales, activations
+from mmc.integers.bias_correction import correct, last_layers, means
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
 from mmc.integers.eligible import floats_of
@@ -44,7 +45,7 @@ class QuantizeActivations(Pass):
 
     Needs integer weights (quantize-weights) and data. Kernels that only move codes share scales;
     what has no integer kernel, or is delicate, stays float, between DequantizeLinear and
-    QuantizeLinear.
+    QuantizeLinear. At 8 bits the biases of the last layers take up their mean error.
     """
 
     name = "quantize-activations"
@@ -83,6 +84,7 @@ class QuantizeActivations(Pass):
         wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
         seen = calibrate(model, data, ranges=wanted, counted=counted).histograms
+        last = means(model, data, last_layers(model.graph) if self.bits == 8 else [])
         ranges = self.ranges(model, scales, seen)
         asked = (model, data, scales, ranges, nodes, self.islands)
         apart = islands(*asked) if self.islands else set()
@@ -93,15 +95,8 @@ class QuantizeActivations(Pass):
                 left[why].add(node)
             nodes, scales = chosen_without(found.keys(), nodes, scales, ranges, seen)
         tell_floats(model.graph, nodes, left | kept)
-        chosen = {v: scales.of(v) for v in scales.values}
-        for node in nodes:
-            if layer_of(node):
-                fit_bias(model.graph, node, chosen)
-            quantize_constants(model.graph, node, self.bits, seen, chosen)
-            node.metadata_props[INTEGER] = str(self.bits)
-        made = {v: wrap(model.graph, v, q) for v, q in chosen.items()}
-        for node in nodes:
-            match_scales(model.graph, node, chosen, made)
+        store(model.graph, nodes, {v: scales.of(v) for v in scales.values}, seen, self.bits)
+        correct(model, data, last)
         return len(nodes)
 
     @property
@@ -127,6 +122,24 @@ class QuantizeActivations(Pass):
         }
         found = by_output_error(model, Data(self.calibration, self.samples), self.bits, asked)
         return {root: found.get(scales.members(root)[0], exact[root]) for root in exact}
+
+
+def store(
+    graph: Graph,
+    nodes: Sequence[Node],
+    chosen: dict[Value, Affine],
+    seen: dict[str, Histogram],
+    bits: int,
+) -> None:
+    """Let operators read and make codes."""
+    for node in nodes:
+        if layer_of(node):
+            fit_bias(graph, node, chosen)
+        quantize_constants(graph, node, bits, seen, chosen)
+        node.metadata_props[INTEGER] = str(bits)
+    made = {v: wrap(graph, v, q) for v, q in chosen.items()}
+    for node in nodes:
+        match_scales(graph, node, chosen, made)
 
 
 def tied(nodes: list[Node], bits: int, margin: float) -> Scales:

@@ -129,6 +129,8 @@ class Statistics:
     moments: dict[Inputs, Array] = field(default_factory=dict)
     histograms: dict[str, Histogram] = field(default_factory=dict)
     extents: dict[str, Array] = field(default_factory=dict)
+    means: dict[str, Array] = field(default_factory=dict)
+    """Of every channel, the last axis, by sample: (N, C)."""
     samples: int = 0
 
 
@@ -138,6 +140,7 @@ def calibrate(
     inputs: Sequence[Inputs] = (),
     ranges: Sequence[str] = (),
     channels: Sequence[str] = (),
+    means: Sequence[str] = (),
     *,
     counted: bool = True,
 ) -> Statistics:
@@ -162,6 +165,7 @@ def calibrate(
             "moments": [asdict(h) for h in wanted],
             "ranges": list(ranges),
             "channels": list(channels),
+            "means": list(means),
             "counted": counted,
         }
         found = remembered(
@@ -175,6 +179,7 @@ def calibrate(
         moments,
         {name: unpack(found, name) for name in ranges},
         {name: found[f"extents {name}"] for name in channels},
+        {name: found[f"means {name}"] for name in means},
         int(found["samples"]),
     )
 
@@ -213,6 +218,7 @@ def job(
     moments: list[dict[str, Any]],
     ranges: list[str],
     channels: list[str],
+    means: list[str],
     counted: bool,
 ) -> dict[str, Array]:
     """Be the child of `calibrate`."""
@@ -221,8 +227,9 @@ def job(
     readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in moments]
     sums = [Moments.of_width(r.width, r.groups) for r in readers]
     seen, extents = {name: Histogram() for name in ranges}, {name: Extents() for name in channels}
+    middles: dict[str, list[Array]] = {name: [] for name in means}
     given = {name for name, *_ in inputs}
-    inner = sorted({*(v for r in readers for v in r.values), *ranges, *channels} - given)
+    inner = sorted({*(v for r in readers for v in r.values), *ranges, *channels, *means} - given)
     session = open_quick(path, inner)
     outputs = {o.name for o in session.get_outputs()}
     count = 0
@@ -238,9 +245,12 @@ def job(
             histogram.add(values[name], counted=counted)
         for name, extent in extents.items():
             extent.add(values[name])
+        for name, seen_means in middles.items():
+            seen_means.append(values[name].reshape(-1, values[name].shape[-1]).mean(axis=0))
         count += 1
     found = {f"moments {i}": total.total for i, total in enumerate(sums)}
     found |= {f"extents {name}": extent.ends for name, extent in extents.items()}
+    found |= {f"means {name}": np.stack(rows) for name, rows in middles.items()}
     return found | packed(seen) | {"samples": np.array(count)}
 
 

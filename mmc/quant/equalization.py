@@ -53,7 +53,7 @@ def held(ends: Array, moments: Array) -> Held:
     if moments.ndim == 2:
         power, middle = (a.reshape(-1, ends.shape[1]).T for a in (power, middle))
     first, second = middle.mean(axis=-1), power.mean(axis=-1)
-    return Held(*ends, first, np.maximum(second - first**2, 0))
+    return Held(ends[0], ends[1], first, np.maximum(second - first**2, 0))
 
 
 def balance(made: Array, read: Array) -> Array:
