@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
-from lowering import run_both, single
+from lowering import counts, run_both, single
 
 CASES = [
     ("ij,jk->ik", [(2, 3), (3, 4)]),
@@ -25,6 +28,21 @@ CASES = [
 @pytest.mark.parametrize(("equation", "shapes"), CASES)
 def test_einsum(equation: str, shapes: list[tuple[int, ...]]) -> None:
     run_both(single("Einsum", *shapes, equation=equation))
+
+
+@pytest.mark.parametrize(
+    ("equation", "weight"),
+    [("ibh,hnd->ibnd", (16, 2, 8)), ("ibh,ndh->bnid", (2, 8, 16)), ("hk,bih->bik", (16, 8))],
+)
+def test_a_sum_with_a_weight_is_one_layer(equation: str, weight: tuple[int, ...]) -> None:
+    """Projections of attention with their heads' axes; the order of operands is the exporter's."""
+    constant = np.random.default_rng(0).standard_normal(weight).astype(np.float32)
+    operands: list[Any] = [(3, 4, 16), constant]
+    if equation.startswith("hk"):
+        operands = operands[::-1]
+    codes = run_both(single("Einsum", *operands, equation=equation))
+    assert counts(codes).get("FULLY_CONNECTED") == 1
+    assert "BATCH_MATMUL" not in codes
 
 
 DIAGONALS = [

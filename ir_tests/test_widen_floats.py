@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx_ir import Tensor, serde, tensor
 
+import mmc
 from mmc.compiler import compile_model
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, dtype_of, load, parse, save
@@ -99,6 +100,31 @@ def test_bfloat16_models_have_a_float32_interface(target: str, tmp_path: Path) -
     assert result.verification is not None
     assert result.verification.passed
     assert result.verification.reference == "the original model as loaded by mmc"
+
+
+def test_a_bfloat16_model_is_evaluated_as_it_was_loaded(tmp_path: Path) -> None:
+    """ONNX Runtime has no such product; what is lost counts against the one in float32."""
+    w = half(32, 16).astype(ml_dtypes.bfloat16)
+    text = "(bfloat16[4,32] x) => (bfloat16[4,16] y) { y = MatMul(x, w) }"
+    proto = onnx.parser.parse_model(HEAD + text)
+    proto.graph.initializer.append(serde.serialize_tensor(tensor(w, name="w")))
+    onnx.save(proto, tmp_path / "m.onnx")
+    rng = np.random.default_rng(0)
+    for name in ("c", "e"):
+        np.savez(tmp_path / f"{name}.npz", x=rng.standard_normal((4, 4, 32)).astype(np.float32))
+    result = mmc.compile(
+        tmp_path / "m.onnx",
+        target="cpu",
+        output=tmp_path / "m.tflite",
+        weights="int8",
+        activations="int8",
+        calibration=tmp_path / "c.npz",
+        evaluation=tmp_path / "e.npz",
+        metric="cosine",
+    )
+    assert result.evaluation is not None
+    assert result.evaluation.original == pytest.approx(1)
+    assert 0.99 < result.evaluation.artifact < 1
 
 
 def test_large_weights_are_not_kept_beside_their_file() -> None:

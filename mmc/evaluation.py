@@ -13,18 +13,21 @@ import numpy as np
 from mmc.backends.base import backend_of
 from mmc.counting import counted
 from mmc.dataset import Sample, Shapes, digests, read_samples
-from mmc.diagnostics import Diagnostic, RecipeError, Severity
+from mmc.diagnostics import Diagnostic, EmitError, MmcError, RecipeError, Severity
 from mmc.files import read_npz, write_npz
 from mmc.metrics import DEFAULT, LABELLED, PROXIES, bootstrap
+from mmc.staging import working_folder
 from mmc.user_code import is_function_name, load_function
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.execute import execute
-from mmc.verification.trial import Subject, to_last
+from mmc.verification.trial import Subject, as_loaded, to_last
 
 EACH = "mmc.verification.each:run"
 MOST_SAMPLES = 1000
 DRAWS = 1000
+REFUSED = ("MMC405", "MMC409")
+"""Codes of an original that ONNX Runtime does not load, or that does not run on the feeds."""
 LONGEST_S = 20.0
 """Seconds that the draws of a slow metric may take; there are a tenth of DRAWS at least."""
 
@@ -148,10 +151,24 @@ def original_outputs(subject: Subject, samples: Sequence[Sample], kept: str) -> 
     """Return the outputs of the original, from the file `kept` if it is there."""
     if kept and Path(kept).exists():
         return read_npz(kept)
-    found = outputs_of(subject, samples, original=True)
+    found = outputs_that_run(subject, samples)
     if kept:
         write_npz(Path(kept), found)
     return found
+
+
+def outputs_that_run(subject: Subject, samples: Sequence[Sample]) -> dict[str, Array]:
+    """Return the original's outputs; as mmc loads it where ONNX Runtime refuses a spelling."""
+    try:
+        return outputs_of(subject, samples, original=True)
+    except EmitError as refusal:
+        if refusal.diagnostics[0].code not in REFUSED:
+            raise
+        with working_folder() as folder:
+            try:
+                return outputs_of(as_loaded(subject, folder), samples, original=True)
+            except MmcError:
+                raise refusal from None
 
 
 def outputs_of(subject: Subject, samples: Sequence[Sample], *, original: bool) -> dict[str, Array]:

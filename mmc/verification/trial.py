@@ -12,6 +12,7 @@ import numpy as np
 
 from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError
+from mmc.ir import load, save
 from mmc.options import Picture
 from mmc.verification import reference
 from mmc.verification.casting import Array
@@ -118,6 +119,17 @@ class Subject:
     def as_seen(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Return feeds with the pixels of pictures as the model sees them."""
         return as_seen(feeds, self.pictures)
+
+
+def as_loaded(subject: Subject, folder: Path) -> Subject:
+    """Return the same against the original as mmc loads it, which is written into a folder.
+
+    Raises:
+        MmcError: what is wrong with the original.
+    """
+    path = folder / "loaded.onnx"
+    save(load(subject.reference), path)
+    return replace(subject, reference=path)
 
 
 def to_last(image: Array) -> Array:

@@ -17,7 +17,6 @@ import numpy as np
 
 from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError, MmcError, Severity, VerifyError
-from mmc.ir import load, save
 from mmc.layout.stored_names import StoredNames, stored_names
 from mmc.staging import working_folder
 from mmc.values import WIDENED
@@ -29,7 +28,7 @@ from mmc.verification.pieces import judge_integers
 from mmc.verification.result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
 from mmc.verification.rounding_floor import floor_db
 from mmc.verification.survivors import compare_inner
-from mmc.verification.trial import Subject, Trial, try_all
+from mmc.verification.trial import Subject, Trial, as_loaded, try_all
 
 FLOAT_DB = 80.0
 """Least SQNR of outputs computed in float32."""
@@ -133,10 +132,8 @@ def settle(
 def references(subject: Subject, folder: Path) -> Iterator[tuple[str, Subject]]:
     """Yield what can stand for the original, best first; each is made only when asked for."""
     yield "the original model", subject
-    loaded = folder / "loaded.onnx"
     with suppress(MmcError):
-        save(load(subject.reference), loaded)
-        yield "the original model as loaded by mmc", replace(subject, reference=loaded)
+        yield "the original model as loaded by mmc", as_loaded(subject, folder)
     yield "the final IR only", replace(subject, reference=subject.final, own_reference=True)
 
 

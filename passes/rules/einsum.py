@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from mmc.ir import Node, Value, attrs, shape_of
+from mmc.ir import Node, Value, attrs, constant, shape_of
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 
@@ -94,7 +94,12 @@ def diagonal(out: Builder, a: Term) -> Term:
 
 
 def multiply(out: Builder, a: Term, b: Term, needed: str) -> Term:
-    """Return the product of two terms, summed over the labels that nothing needs any more."""
+    """Return the product of two terms, summed over the labels that nothing needs any more.
+
+    A constant is what is multiplied by, and without batches it has two axes: a layer's weight.
+    """
+    if constant(a.value) is not None and constant(b.value) is None:
+        a, b = b, a
     a, b = (drop_ones(out, x, y) for x, y in ((a, b), (b, a)))
     a, b = summed(out, a, b.labels + needed), summed(out, b, a.labels + needed)
     shared = [c for c in a.labels if c in b.labels]
@@ -105,8 +110,9 @@ def multiply(out: Builder, a: Term, b: Term, needed: str) -> Term:
     count, k = prod(a.sizes(batch)), prod(a.sizes(inner))
     left = arrange(out, a, batch + rows + inner)
     right = arrange(out, b, batch + inner + columns)
-    left_value = out.Reshape(left.value, [count, prod(a.sizes(rows)), k])
-    right_value = out.Reshape(right.value, [count, k, prod(b.sizes(columns))])
+    front = [count] if batch else []
+    left_value = out.Reshape(left.value, [*front, prod(a.sizes(rows)), k])
+    right_value = out.Reshape(right.value, [*front, k, prod(b.sizes(columns))])
     product = out.node("MatMul" if inner else "Mul", [left_value, right_value])
     shape = (*a.sizes(batch + rows), *b.sizes(columns))
     return Term(out.Reshape(product, np.array(shape, np.int64)), batch + rows + columns, shape)
