@@ -16,7 +16,7 @@ from mmc.integers.calibration import Statistics
 from mmc.ir import Array, Model, parse, print_ir, save
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
-from mmc.passes.equalize_channels import EqualizeChannels, stretches
+from mmc.passes.equalize_channels import EqualizeChannels, stretches, terms_of
 from mmc.quant.equalization import balance, held, noise
 from mmc.quant.statistics import Extents, Moments
 from mmc.target import load_target
@@ -142,6 +142,15 @@ def test_extents_are_of_channels_and_grow() -> None:
     np.testing.assert_array_equal(seen.ends, [x.min((0, 1, 2, 3)), x.max((0, 1, 2, 3))])
 
 
+def test_terms_are_what_sums_add_up() -> None:
+    graph = network(["residual", "relu", "pool", "residual", "leaky"], 0).graph
+    last = [n for n in graph if n.op_type.startswith("Conv2d")][-1]
+    found = terms_of(last.inputs[0])
+    makers = {v.producer().op_type for v in found}  # type: ignore[union-attr]
+    assert len(found) == 4  # two branches and two ways past them
+    assert makers <= {"Conv2d", "MaxPool2d", "AddRelu", "Add"}
+
+
 @pytest.mark.parametrize("middles", [[0.0], [0.0, 10.0]])
 def test_noise_is_what_rounding_makes(middles: list[float]) -> None:
     """The estimate orders factors as the rounding of values and weights does.
@@ -176,6 +185,37 @@ def test_noise_is_what_rounding_makes(middles: list[float]) -> None:
     estimated = noise(w[:, :, None], factors, known) / noise(w[:, :, None], ones, known)
     assert measured(factors) / measured(ones) == pytest.approx(estimated, rel=0.15)
     assert measured(factors) < 0.9 * measured(ones)
+
+
+def test_codes_of_terms_count() -> None:
+    """A sum cut off at 0 hides how far its terms reach: their rounding decides all the same."""
+    rng = np.random.default_rng(0)
+    size = 10 ** rng.uniform(-1, 1, 16)
+    a, b = rng.standard_normal((2, 3000, 16)) * size * [[[1]], [[30]]]
+    a[:, size < 1] -= 100 * size[size < 1]
+    w, x = rng.standard_normal((24, 16)), np.maximum(a - np.abs(b), 0)
+    b = -np.abs(b)
+    seen = Moments.of_width(16)
+    seen.add(x.astype(np.float32))
+    ends = [np.stack([v.min(axis=0), v.max(axis=0)]) for v in (x, a, b)]
+
+    def rounded(values: Array) -> Array:
+        step = (values.max() - min(values.min(), 0)) / 255
+        return np.asarray(np.rint(values / step) * step)
+
+    def measured(factors: Array) -> float:
+        made = np.maximum(rounded(a / factors) + rounded(b / factors), 0)
+        return float(((rounded(made) @ (w * factors).T - x @ w.T) ** 2).mean())
+
+    known = held(ends[0], seen.total, ends[1:])
+    factors = balance(known.reach, np.abs(w).max(axis=0))
+    ones = np.ones_like(factors)
+    alone = held(ends[0], seen.total)
+    estimated = [
+        noise(w[:, :, None], factors, k) / noise(w[:, :, None], ones, k) for k in (known, alone)
+    ]
+    assert measured(factors) > measured(ones)
+    assert estimated[0] > 1 > estimated[1]
 
 
 def test_integer_activations_gain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

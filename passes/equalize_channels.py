@@ -64,15 +64,33 @@ class EqualizeChannels(Pass):
         if not found or not self.calibration:
             return 0
         asked = {n: r for s in found for n in s.readers if (r := inputs_of(n)) is not None}
-        names = sorted({r.value for r in asked.values()})
-        data = Data(self.calibration, self.samples)
-        seen = calibrate(model, data, [*asked.values()], channels=names)
+        terms = {n: [v.name or "" for v in terms_of(n.inputs[0])] for n in asked}
+        names = sorted({r.value for r in asked.values()} | {v for t in terms.values() for v in t})
+        seen = calibrate(
+            model, Data(self.calibration, self.samples), [*asked.values()], channels=names
+        )
         known = {
-            node: held(seen.extents[r.value], seen.moments[r])
+            node: held(
+                seen.extents[r.value], seen.moments[r], [seen.extents[v] for v in terms[node]]
+            )
             for node, r in asked.items()
             if r in seen.moments
         }
         return sum(equalize(model.graph, s, known) for s in found)
+
+
+def terms_of(value: Value | None) -> list[Value]:
+    """Return the values with codes of their own that a value is the sum of, itself left out."""
+    found, waiting = dict[Value, None](), [value]
+    while waiting:
+        node = None if (last := waiting.pop()) is None else last.producer()
+        if node is None or is_layer(node) or base_of(node)[1] not in ("Add", *HOMOGENEOUS):
+            continue
+        above = [v for v in node.inputs if v is not None and constant(v) is None]
+        waiting += [v for v in above if v not in found]
+        if base_of(node)[1] == "Add":
+            found.update(dict.fromkeys(above))
+    return [*found]
 
 
 def stretches(graph: Graph) -> Iterator[Stretch]:

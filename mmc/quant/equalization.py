@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,16 @@ VALUE_CODES = 255.0
 
 @dataclass(frozen=True)
 class Held:
-    """What the channels of a value hold, all (C,)."""
+    """What the channels of a value hold, all (C,).
+
+    `terms` are the ends (2, C) of other values with codes of their own that it is the sum of.
+    """
 
     low: Array
     high: Array
     mean: Array
     variance: Array
+    terms: tuple[Array, ...] = ()
 
     @property
     def reach(self) -> Array:
@@ -34,18 +39,26 @@ class Held:
 
         What is nearer to 0 than half a step becomes 0: an error no larger than itself.
         """
-        span = (self.high / factors).max(initial=0) - (self.low / factors).min(initial=0)
         power = (self.variance + self.mean**2) / factors**2
-        return np.asarray(np.minimum((span / VALUE_CODES) ** 2 / 12, power))
+        own = np.minimum(step(self.low, self.high, factors) ** 2 / 12, power)
+        terms = [step(low, high, factors) for low, high in self.terms]
+        return np.asarray(own + np.square(terms).sum() / 12)
 
 
-def held(ends: Array, moments: Array) -> Held:
+def step(low: Array, high: Array, factors: Array) -> float:
+    """Return the step of 8-bit codes for all channels, each divided by its factor."""
+    span = (high / factors).max(initial=0) - (low / factors).min(initial=0)
+    return float(span / VALUE_CODES)
+
+
+def held(ends: Array, moments: Array, terms: Sequence[Array] = ()) -> Held:
     """Return what channels hold.
 
     Args:
         ends: (2, C), the least and the largest.
         moments: of windows with the channel last (K + 1, K + 1), or of a channel each
             (C, K + 1, K + 1).
+        terms: see `Held`.
     """
     count = np.maximum(moments[..., -1:, -1], 1)
     power = np.einsum("...ii->...i", squares(moments)) / count
@@ -53,7 +66,8 @@ def held(ends: Array, moments: Array) -> Held:
     if moments.ndim == 2:
         power, middle = (a.reshape(-1, ends.shape[1]).T for a in (power, middle))
     first, second = middle.mean(axis=-1), power.mean(axis=-1)
-    return Held(ends[0], ends[1], first, np.maximum(second - first**2, 0))
+    variance = np.maximum(second - first**2, 0)
+    return Held(ends[0], ends[1], first, variance, tuple(terms))
 
 
 def balance(made: Array, read: Array) -> Array:
