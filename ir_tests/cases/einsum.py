@@ -23,9 +23,11 @@ CASES = (
         'e = Einsum<equation = "bnhd,bmhd->bhnm">(x, z) s = Softmax(e) t = Exp(e) y = Add(s, t)',
         "no product of attention",
     ),
+    Case("decompose/einsum", 'y = Einsum<equation = "bcdd->bcd">(x)', x="float[1,2,3,3]"),
     Case(
         "decompose/einsum",
         'y = Einsum<equation = "bcdd->bcd">(x)',
-        "its diagonal",
+        "axes of different sizes",
+        x="float[1,2,3,4]",
     ),
 )

@@ -24,6 +24,11 @@ CASES = (
     ),
     Case("conv-auto-pad", "y = Conv(x, w)", "pads are explicit"),
     Case("pool-explicit", "y = MaxPool<kernel_shape = [2, 2]>(x)", "pads are explicit"),
+    Case(
+        "pool-explicit",
+        'y = MaxPool<auto_pad = "SAME_UPPER", kernel_shape = [2, 2], dilations = [2, 2]>(x)',
+        "size of a dilated SAME pool",
+    ),
     Case("conv-transpose-explicit", "y = ConvTranspose(x, wt)", "pads are explicit"),
     Case(
         "pool-explicit", f"y = AveragePool<{CEIL}, count_include_pad = 1>(x)", "that ceil_mode adds"
