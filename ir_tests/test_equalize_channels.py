@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import mmc
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.integers.calibration import Statistics
-from mmc.ir import Array, Model, parse, print_ir, save
+from mmc.ir import Array, Model, Value, parse, print_ir, save
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
-from mmc.passes.equalize_channels import EqualizeChannels, stretches, terms_of
-from mmc.quant.equalization import balance, held, noise
+from mmc.passes.equalize_channels import EqualizeChannels, Stretch, carried, stretches
+from mmc.quant.equalization import balance, held, noise, rounding
 from mmc.quant.statistics import Extents, Moments
 from mmc.target import load_target
 from mmc.verification.evaluate import run_model
@@ -142,13 +142,21 @@ def test_extents_are_of_channels_and_grow() -> None:
     np.testing.assert_array_equal(seen.ends, [x.min((0, 1, 2, 3)), x.max((0, 1, 2, 3))])
 
 
-def test_terms_are_what_sums_add_up() -> None:
+def test_what_sums_add_up_is_carried_on() -> None:
+    """Two branches and two ways past them: four roundings, but none of what lies before a layer."""
     graph = network(["residual", "relu", "pool", "residual", "leaky"], 0).graph
-    last = [n for n in graph if n.op_type.startswith("Conv2d")][-1]
-    found = terms_of(last.inputs[0])
-    makers = {v.producer().op_type for v in found}  # type: ignore[union-attr]
-    assert len(found) == 4  # two branches and two ways past them
-    assert makers <= {"Conv2d", "MaxPool2d", "AddRelu", "Add"}
+    (stretch,) = stretches(graph)
+    ends = {v.name or "": np.array([[0], [i]]) for i, v in enumerate(values_summed(stretch), 1)}
+    last = stretch.readers[-1]
+    found = carried(stretch, ends, np.ones(1))
+    assert len(ends) == 4
+    assert found[last.inputs[0]] == pytest.approx(sum(i**2 for i in (1, 2, 3, 4)) / 255**2 / 12)
+    assert found[stretch.makers[0].outputs[0]] == 0
+
+
+def values_summed(stretch: Stretch) -> list[Value]:
+    """Return what the sums of a stretch read."""
+    return [v for n in stretch.sums for v in n.inputs if v is not None]
 
 
 @pytest.mark.parametrize("middles", [[0.0], [0.0, 10.0]])
@@ -207,15 +215,19 @@ def test_codes_of_terms_count() -> None:
         made = np.maximum(rounded(a / factors) + rounded(b / factors), 0)
         return float(((rounded(made) @ (w * factors).T - x @ w.T) ** 2).mean())
 
-    known = held(ends[0], seen.total, ends[1:])
+    known = held(ends[0], seen.total)
     factors = balance(known.reach, np.abs(w).max(axis=0))
     ones = np.ones_like(factors)
-    alone = held(ends[0], seen.total)
-    estimated = [
-        noise(w[:, :, None], factors, k) / noise(w[:, :, None], ones, k) for k in (known, alone)
-    ]
+
+    def estimated(terms: list[Array]) -> float:
+        made = [
+            noise(w[:, :, None], f, known, sum(rounding(e, f) for e in terms))
+            for f in (factors, ones)
+        ]
+        return made[0] / made[1]
+
     assert measured(factors) > measured(ones)
-    assert estimated[0] > 1 > estimated[1]
+    assert estimated(ends[1:]) > 1 > estimated([])
 
 
 def test_integer_activations_gain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand, s
 from mmc.opset import DOMAIN, split_activation
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
-from mmc.quant.equalization import Held, balance, held, noise
+from mmc.quant.equalization import Held, balance, held, noise, rounding
 
 LAYERS = ("Conv2d", "DepthwiseConv2d", "Linear")
 HOMOGENEOUS = ("Relu", "LeakyRelu", "MaxPool2d", "AveragePool2d", "Identity")
@@ -32,6 +33,13 @@ class Stretch:
 
     makers: list[Node] = field(default_factory=list)
     readers: list[Node] = field(default_factory=list)
+    between: list[Node] = field(default_factory=list)
+    """What lies between them, in order."""
+
+    @property
+    def sums(self) -> list[Node]:
+        """Those that add: what they read has codes of its own."""
+        return [n for n in self.between if base_of(n)[1] == "Add"]
 
 
 @dataclass(frozen=True)
@@ -64,33 +72,16 @@ class EqualizeChannels(Pass):
         if not found or not self.calibration:
             return 0
         asked = {n: r for s in found for n in s.readers if (r := inputs_of(n)) is not None}
-        terms = {n: [v.name or "" for v in terms_of(n.inputs[0])] for n in asked}
-        names = sorted({r.value for r in asked.values()} | {v for t in terms.values() for v in t})
-        seen = calibrate(
-            model, Data(self.calibration, self.samples), [*asked.values()], channels=names
-        )
+        summed = {v for s in found for n in s.sums for v in n.inputs}
+        names = sorted({r.value for r in asked.values()} | {v.name or "" for v in summed if v})
+        data = Data(self.calibration, self.samples)
+        seen = calibrate(model, data, [*asked.values()], channels=names)
         known = {
-            node: held(
-                seen.extents[r.value], seen.moments[r], [seen.extents[v] for v in terms[node]]
-            )
+            node: held(seen.extents[r.value], seen.moments[r])
             for node, r in asked.items()
             if r in seen.moments
         }
-        return sum(equalize(model.graph, s, known) for s in found)
-
-
-def terms_of(value: Value | None) -> list[Value]:
-    """Return the values with codes of their own that a value is the sum of, itself left out."""
-    found, waiting = dict[Value, None](), [value]
-    while waiting:
-        node = None if (last := waiting.pop()) is None else last.producer()
-        if node is None or is_layer(node) or base_of(node)[1] not in ("Add", *HOMOGENEOUS):
-            continue
-        above = [v for v in node.inputs if v is not None and constant(v) is None]
-        waiting += [v for v in above if v not in found]
-        if base_of(node)[1] == "Add":
-            found.update(dict.fromkeys(above))
-    return [*found]
+        return sum(equalize(model.graph, s, known, seen.extents) for s in found)
 
 
 def stretches(graph: Graph) -> Iterator[Stretch]:
@@ -109,6 +100,8 @@ def stretches(graph: Graph) -> Iterator[Stretch]:
             for value, ends in ((node.outputs[0], "makers"), (node.inputs[0], "readers")):
                 if value in of:
                     getattr(found[of[value]], ends).append(node)
+        elif node.outputs[0] in of:
+            found[of[node.outputs[0]]].between.append(node)
     yield from (s for s in found if s.makers and s.readers)
 
 
@@ -147,7 +140,9 @@ def is_layer(node: Node) -> bool:
     return bool(attrs(node).get("group", 1) == 1)
 
 
-def equalize(graph: Graph, stretch: Stretch, known: dict[Node, Held]) -> bool:
+def equalize(
+    graph: Graph, stretch: Stretch, known: dict[Node, Held], extents: dict[str, Array]
+) -> bool:
     """Scale one stretch, if that lowers the noise."""
     if any(n not in known for n in stretch.readers):
         return False
@@ -155,10 +150,12 @@ def equalize(graph: Graph, stretch: Stretch, known: dict[Node, Held]) -> bool:
     made = np.max([known[n].reach for n in stretch.readers], axis=0)
     read = np.max([np.abs(w).max(axis=2).max(axis=0, initial=0) for w in columns(weights)], axis=0)
     factors = balance(made, read)
-    before, after = (
-        sum(noise(weights[n], s, known[n]) for n in stretch.readers)
-        for s in (np.ones_like(factors), factors)
-    )
+
+    def total(factors: Array) -> float:
+        terms = carried(stretch, extents, factors)
+        return sum(noise(weights[n], factors, known[n], terms[n.inputs[0]]) for n in weights)
+
+    before, after = total(np.ones_like(factors)), total(factors)
     if not after < LEAST_GAIN * before:
         return False
     for node in stretch.makers:
@@ -166,6 +163,19 @@ def equalize(graph: Graph, stretch: Stretch, known: dict[Node, Held]) -> bool:
     for node in stretch.readers:
         scale_read(graph, node, factors)
     return True
+
+
+def carried(
+    stretch: Stretch, extents: dict[str, Array], factors: Array
+) -> dict[Value | None, float]:
+    """Return the energy of the rounding of all that a value is the sum of, itself left out."""
+    found = defaultdict[Value | None, float](float)
+    for node in stretch.between:
+        read = [v for v in node.inputs if v is not None and constant(v) is None]
+        found[node.outputs[0]] = sum(found[v] for v in read)
+        if base_of(node)[1] == "Add":
+            found[node.outputs[0]] += sum(rounding(extents[v.name or ""], factors) for v in read)
+    return found
 
 
 def columns(weights: dict[Node, Array]) -> Iterator[Array]:

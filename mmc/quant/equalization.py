@@ -18,16 +18,12 @@ VALUE_CODES = 255.0
 
 @dataclass(frozen=True)
 class Held:
-    """What the channels of a value hold, all (C,).
-
-    `terms` are the ends (2, C) of other values with codes of their own that it is the sum of.
-    """
+    """What the channels of a value hold, all (C,)."""
 
     low: Array
     high: Array
     mean: Array
     variance: Array
-    terms: tuple[Array, ...] = ()
 
     @property
     def reach(self) -> Array:
@@ -40,25 +36,27 @@ class Held:
         What is nearer to 0 than half a step becomes 0: an error no larger than itself.
         """
         power = (self.variance + self.mean**2) / factors**2
-        own = np.minimum(step(self.low, self.high, factors) ** 2 / 12, power)
-        terms = [step(low, high, factors) for low, high in self.terms]
-        return np.asarray(own + np.square(terms).sum() / 12)
+        return np.asarray(np.minimum(rounding((self.low, self.high), factors), power))
 
 
-def step(low: Array, high: Array, factors: Array) -> float:
-    """Return the step of 8-bit codes for all channels, each divided by its factor."""
+def rounding(ends: Sequence[Array] | Array, factors: Array) -> float:
+    """Return the energy of rounding to 8-bit codes, each channel divided by its factor.
+
+    Args:
+        ends: of the channels, the least and the largest: (C,) each.
+    """
+    low, high = ends
     span = (high / factors).max(initial=0) - (low / factors).min(initial=0)
-    return float(span / VALUE_CODES)
+    return float((span / VALUE_CODES) ** 2 / 12)
 
 
-def held(ends: Array, moments: Array, terms: Sequence[Array] = ()) -> Held:
+def held(ends: Array, moments: Array) -> Held:
     """Return what channels hold.
 
     Args:
         ends: (2, C), the least and the largest.
         moments: of windows with the channel last (K + 1, K + 1), or of a channel each
             (C, K + 1, K + 1).
-        terms: see `Held`.
     """
     count = np.maximum(moments[..., -1:, -1], 1)
     power = np.einsum("...ii->...i", squares(moments)) / count
@@ -67,7 +65,7 @@ def held(ends: Array, moments: Array, terms: Sequence[Array] = ()) -> Held:
         power, middle = (a.reshape(-1, ends.shape[1]).T for a in (power, middle))
     first, second = middle.mean(axis=-1), power.mean(axis=-1)
     variance = np.maximum(second - first**2, 0)
-    return Held(ends[0], ends[1], first, variance, tuple(terms))
+    return Held(ends[0], ends[1], first, variance)
 
 
 def balance(made: Array, read: Array) -> Array:
@@ -87,7 +85,7 @@ def balance(made: Array, read: Array) -> Array:
     return np.where(known, 2.0 ** np.clip(exponents, -16, 16), 1.0).astype(np.float32)
 
 
-def noise(weight: Array, factors: Array, seen: Held) -> float:
+def noise(weight: Array, factors: Array, seen: Held, carried: float = 0.0) -> float:
     """Return the energy at a layer's outputs of rounding values and weights to 8 bits.
 
     What rounded weights make of the mean of the values is no part of it: the bias takes that up.
@@ -95,14 +93,15 @@ def noise(weight: Array, factors: Array, seen: Held) -> float:
     Args:
         weight: (O, C, window); a depthwise one as (C, 1, window), seen from its channels.
         factors: (C,), as `balance` returns them.
+        carried: energy of the rounding of what the value is the sum of, that every channel has.
     """
-    power = seen.variance / factors**2
+    power, values = seen.variance / factors**2, seen.rounded(factors) + carried
     if weight.shape[1] == 1:  # every row has a channel, and a step, of its own
         scaled = np.abs(weight)[:, 0] * factors[:, None]
         steps = ((scaled.max(axis=1) / WEIGHT_CODES) ** 2 * power).sum()
-        made = (scaled**2).sum(axis=1) @ seen.rounded(factors)
+        made = (scaled**2).sum(axis=1) @ values
     else:
         scaled = np.abs(weight) * factors[None, :, None]
         steps = ((scaled.max(axis=(1, 2)) / WEIGHT_CODES) ** 2).sum() * power.sum()
-        made = (scaled**2).sum(axis=(0, 2)) @ seen.rounded(factors)
+        made = (scaled**2).sum(axis=(0, 2)) @ values
     return float(made + steps * weight.shape[2] / 12)
