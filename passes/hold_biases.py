@@ -8,8 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.builder import initializer
-from mmc.integers.integer_ops import layer_of
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand
+from mmc.integers.integer_ops import dequantizer, layer_of
+from mmc.ir import Array, Graph, Model, Node, attrs, constant, operand
 from mmc.pass_manager import Contract, Pass
 
 UPPER = 256
@@ -44,7 +44,7 @@ class HoldBiases(Pass):
 
 def hold(graph: Graph, node: Node) -> bool:
     """Round the bias of a layer, if it has one and its activations have 16 bits."""
-    source, weight = (decoded(operand(node, place)) for place in (0, 1))
+    source, weight = (dequantizer(operand(node, place)) for place in (0, 1))
     bias, given = operand(node, 2), constant(operand(node, 2))
     if source is None or weight is None or bias is None or given is None:
         return False
@@ -70,12 +70,6 @@ def put(graph: Graph, node: Node, place: int, before: Array, after: Array) -> bo
         return False
     node.replace_input_with(place, initializer(graph, like, after))
     return True
-
-
-def decoded(value: Value | None) -> Node | None:
-    """Return the node that makes numbers of a value's codes, if there is one."""
-    maker = value.producer() if value is not None else None
-    return maker if maker is not None and maker.op_type == "DequantizeLinear" else None
 
 
 def held(bias: Array, free: Array) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmc.backends.lowering import Unsupported, place_of
 from mmc.diagnostics import Diagnostic, Severity
+from mmc.integers.integer_ops import dequantizer, is_unpacked
 from mmc.ir import Node, Value, attrs, constant, shape_of
 
 from .compressed import BLOCKS, palette, scaled, shift_scale, two_bit
@@ -25,12 +26,9 @@ PLAIN = frozenset({"int8", "uint8"})
 """The codes that all versions have."""
 
 
-def dequantizer(value: Value | None) -> Node | None:
+def unpacker(value: Value | None) -> Node | None:
     """Return the DequantizeLinear of a constant that makes a value, if one does."""
-    node = None if value is None else value.producer()
-    if node is None or node.op_type != "DequantizeLinear" or constant(node.inputs[0]) is None:
-        return None
-    return node
+    return dequantizer(value) if is_unpacked(value) else None
 
 
 def unpacked(e: Emitter, node: Node, shape: tuple[int, ...]) -> Var:

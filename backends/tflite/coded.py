@@ -37,12 +37,6 @@ class Codes:
         return Tensor(name, shape, self.dtype, self.codes, self.quantization)
 
 
-def dequantizer(value: Value | None) -> Node | None:
-    """Return the DequantizeLinear that makes a value, if one does."""
-    node = None if value is None else value.producer()
-    return node if node is not None and node.op_type == "DequantizeLinear" else None
-
-
 def quantizer_of(value: Value | None) -> Node | None:
     """Return the QuantizeLinear that makes a value, if one does."""
     node = None if value is None else value.producer()

@@ -10,7 +10,6 @@ from mmc.backends.lowering import Lowerings, Unsupported
 from mmc.backends.tflite.coded import (
     Codes,
     codes_of,
-    dequantizer,
     is_weight,
     quantization_of,
     quantizer_of,
@@ -18,7 +17,7 @@ from mmc.backends.tflite.coded import (
 )
 from mmc.backends.tflite.names import Names
 from mmc.backends.tflite.program import Array, Operator, Program, Quantization, Tensor, compact
-from mmc.integers.integer_ops import INTEGER
+from mmc.integers.integer_ops import INTEGER, dequantizer
 from mmc.ir import Node, Value, constant, dtype_of, is_static, shape_of, sources
 
 Lowering = Callable[["Emitter", Node], None]

@@ -64,8 +64,13 @@ def layer_of(node: Node) -> str:
     return op if op in WEIGHTED else ""
 
 
+def dequantizer(value: Value | None) -> Node | None:
+    """Return the DequantizeLinear that makes a value, if one does."""
+    maker = None if value is None else value.producer()
+    return maker if maker is not None and maker.op_type == "DequantizeLinear" else None
+
+
 def is_unpacked(value: Value | None) -> bool:
     """Say whether a value is made of constant codes."""
-    maker = None if value is None else value.producer()
-    unpacks = maker is not None and maker.op_type == "DequantizeLinear"
-    return unpacks and maker is not None and constant(maker.inputs[0]) is not None
+    maker = dequantizer(value)
+    return maker is not None and constant(maker.inputs[0]) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.integers.integer_ops import INTEGER
+from mmc.integers.integer_ops import INTEGER, dequantizer
 from mmc.ir import Node, Value, constant, dtype_of
 from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
@@ -23,10 +23,10 @@ MOVED = either(
 )
 def codes_before_move(out: Builder, x: Value, move: Node, n: Node) -> Value:
     """codes(maxpool(x))  ->  maxpool(codes(x)): rounding keeps the order;  transpose likewise."""
-    made, scale = x.producer(), constant(n.inputs[1])
+    scale = constant(n.inputs[1])
     if scale is None or scale.size != 1 or dtype_of(n.outputs[0]) != np.int8:
         raise NoMatch("its codes are not of 8 bits in one scale")
-    if made is not None and made.op_type == "DequantizeLinear":
+    if dequantizer(x) is not None:
         raise NoMatch("it reads codes already")
     given = n.inputs[1:]
     floats = out.DequantizeLinear(out.again(n, [x, *given]), *given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmc.backends.coreml.coded import dequantizer, looked_up, unpacked
+from mmc.backends.coreml.coded import looked_up, unpacked, unpacker
 from mmc.backends.coreml.emitter import Emitter, lowers
 from mmc.backends.coreml.program import Var
 from mmc.backends.lowering import Unsupported
@@ -15,7 +15,7 @@ from mmc.opset import DOMAIN
 @lowers("DequantizeLinear")
 def dequantize_linear(e: Emitter, n: Node) -> None:
     """x = (q - zero) scale -> constexpr_blockwise_shift_scale or so; dequantize, if computed."""
-    if dequantizer(n.outputs[0]) is not None:
+    if unpacker(n.outputs[0]) is not None:
         shape = shape_of(n.outputs[0])
         e.defer(n.outputs[0], lambda: unpacked(e, n, shape))
         return

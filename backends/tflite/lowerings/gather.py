@@ -8,10 +8,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from mmc.backends.lowering import Unsupported, counted_from_front
-from mmc.backends.tflite.coded import Codes, codes_of, dequantizer, is_weight
+from mmc.backends.tflite.coded import Codes, codes_of, is_weight
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.kernels import compute, convert, reshape
 from mmc.backends.tflite.program import Quantization, Tensor
+from mmc.integers.integer_ops import dequantizer
 from mmc.ir import Array, Node, Value, attrs, constant, shape_of
 from mmc.signs import may_be_negative
 
