@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.builder import initializer
 from mmc.integers import bias_correction
-from mmc.integers.bias_correction import certain, correct, last_layers, means
-from mmc.integers.calibration import Data
-from mmc.ir import Model, Node, constant, parse
+from mmc.integers.bias_correction import certain, correct, last_layers, names_made
+from mmc.integers.calibration import Data, calibrate
+from mmc.ir import Array, Model, Node, constant, parse
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.target import load_target
@@ -64,6 +64,13 @@ def alike(rng: np.random.Generator, folder: Path) -> str:
     x = middle + 0.01 * rng.standard_normal((16, 1, 8, 8, 8))
     np.savez(folder / "d.npz", x=x.astype(np.float32))
     return str(folder / "d.npz")
+
+
+def means(model: Model, data: Data, nodes: list[Node]) -> dict[Node, Array]:
+    """Return what layers make, the means of each sample."""
+    names = names_made(nodes)
+    found = calibrate(model, data, means=[*names.values()]).means
+    return {node: found[name] for node, name in names.items()}
 
 
 @pytest.mark.parametrize("seed", range(3))

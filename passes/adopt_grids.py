@@ -9,6 +9,7 @@ import numpy as np
 
 from mmc.builder import derived, initializer
 from mmc.integers.activation_scales import activations
+from mmc.integers.biases import fit_bias
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.delicate import MATRICES
 from mmc.integers.eligible import takes_integers
@@ -21,7 +22,6 @@ from mmc.ir import Graph, Model, Node, Value, constant, sources
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
 from mmc.passes.quantize_activations import (
-    fit_bias,
     pair,
     parameters,
     quantize_constants,

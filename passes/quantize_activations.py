@@ -10,7 +10,8 @@ import onnx_ir as ir
 
 from mmc.builder import derived, initializer
 from mmc.integers.activation_scales import Range, Scales, activations
-from mmc.integers.bias_correction import correct, last_layers, means
+from mmc.integers.bias_correction import correct, last_layers, names_made
+from mmc.integers.biases import fit_bias
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
 from mmc.integers.eligible import floats_of
@@ -20,7 +21,7 @@ from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import lowest
 from mmc.integers.kept_float import BEYOND_HALF, COSTLY, STEEP, tell_floats
 from mmc.integers.layers import base_of
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand, sources
+from mmc.ir import Array, Graph, Model, Node, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -34,9 +35,6 @@ CLIPPED = 0.9999
 MARGIN = 1.5
 """How many times as far as the data 16-bit codes reach. One more bit of them is worth less than the
 one value beyond the data that is cut off (a ViT's worst of 8 samples: 28.3 dB, 33.3 so)."""
-LARGEST_BIAS = 2.0**30
-"""Sums of int8 kernels are 32 bits wide; those of int16 are wider, but a factor of less than 2^-31
-from a sum to its result is taken for 0."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +81,21 @@ class QuantizeActivations(Pass):
         scales = tied(nodes, self.bits, self.margin)
         wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
-        seen = calibrate(model, data, ranges=wanted, counted=counted).histograms
-        last = means(model, data, last_layers(model.graph) if self.bits == 8 else [])
+        last = names_made(last_layers(model.graph) if self.bits == 8 else [])
+        found = calibrate(model, data, ranges=wanted, means=[*last.values()], counted=counted)
+        seen, before = found.histograms, {node: found.means[name] for node, name in last.items()}
         ranges = self.ranges(model, scales, seen)
         asked = (model, data, scales, ranges, nodes, self.islands)
         apart = islands(*asked) if self.islands else set()
         nodes, scales = chosen_without(apart, nodes, scales, ranges, seen)
         left = {COSTLY: apart, STEEP: set[Node](), BEYOND_HALF: set[Node]()}
-        while found := {n: why for n in nodes if (why := unfit(n, scales.of, half=self.half))}:
-            for node, why in found.items():
+        while fits_not := {n: why for n in nodes if (why := unfit(n, scales.of, half=self.half))}:
+            for node, why in fits_not.items():
                 left[why].add(node)
-            nodes, scales = chosen_without(found.keys(), nodes, scales, ranges, seen)
+            nodes, scales = chosen_without(fits_not.keys(), nodes, scales, ranges, seen)
         tell_floats(model.graph, nodes, left | kept)
         store(model.graph, nodes, {v: scales.of(v) for v in scales.values}, seen, self.bits)
-        correct(model, data, last)
+        correct(model, data, before)
         return len(nodes)
 
     @property
@@ -237,33 +236,6 @@ def match_scales(
             first, second = pair(graph, value, wanted, sources(node))
             graph.insert_before(node, [first, second])
             node.replace_input_with(place, second.outputs[0])
-
-
-def fit_bias(graph: Graph, node: Node, chosen: dict[Value, Affine]) -> None:
-    """Widen the weight's scale where the bias, in units of the products of codes, is too large.
-
-    That is so in channels whose weights are next to nothing: there the bias is the result, and
-    fewer codes for the weights lose nothing.
-    """
-    source, weight = node.inputs[:2]
-    bias = constant(operand(node, 2))
-    if bias is None or source is None or weight is None:
-        return
-    maker = weight.producer()
-    assert maker is not None
-    codes, scale = constant(maker.inputs[0]), constant(maker.inputs[1])
-    assert codes is not None
-    assert scale is not None
-    needed = np.abs(bias.reshape(-1)) / (chosen[source].scale * LARGEST_BIAS)
-    if scale.size != needed.size or not (needed > scale).any():
-        return
-    wide = np.maximum(scale, needed).astype(np.float32)
-    shape = [-1 if a == attrs(maker)["axis"] % codes.ndim else 1 for a in range(codes.ndim)]
-    kept = np.rint(codes.astype(np.float32) * (scale / wide).reshape(shape)).astype(codes.dtype)
-    for place, array in enumerate((kept, wide)):
-        before = maker.inputs[place]
-        assert before is not None
-        maker.replace_input_with(place, initializer(graph, before, array))
 
 
 def quantize_constants(

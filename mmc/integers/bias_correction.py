@@ -14,14 +14,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmc.builder import initializer
-from mmc.integers.calibration import Data, calibrate
+from mmc.integers.calibration import MEAN_SAMPLES, Data, calibrate
 from mmc.integers.integer_ops import layer_of
 from mmc.integers.layers import ends_the_model
 from mmc.ir import Array, Graph, Model, Node, constant, operand, shape_of
 from mmc.opset import DOMAIN, split_activation
 
-SAMPLES = 32
-"""Samples that means are taken over, at most."""
 SURE = 2.0
 """Standard errors that a mean has to be away from 0: of twenty channels without any, one is."""
 
@@ -46,14 +44,9 @@ def has_bias(node: Node) -> bool:
     return bias.size == shape_of(node.outputs[0])[-1] and len(value.uses()) == 1
 
 
-def means(model: Model, data: Data, nodes: Sequence[Node]) -> dict[Node, Array]:
-    """Return what layers make, the means of each sample: (N, C)."""
-    if not nodes:
-        return {}
-    names = {node: node.outputs[0].name or "" for node in nodes}
-    few = Data(data.source, min(data.samples, SAMPLES))
-    found = calibrate(model, few, means=[*names.values()]).means
-    return {node: found[name] for node, name in names.items()}
+def names_made(nodes: Sequence[Node]) -> dict[Node, str]:
+    """Return the names of what layers make."""
+    return {node: node.outputs[0].name or "" for node in nodes}
 
 
 def correct(model: Model, data: Data, before: Mapping[Node, Array]) -> None:
@@ -61,14 +54,19 @@ def correct(model: Model, data: Data, before: Mapping[Node, Array]) -> None:
 
     Args:
         model: with integers.
-        before: the `means` of the same layers with floats.
+        before: the means of what the layers made with floats, by sample: (N, C).
     """
-    for node, after in means(model, data, [*before]).items():
+    if not before:
+        return
+    names = names_made([*before])
+    few = Data(data.source, min(data.samples, MEAN_SAMPLES))
+    after = calibrate(model, few, means=[*names.values()]).means
+    for node, name in names.items():
         value = operand(node, 2)
         bias = constant(value)
         assert value is not None
         assert bias is not None
-        made = bias - certain(after - before[node]).reshape(bias.shape)
+        made = bias - certain(after[name] - before[node]).reshape(bias.shape)
         node.replace_input_with(2, initializer(model.graph, value, made.astype(np.float32)))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -14,7 +15,7 @@ from mmc.dataset import read_samples
 from mmc.diagnostics import RecipeError
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Model, Node, attrs, save, shape_of
-from mmc.quant.statistics import Extents, Histogram, Moments
+from mmc.quant.statistics import Extents, Histogram, Means, Moments
 from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 from mmc.verification.casting import cast_exactly
@@ -26,6 +27,8 @@ ROWS = 2048
 """Most rows that one sample adds to a Hessian; images have many more, and they are alike."""
 NUMBERS = 1 << 18
 """Most numbers that one sample adds to the Hessians of a layer's groups."""
+MEAN_SAMPLES = 32
+"""Samples after which means are not kept."""
 HESSIAN_SAMPLES = 256
 """Samples after which Hessians do not grow: more change nothing (measured)."""
 
@@ -130,7 +133,7 @@ class Statistics:
     histograms: dict[str, Histogram] = field(default_factory=dict)
     extents: dict[str, Array] = field(default_factory=dict)
     means: dict[str, Array] = field(default_factory=dict)
-    """Of every channel, the last axis, by sample: (N, C)."""
+    """Of every channel, by sample: (N, C), MEAN_SAMPLES at most."""
     samples: int = 0
 
 
@@ -227,7 +230,11 @@ def job(
     readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in moments]
     sums = [Moments.of_width(r.width, r.groups) for r in readers]
     seen, extents = {name: Histogram() for name in ranges}, {name: Extents() for name in channels}
-    middles: dict[str, list[Array]] = {name: [] for name in means}
+    middles = {name: Means(MEAN_SAMPLES) for name in means}
+    adders: list[tuple[str, Callable[[Array], None]]] = [
+        *((name, partial(each.add, counted=counted)) for name, each in seen.items()),
+        *((name, each.add) for some in (extents, middles) for name, each in some.items()),
+    ]
     given = {name for name, *_ in inputs}
     inner = sorted({*(v for r in readers for v in r.values), *ranges, *channels, *means} - given)
     session = open_quick(path, inner)
@@ -241,16 +248,12 @@ def job(
             for reader, total in zip(readers, sums, strict=True):
                 for name in reader.values:
                     total.add(reader.rows(values[name]))
-        for name, histogram in seen.items():
-            histogram.add(values[name], counted=counted)
-        for name, extent in extents.items():
-            extent.add(values[name])
-        for name, seen_means in middles.items():
-            seen_means.append(values[name].reshape(-1, values[name].shape[-1]).mean(axis=0))
+        for name, add in adders:
+            add(values[name])
         count += 1
     found = {f"moments {i}": total.total for i, total in enumerate(sums)}
     found |= {f"extents {name}": extent.ends for name, extent in extents.items()}
-    found |= {f"means {name}": np.stack(rows) for name, rows in middles.items()}
+    found |= {f"means {name}": np.stack(each.rows) for name, each in middles.items()}
     return found | packed(seen) | {"samples": np.array(count)}
 
 

@@ -90,6 +90,20 @@ class Extents:
 
 
 @dataclass
+class Means:
+    """The mean of every channel, the last axis, by sample, of the first so many."""
+
+    most: int
+    rows: list[Array] = field(default_factory=list)
+    """(C,) of each sample."""
+
+    def add(self, values: Array) -> None:
+        """Add a sample's values (..., C)."""
+        if len(self.rows) < self.most:
+            self.rows.append(values.reshape(-1, values.shape[-1]).mean(axis=0))
+
+
+@dataclass
 class Histogram:
     """Counts of values between low and high in equal bins; the range doubles as it must.
 
