@@ -17,6 +17,7 @@ from mmc.integers.calibration import Data, calibrate
 from mmc.ir import Array, Model, Node, constant, parse
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
+from mmc.quant.statistics import Means
 from mmc.target import load_target
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -109,6 +110,13 @@ def test_what_is_certain_is_nearer_than_the_mean() -> None:
     assert left[0] < left[1] / 4
     same = np.full((8, 4), 0.7)
     np.testing.assert_allclose(certain(same), 0.7)
+
+
+def test_means_of_many_places_are_right() -> None:
+    """A sum in float32 stands still where it is 2^24 times what is added."""
+    seen = Means(1)
+    seen.add(np.full((1, 1500, 1500, 2), 0.1, np.float32))
+    np.testing.assert_allclose(seen.rows, 0.1, rtol=1e-6)
 
 
 def test_one_sample_says_nothing() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import mmc
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.integers.calibration import Statistics
-from mmc.ir import Array, Model, Value, parse, print_ir, save
+from mmc.ir import Array, Model, Value, parse, print_ir, save, shape_of
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.passes.equalize_channels import EqualizeChannels, Stretch, carried, stretches
@@ -31,6 +31,7 @@ STEPS = {
     "leaky": "{y} = LeakyRelu<alpha = 0.25>({x})",
     "relu6": "{y} = Clip({x}, low, high)",
     "pool": "{y} = MaxPool<kernel_shape = [2, 2], pads = [0, 0, 1, 1]>({x})",
+    "narrow": "{x}n = Conv({x}, n{i})  {y} = Conv({x}n, m{i}, b{i})",
     "residual": "{x}r = Conv({x}, p{i}, b{i})  {y} = Add({x}, {x}r)",
     "sigmoid": "{y} = Sigmoid({x})",
 }
@@ -41,8 +42,10 @@ def network(steps: list[str], seed: int) -> Model:
     rng, arrays = np.random.default_rng(seed), dict[str, Array]()
     sizes = 10 ** rng.uniform(-1, 1, 8)
     for i in range(len(steps) + 2):
-        for name, shape in (("w", (8, 8, 3, 3)), ("p", (8, 8, 1, 1)), ("d", (8, 1, 3, 3))):
-            drawn = rng.standard_normal(shape) * sizes[:, None, None, None] / 8
+        shapes = {"w": (8, 8, 3, 3), "p": (8, 8, 1, 1), "d": (8, 1, 3, 3)}
+        shapes |= {"n": (1, 8, 1, 1), "m": (8, 1, 1, 1)}
+        for name, shape in shapes.items():
+            drawn = rng.standard_normal(shape) * sizes[: shape[0], None, None, None] / 8
             arrays[f"{name}{i}"] = drawn.astype(np.float32)
         arrays[f"b{i}"] = rng.standard_normal(8).astype(np.float32)
     arrays |= {"low": np.array(0, np.float32), "high": np.array(6, np.float32)}
@@ -60,7 +63,7 @@ def drawn_moments(seed: int) -> object:
     """Return what stands for `calibrate`: moments and extents of channels of different size."""
     rng = np.random.default_rng(seed)
 
-    def calibrate(_: Model, __: object, asked: list[object], channels: list[str]) -> Statistics:
+    def calibrate(model: Model, _: object, asked: list[object], channels: list[str]) -> Statistics:
         found = {}
         for reader in asked:
             groups, width = reader.groups, reader.width  # type: ignore[attr-defined]
@@ -68,7 +71,8 @@ def drawn_moments(seed: int) -> object:
             size = 10 ** rng.uniform(-2, 2, width if groups == 1 else (groups, width))
             seen.add((rng.standard_normal((9, *size.shape)) * size).astype(np.float32))
             found[reader] = seen.total
-        ends = {v: rng.lognormal(0, 2, (2, 8)) * [[-1], [1]] for v in channels}
+        counts = {v.name: shape_of(v)[-1] for n in model.graph for v in n.outputs}
+        ends = {v: rng.lognormal(0, 2, (2, counts[v])) * [[-1], [1]] for v in channels}
         return Statistics(found, extents=ends)  # type: ignore[arg-type]
 
     return calibrate
@@ -95,6 +99,7 @@ def test_floats_stay_the_same_to_the_last_bit(steps: list[str], seed: int) -> No
         (["sigmoid"], 0),
         (["relu", "pool", "leaky"], 1),
         (["residual", "relu"], 1),
+        (["narrow"], 3),
     ],
 )
 def test_what_can_be_scaled(steps: list[str], count: int) -> None:
@@ -228,6 +233,21 @@ def test_codes_of_terms_count() -> None:
 
     assert measured(factors) > measured(ones)
     assert estimated(ends[1:]) > 1 > estimated([])
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_one_channel_is_read_by_many_or_by_one(depthwise: bool) -> None:
+    """Weights (O, 1, window) of a layer that reads one channel look as those of a depthwise one."""
+    rng = np.random.default_rng(0)
+    w = rng.standard_normal((1 if depthwise else 16, 1, 9))
+    x = rng.standard_normal((50, 9, 1)).astype(np.float32)
+    seen = Moments.of_width(9)
+    seen.add(x[..., 0])
+    known = held(np.stack([x.min((0, 1)), x.max((0, 1))]), seen.total)
+    assert balance(known.reach, np.abs(w).max((0, 2))) == [1]
+    step, steps = np.ptp(x) / 255, np.abs(w).max((1, 2)) / 127
+    expected = (w**2).sum() * step**2 / 12 + (steps**2).sum() * 9 / 12 * known.variance[0]
+    assert noise(w, np.ones(1), known) == pytest.approx(expected)
 
 
 def test_integer_activations_gain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

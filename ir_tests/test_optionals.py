@@ -51,6 +51,13 @@ CASES = {
         *(GIVEN, SAME, asks("p"), takes("p"), FLAG),
         helper.make_node("Add", ["c", "f"], ["y"]),
     ],
+    "a sequence is there": [
+        helper.make_node("SequenceConstruct", ["x"], ["s"]),
+        helper.make_node("Optional", ["s"], ["o"]),
+        *(asks("o"), takes("o"), FLAG),
+        helper.make_node("ConcatFromSequence", ["c"], ["d"], axis=0),
+        helper.make_node("Add", ["d", "f"], ["y"]),
+    ],
     "it is chosen": [GIVEN, *chosen("o")],
     "a copy is chosen": [GIVEN, SAME, *chosen("p")],
     "it is not there": [NOTHING, *chosen("o")],

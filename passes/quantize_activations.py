@@ -137,8 +137,9 @@ def store(
         quantize_constants(graph, node, bits, seen, chosen)
         node.metadata_props[INTEGER] = str(bits)
     made = {v: wrap(graph, v, q) for v, q in chosen.items()}
+    origin = {result: value for value, result in made.items()}
     for node in nodes:
-        match_scales(graph, node, chosen, made)
+        match_scales(graph, node, chosen, origin)
 
 
 def tied(nodes: list[Node], bits: int, margin: float) -> Scales:
@@ -174,11 +175,10 @@ def within(exact: Range, clipped: Range) -> Range:
 def settle(nodes: list[Node]) -> list[Node]:
     """Leave out what moves data between float operators only: codes would gain nothing."""
     kept = set(nodes)
-    while True:
-        lonely = {n for n in kept if base_of(n)[1] in SAME | JOINED and not has_neighbour(n, kept)}
-        if not lonely:
-            return [n for n in nodes if n in kept]
-        kept -= lonely
+    for node in nodes:  # in the order of the graph: what stands before is settled
+        if base_of(node)[1] in SAME | JOINED and not has_neighbour(node, kept):
+            kept.remove(node)
+    return [n for n in nodes if n in kept]
 
 
 def has_neighbour(node: Node, kept: set[Node]) -> bool:
@@ -224,13 +224,12 @@ def wrap(graph: Graph, value: Value, q: Affine) -> Value:
 
 
 def match_scales(
-    graph: Graph, node: Node, chosen: dict[Value, Affine], made: dict[Value, Value]
+    graph: Graph, node: Node, chosen: dict[Value, Affine], origin: Mapping[Value, Value]
 ) -> None:
     """Rescale what a joining kernel reads in another scale than its result's."""
     if base_of(node)[1] not in JOINED:
         return
     wanted = chosen[node.outputs[0]]
-    origin = {result: value for value, result in made.items()}
     for place, value in enumerate(node.inputs):
         if value is not None and value in origin and chosen[origin[value]] != wanted:
             first, second = pair(graph, value, wanted, sources(node))

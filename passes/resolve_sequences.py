@@ -188,11 +188,13 @@ def optional(r: Resolver, node: Node) -> Value | list[Value]:
 def has_element(r: Resolver, node: Node) -> Value:
     """Say whether an optional has a value: not when it is omitted."""
     value = node.inputs[0] if node.inputs else None
-    maker = None if value is None else value.producer()
-    empty = value is None or (maker is not None and maker.op_type == "Optional")
-    if not empty and value is not None and is_optional(value):
-        raise Unknown
-    made: Value = r.build(node, lambda out: out.Identity(np.array(not empty)))
+    there = value is not None
+    if value is not None and is_optional(value) and value not in r.lists:
+        maker = value.producer()
+        if maker is None or maker.op_type != "Optional":
+            raise Unknown
+        there = False  # an Optional of something has become that
+    made: Value = r.build(node, lambda out: out.Identity(np.array(there)))
     return made
 
 

@@ -37,8 +37,9 @@ class Scales:
 
     def root(self, value: Value) -> Value:
         """Return what stands for all values that share the scale."""
-        while self.parent.setdefault(value, value) is not value:
-            value = self.parent[value]
+        while (above := self.parent.setdefault(value, value)) is not value:
+            self.parent[value] = self.parent[above]  # long ways are halved: Concats of Concats
+            value = above
         return value
 
     def fixed(self, value: Value) -> Affine | None:

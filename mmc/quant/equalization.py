@@ -96,7 +96,7 @@ def noise(weight: Array, factors: Array, seen: Held, carried: float = 0.0) -> fl
         carried: energy of the rounding of what the value is the sum of, that every channel has.
     """
     power, values = seen.variance / factors**2, seen.rounded(factors) + carried
-    if weight.shape[1] == 1:  # every row has a channel, and a step, of its own
+    if weight.shape[1] < len(factors):  # every row has a channel, and a step, of its own
         scaled = np.abs(weight)[:, 0] * factors[:, None]
         steps = ((scaled.max(axis=1) / WEIGHT_CODES) ** 2 * power).sum()
         made = (scaled**2).sum(axis=1) @ values

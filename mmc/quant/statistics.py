@@ -100,7 +100,8 @@ class Means:
     def add(self, values: Array) -> None:
         """Add a sample's values (..., C)."""
         if len(self.rows) < self.most:
-            self.rows.append(values.reshape(-1, values.shape[-1]).mean(axis=0))
+            rows = values.reshape(-1, values.shape[-1])
+            self.rows.append(rows.mean(axis=0, dtype=np.float64))  # sums in float32 stand still
 
 
 @dataclass

@@ -43,11 +43,11 @@ def einsum_of_attention(out: Builder, n: Node) -> Value:
 
 def leads_to_softmax(value: Value) -> bool:
     """Say whether a value is scaled and masked on its only way to a softmax."""
-    readers = [u.node for u in value.uses()]
-    if len(readers) != 1:
-        return False
-    moves_on = readers[0].op_type in ("Mul", "Add", "Where")
-    return readers[0].op_type == "Softmax" or (moves_on and leads_to_softmax(readers[0].outputs[0]))
+    while len(readers := [u.node for u in value.uses()]) == 1:
+        if readers[0].op_type not in ("Mul", "Add", "Where"):
+            return readers[0].op_type == "Softmax"
+        value = readers[0].outputs[0]
+    return False
 
 
 def by_products(out: Builder, n: Node) -> Value:
