@@ -1,4 +1,4 @@
-"""A compile on samples, as a user would ask for it."""
+"""Compiles as a user would ask for them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnx.parser
+from onnx import numpy_helper
 
 import mmc
 from mmc.ir import Array, Model, save
@@ -21,3 +24,16 @@ def compile_on(
     np.savez(folder / "d.npz", allow_pickle=False, **samples)
     given = {"output": folder / "m.tflite", "calibration": folder / "d.npz", **options}
     return mmc.compile(folder / "m.onnx", **given)
+
+
+def operators_for_hexagon(
+    text: str, constants: Mapping[str, Array], folder: Path, **options: Any
+) -> dict[str, int]:
+    """Compile to folder/m.tflite without a warning; return the operators and how often each is."""
+    model = onnx.parser.parse_model(text)
+    model.graph.initializer.extend(numpy_helper.from_array(a, n) for n, a in constants.items())
+    onnx.save(model, folder / "m.onnx")
+    out = folder / "m.tflite"
+    result = mmc.compile(folder / "m.onnx", target="hexagon_v73", output=out, **options)
+    assert not [d for d in result.diagnostics if d.severity == "warning"]
+    return result.ops

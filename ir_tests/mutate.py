@@ -52,6 +52,7 @@ TESTS = {
         "test_lowerings_nn.py",
         "test_lowerings_math.py",
         "test_hexagon_forms.py",
+        "test_hexagon_windows.py",
     ),
 }
 """The tests of a folder, quick ones first; the longest prefix counts."""

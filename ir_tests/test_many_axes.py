@@ -9,6 +9,9 @@ import pytest
 
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.compiling import operators_for_hexagon
+from mmc.backends.targets import vendor
+from mmc.backends.tflite.reader import read
 from mmc.ir import Model, parse, print_ir, save
 from mmc.passes.merge_axes import MergeAxes
 
@@ -81,3 +84,68 @@ def test_one_of_many_axes_does_not_draw_in_those_of_few() -> None:
     shapes = {n.inputs[0].name: n.inputs[0].shape for n in model.graph if n.op_type == "Tanh"}
     assert shapes["few"] == (2, 1, 3, 2, 4)
     assert np.prod([*map(len, filter(None, shapes.values()))]) == 5 * 4
+
+
+MANY = {
+    "a function of five axes": "a = Reshape(x, five) b = Tanh(a) y = Reshape(b, parted)",
+    "entries of six axes": """
+        a = Reshape(x, six) b = Mul(a, factors) c = Where(mask, b, zero) d = Softmax(c)
+        e, f = Split <axis = 1, num_outputs = 2> (d) g = Concat <axis = 4> (f, e)
+        y = Reshape(g, parted)""",
+    "comparisons of five axes": """
+        a = Reshape(x, five) b = ReduceMax <keepdims = 1> (a, axes) c = Less(a, b)
+        d = Cast <to = 1> (c) e = CumSum(d, along) y = Reshape(e, parted)""",
+    "whole numbers of five axes": """
+        a = Reshape(x, five) b = Cast <to = 6> (a) c = Max(b, count) d = Cast <to = 1> (c)
+        y = Reshape(d, parted)""",
+    "reflected, looked up and largest entries of five axes": """
+        a = Reshape(x, five) b, c = TopK(a, wide) d = Pad <mode = "reflect"> (b, around)
+        e = GatherND(d, places) f = Slice(e, one, three, two) y = Reshape(f, parted)""",
+    "sums of six axes": """
+        a = Reshape(x, six) b = ReduceSum <keepdims = 1> (a, axes) c = Sub(a, b)
+        d = Slice(c, one, two, one) e = Expand(d, six) y = Reshape(e, parted)""",
+}
+
+
+def of_many_axes(body: str, folder: Path, **options: object) -> dict[str, int]:
+    return operators_for_hexagon(
+        f"""{HEADER}
+        g (float[1,16,4,16] x) => (float[1,16,4,16] y) {{ {MANY[body]} }}""",
+        {
+            "five": np.array([2, 8, 2, 2, 16]),
+            "six": np.array([2, 8, 2, 2, 2, 8]),
+            "parted": np.array([1, 16, 4, 16]),
+            "factors": normal(8, 1, 1, 2, 8),
+            "mask": np.array([True, False]).reshape(2, 1, 1),
+            "zero": np.array(0, np.float32),
+            "axes": np.array([1, 4]),
+            "along": np.array(3),
+            "count": np.array(1, np.int32),
+            "around": np.array([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+            "places": np.indices((2, 8))[:, ::-1].reshape(2, 16).T,
+            "wide": np.array([16]),
+            "three": np.array([3]),
+            "one": np.array([1]),
+            "two": np.array([2]),
+        },
+        folder,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("activations", ["", "int8", "int16"])
+@pytest.mark.parametrize("body", MANY)
+def test_operators_of_many_axes_work_on_fewer(body: str, activations: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "c.npz", x=normal(4, 1, 16, 4, 16))
+    codes = {"weights": "int8", "activations": activations, "calibration": tmp_path / "c.npz"}
+    of_many_axes(body, tmp_path, **(codes if activations else {}))
+    assert max(len(t.shape) for t in read(tmp_path / "m.tflite").tensors) < 6
+
+
+@pytest.mark.vendor
+@pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
+@pytest.mark.parametrize("body", MANY)
+def test_the_vendor_takes_operators_of_many_axes(body: str, tmp_path: Path) -> None:
+    count = sum(of_many_axes(body, tmp_path).values())
+    said = vendor.ask(tmp_path / "m.tflite", "v73")
+    assert (said.selected, said.partitions, said.ended) == (count, 1, "compiled")

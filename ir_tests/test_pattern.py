@@ -11,7 +11,7 @@ import pytest
 from mmc.compiler import unsettled
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, Node, Value, attrs, parse, print_ir, shape_of, sources
-from mmc.matching import OpPattern, match
+from mmc.matching import match
 from mmc.pass_manager import Pass, PassManager
 from mmc.pattern import (
     LEAST_REWRITES,
@@ -25,6 +25,7 @@ from mmc.pattern import (
     op,
     rewrite,
 )
+from mmc.pattern_language import OpPattern
 from mmc.shapes import infer
 from mmc.verification.evaluate import run_model
 

@@ -19,21 +19,10 @@ from mmc.builder import Builder, detach
 from mmc.diagnostics import ModelError
 from mmc.growth import check_growth
 from mmc.ir import SOURCES, Graph, Model, Node, Value, is_static, origin_of
-from mmc.matching import (
-    Match,
-    NoMatch,
-    OpPattern,
-    const,
-    either,
-    match,
-    may_match,
-    maybe,
-    mmc_op,
-    names_of,
-    op,
-)
+from mmc.matching import Match, NoMatch, match, may_match
 from mmc.naming import FRESH, fresh_name
 from mmc.pass_manager import Contract
+from mmc.pattern_language import OpPattern, const, either, maybe, mmc_op, names_of, op
 from mmc.registry import Registry
 from mmc.shapes import infer_node
 from mmc.values import UNSETTLED, NotInferredError

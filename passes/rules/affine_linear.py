@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from mmc.ir import Array, Node, Value, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.passes.rules.gemms import free_to_change
 from mmc.passes.rules.parts import row
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
+from mmc.pattern_language import OpPattern
 
 MOST_BYTES = 1 << 20
 """Of a weight: the product of a larger one takes so long that two operators are nothing beside."""

@@ -6,10 +6,10 @@ import numpy as np
 
 from mmc.integers.integer_ops import INTEGER, dequantizer
 from mmc.ir import Node, Value, constant, dtype_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, const, either, maybe, op, rewrite
+from mmc.pattern_language import OpPattern
 
 MOVED = either(
     OpPattern(("MaxPool2d",), DOMAIN, ("x",)).named("move"), op.Transpose("x").named("move")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.pattern import Builder, NoMatch, const, maybe, rewrite
+from mmc.pattern_language import OpPattern
 
 LANES = (8, 16)
 """Numbers that a processor multiplies at once: NEON's kernels of XNNPACK take 8, AVX-512's 16."""

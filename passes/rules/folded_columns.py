@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.passes.rules.few_filters import CONVOLUTIONS
 from mmc.pattern import Builder, NoMatch, const, maybe, rewrite
+from mmc.pattern_language import OpPattern
 
 MOST_CHANNELS = 4
 """A kernel looks up where each tap of a window is; more channels a tap make up for that."""

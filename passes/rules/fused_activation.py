@@ -6,8 +6,8 @@ import numpy as np
 
 from mmc import opset
 from mmc.ir import Node, Value, constant, dtype_of, own_attrs
-from mmc.matching import OpPattern
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
+from mmc.pattern_language import OpPattern
 
 LIMITS = {(0.0, 6.0): "Relu6", (-1.0, 1.0): "ReluN1To1"}
 CHANNELS_LAST = ("Conv2d", "DepthwiseConv2d", "Conv3d", "Linear", "MaxPool2d", "AveragePool2d")

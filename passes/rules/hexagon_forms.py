@@ -8,10 +8,10 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.pattern_language import OpPattern
 
 from .indexed_reads import from_front
 from .parts import number, reshape

@@ -15,10 +15,10 @@ import onnx_ir as ir
 
 from mmc.ir import Array, Node, Value, attrs, constant, own_attrs, shape_of
 from mmc.layout.carriers import ELEMENTWISE
-from mmc.matching import OpPattern
 from mmc.opset import ACTIVATIONS, DOMAIN, split_activation
 from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, const, op, rewrite
+from mmc.pattern_language import OpPattern
 
 from .parts import reshape
 from .slices import SLICE, ranges, slice_by

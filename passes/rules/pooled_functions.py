@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import prod
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.pattern import Builder, NoMatch, const, either, op, rewrite
+from mmc.pattern_language import OpPattern
 
 RISING = op["LeakyRelu", "Elu", "Sigmoid", "Tanh", "HardSigmoid"]("x").named("f")
 FUNCTION = either(RISING, op.PRelu("x", const("slope")).named("f"))

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from mmc.ir import Array, Node, Value, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.passes.rules.fused_activation import fused
 from mmc.passes.rules.reshapes import reshape
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.pattern_language import OpPattern
 
 LAYER = OpPattern(("Conv2d", "DepthwiseConv2d"), DOMAIN, ("x", "w", maybe(const("b")))).named("n")
 MOVED = op.Reshape(LAYER, "shape")

@@ -7,9 +7,9 @@ from math import prod
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.pattern_language import OpPattern
 
 LEAST = 256
 """Softmaxes from which on it is worth the trouble: one takes as long as a dozen sigmoids."""

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, shape_of
-from mmc.matching import OpPattern
 from mmc.opset import DOMAIN
 from mmc.passes.rules.few_filters import CONVOLUTIONS, LANES
 from mmc.passes.rules.fused_activation import fused
 from mmc.pattern import Builder, NoMatch, const, maybe, op, rewrite
+from mmc.pattern_language import OpPattern
 
 ALONE: dict[str, Any] = {"strides": [1, 1], "pads": [0] * 4, "dilations": [1, 1], "group": 1}
 """What says that a convolution of 1 x 1 reads single pixels, each once."""
