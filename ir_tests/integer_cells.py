@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from ir_tests.arrays import normal
 from ir_tests.lowering import single
-from ir_tests.test_quantize_weights import WINDOW
+from ir_tests.quantizing import WINDOW
 from mmc.backends.tflite.emitter import LOWERINGS
 from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, WEIGHTED
 from mmc.ir import Model

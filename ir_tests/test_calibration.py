@@ -9,7 +9,7 @@ import pytest
 
 from ir_tests.arrays import normal
 from ir_tests.lowering import single
-from ir_tests.test_quantize_weights import WINDOW
+from ir_tests.quantizing import WINDOW
 from mmc.diagnostics import EmitError
 from mmc.integers.calibration import Data, Inputs, calibrate, inputs_of
 from mmc.integers.layers import layers_of

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import golden_models
-from ir_tests.test_quantize_weights import three_layers
+from ir_tests.quantizing import three_layers
 from mmc.api import compile as compile_file
 from mmc.cli import main
 from mmc.dataset import digests, read_samples

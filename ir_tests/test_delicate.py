@@ -9,7 +9,7 @@ import pytest
 
 from ir_tests.arrays import normal
 from ir_tests.lowering import oracle
-from ir_tests.test_quantize_activations import quantized
+from ir_tests.quantizing import quantized
 from mmc.integers.integer_ops import INTEGER
 from mmc.ir import parse
 from mmc.passes.quantize_activations import QuantizeActivations

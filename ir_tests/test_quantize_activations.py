@@ -19,50 +19,16 @@ from ir_tests.integer_cells import (
     operator_of,
 )
 from ir_tests.lowering import emit, oracle, single
+from ir_tests.quantizing import data_of, feeds_of, quantized, steps
 from mmc.cli import main
 from mmc.diagnostics import UsageError
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME
 from mmc.integers.kept_float import DELICATE, LAST, MOVES_FLOATS, NO_KERNEL, kept_float
-from mmc.ir import Array, Model, constant, parse, save, shape_of
+from mmc.ir import parse, save
 from mmc.opset import DOMAIN
 from mmc.passes.quantize_activations import QuantizeActivations
-from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.shapes import infer
 from mmc.verification.evaluate import compare
-
-
-def data_of(model: Model, folder: Path, count: int = 8) -> str:
-    """Write calibration data for a model and return its path."""
-    arrays = {
-        v.name or "": normal(count, *shape_of(v), seed=7 + i)
-        for i, v in enumerate(model.graph.inputs)
-    }
-    np.savez(folder / "data.npz", **arrays)
-    return str(folder / "data.npz")
-
-
-def feeds_of(model: Model) -> dict[str, Array]:
-    return {
-        v.name or "": normal(*shape_of(v), seed=7 + i) for i, v in enumerate(model.graph.inputs)
-    }
-
-
-def quantized(model: Model, bits: int, folder: Path, weights: int = 8) -> Model:
-    infer(model)
-    QuantizeWeights(bits=weights, sensitive_bits=weights).run(model)
-    QuantizeActivations(bits=bits, calibration=data_of(model, folder)).run(model)
-    return model
-
-
-def steps(model: Model, name: str) -> float:
-    """Return the scale of an output's codes."""
-    value = next(v for v in model.graph.outputs if v.name == name)
-    maker = value.producer()
-    assert maker is not None
-    assert maker.op_type == "DequantizeLinear"
-    scale = constant(maker.inputs[1])
-    assert scale is not None
-    return float(scale)
 
 
 @pytest.mark.parametrize(("cell", "bits", "weights"), [*cells_of_the_tables()])
@@ -90,69 +56,6 @@ def test_a_bias_without_weights_fits(bits: int, tmp_path: Path) -> None:
     feeds = feeds_of(model)
     expected, actual = oracle(model, feeds)["y0"], emit(model, feeds)[0]["y0"]
     assert np.abs(expected - actual).max() / steps(model, "y0") < 1.01 + (bits == 16) * 3
-
-
-MASKED = """<ir_version: 13, opset_import: ["" : 25]>
-    g (float[2,8,16] x) => (float[2,8,16] y) { a = Add (x, mask)  y = Softmax <axis = -1> (a) }"""
-
-
-def test_masked_scores_keep_their_codes(tmp_path: Path) -> None:
-    """-10000 in front of a softmax is as good as -20: the codes are for the scores."""
-    mask = np.zeros((2, 8, 16), np.float32)
-    mask[..., 10:] = -10000
-    plain = parse(MASKED, mask=mask)
-    infer(plain)
-    model = quantized(parse(MASKED, mask=mask), 8, tmp_path)
-    feeds = feeds_of(model)
-    exact, actual = oracle(plain, feeds)["y"], emit(model, feeds)[0]["y"]
-    assert np.abs(exact - actual).max() < 0.02
-    assert not actual[..., 10:].any()
-
-
-SHARED = """<ir_version: 13, opset_import: ["" : 25]>
-    g (float[2,8,16] x) => (float[2,8,16] y) {
-        a = Add (x, mask)  p = Softmax <axis = -1> (a)  b = Add (p, mask)
-        y = Softmax <axis = -1> (b) }"""
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-def test_a_mask_that_layers_share_is_bounded_in_each(bits: int, tmp_path: Path) -> None:
-    mask = np.where(np.arange(16) < 10, 0, np.finfo(np.float32).min).astype(np.float32)
-    model = quantized(parse(SHARED, mask=np.broadcast_to(mask, (1, 8, 16))), bits, tmp_path)
-    scales = [
-        float(scale)
-        for n in model.graph
-        if n.op_type == "DequantizeLinear" and n.inputs[0].const_value is not None
-        for scale in [constant(n.inputs[1])]
-    ]
-    assert len(scales) == 2
-    assert max(scales) < 1
-
-
-HIDDEN = """<ir_version: 13, opset_import: ["" : 25]>
-    g (float[2,8,16] x, float[2,1,16] keep) => (float[2,8,16] y) {
-        hide = Sub (one, keep)
-        mask = Mul (hide, least)
-        scores = Add (x, mask)
-        y = Softmax <axis = -1> (scores)
-    }"""
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-def test_a_mask_made_of_the_least_float_is_a_mask(bits: int, tmp_path: Path) -> None:
-    """Its scale over that of the masks is beyond what kernels multiply by."""
-    arrays = {"one": np.float32(1), "least": np.finfo(np.float32).min}
-    keep = (normal(8, 2, 1, 16, seed=4) > 0).astype(np.float32)
-    np.savez(tmp_path / "d.npz", x=normal(8, 2, 8, 16), keep=keep)
-    plain, model = parse(HIDDEN, **arrays), parse(HIDDEN, **arrays)
-    QuantizeActivations(bits=bits, calibration=str(tmp_path / "d.npz")).run(model)
-    (product,) = [n for n in model.graph if n.op_type == "Mul"]
-    assert INTEGER in product.metadata_props
-    feeds = {"x": normal(2, 8, 16), "keep": keep[0]}
-    exact, actual = oracle(plain, feeds)["y"], emit(model, feeds)[0]["y"]
-    assert np.abs(exact - actual).max() < 0.02
-    hidden = actual[np.broadcast_to(keep[0] == 0, actual.shape)]
-    assert hidden.max() < np.exp(-12)  # ranges end there: no code of a softmax is worth less
 
 
 JOINING = """<ir_version: 13, opset_import: ["" : 25]>
