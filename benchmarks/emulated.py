@@ -30,6 +30,7 @@ from benchmarks.emulated_data import NEEDS_LINES, PICTURES, Data, Feeds
 from benchmarks.emulated_texts import TEXTS
 from benchmarks.questions import runs
 from mmc.backends.tflite.emulator import emulate, to_compiled
+from mmc.files import write_npz
 from mmc.values import Array
 
 PAGE = Path(__file__).parent.parent / "docs" / "hexagon.md"
@@ -65,7 +66,7 @@ class Row:
 
 def measure(name: str, form: str, architecture: str, data: Data, folder: Path) -> Row:
     """Compile one model in one form and compare what decides."""
-    np.savez(file := folder / "calibration.npz", allow_pickle=False, **data.calibration)
+    write_npz(file := folder / "calibration.npz", data.calibration)
     result = mmc.compile(
         golden.path(name),
         target=f"hexagon_{architecture}",

