@@ -57,9 +57,10 @@ def beyond_half(node: Node, of: Look) -> bool:
 
     Masks of the least float are such.
     """
-    held, found = np.finfo(np.float16), [of(v) for v in (*activations(node), *node.outputs)]
+    half, found = np.finfo(np.float16), [of(v) for v in (*activations(node), *node.outputs)]
+    least, largest = float(half.tiny), float(half.max)  # as float16 they make what is compared so
     steps = [(q.scale, q.scale * max(q.zero - q.low, q.high - q.zero)) for q in found if q]
-    return any(step < held.tiny or most > held.max for step, most in steps)
+    return any(step < least or most > largest for step, most in steps)
 
 
 def sum_step(node: Node, steps: list[float]) -> float:
