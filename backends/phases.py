@@ -66,7 +66,7 @@ def to_static(
     whole_graph = (UnrollLoops(), MergeBranches(), ResolveSequences())
     resolve = (goal.fold, *whole_graph, *hold, EliminateDeadCode())
     expand = ExpandFunctions(keep=functions_among(lowered))
-    last = replace(goal.fold, lowered=frozenset(lowered))
+    last = replace(goal.fold, lowered=lowered)
     wide = (EliminateDeadCode(), ScaleQueries(own=whole), FuseQkv(), MergeSlices(), MergeSplits())
     keep = (*([KeepHalfRange()] if half else []), *([KeepAttention()] if whole else []))
     return [

@@ -16,7 +16,7 @@ import pytest
 import mmc
 from ir_tests.arrays import normal
 from mmc.cli import main
-from mmc.diagnostics import RecipeError
+from mmc.diagnostics import RecipeError, UsageError
 from mmc.files import size_of
 from mmc.ir import parse, save
 from mmc.result import CompileResult
@@ -131,6 +131,21 @@ def test_a_killed_search_goes_on(model: Path) -> None:
     assert len(made) <= result.search.resumed < len(result.search.trials)
     assert {file: file.stat().st_mtime_ns for file in made} == before  # not measured again
     assert len(list(cache.rglob("moments.npz"))) == 1
+
+
+def test_what_every_trial_would_refuse_is_refused_before_layers_are_measured(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmc.auto.automatic.measure_into", lambda *_: pytest.fail("measured"))
+    with pytest.raises(UsageError, match="MMC303") as refusal:
+        mmc.compile(
+            model,
+            target="hexagon_v73",
+            weights="auto",
+            calibration=model.parent / "seen.npz",
+            max_size="1MB",
+        )
+    assert refusal.value.diagnostics[0].where == "--weights auto"
 
 
 def test_auto_needs_data(model: Path) -> None:

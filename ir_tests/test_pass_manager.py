@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from mmc.compiler import unsettled
+from mmc.backends.base import load_backend
+from mmc.compiler import settled, unsettled
 from mmc.diagnostics import MmcError, PassError, Severity, UsageError
 from mmc.instruments import Dump, Reproducer, Time, Verify
 from mmc.ir import Model, load, parse
+from mmc.options import CompileOptions
 from mmc.pass_manager import (
     PASSES,
     Instrument,
@@ -22,6 +24,7 @@ from mmc.pass_manager import (
     parse_pipeline,
 )
 from mmc.shapes import infer
+from mmc.target import load_target
 from mmc.verification.equivalence import Equivalence
 
 
@@ -86,6 +89,18 @@ def test_every_pass_has_help_and_its_text_reads_back(name: str) -> None:
     made = kind(**options)
     assert parse_pipeline(str(made)) == [made]
     assert parse_pipeline(f"{name},{made}") == [kind(), made]
+
+
+@pytest.mark.parametrize("activations", ["float", "int8"])
+@pytest.mark.parametrize("target", ["cpu", "hexagon_v73", "ane_ios18"])
+def test_every_pass_of_a_compile_can_be_replayed(target: str, activations: str) -> None:
+    """A reproducer has the text of the pass that failed."""
+    where = load_target(target)
+    given = {} if activations == "float" else {"weights": "int8", "calibration": "d.npz"}
+    options = settled(CompileOptions(activations=activations, **given), where)
+    for phase in load_backend(where.backend)(where, options).phases():
+        for each in phase.passes:
+            assert parse_pipeline(str(each)) == [each]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class CompileOptions:
     @property
     def integer_weights(self) -> bool:
         """Whether weights become integers."""
-        return bool(self.weight_bits or self.recipe)
+        return bool(self.weight_bits or self.recipe or self.weights == AUTO)
 
     @property
     def weight_bits(self) -> int:

@@ -46,7 +46,7 @@ class FoldConstants(Pass):
     """A fold that adds more than this to the file is not written down."""
     max_float_growth_bytes: int | None = None
     """The same for floats only, where less is wanted: shapes hang on integers."""
-    lowered: frozenset[str] | None = None
+    lowered: tuple[str, ...] | None = None
     """The operators of ONNX that can stay; results of others are written down at any size."""
     max_bytes: int = 1 << 28
     """Results larger than this are not even computed."""

@@ -21,7 +21,7 @@ from mmc.auto.menu import Menu
 from mmc.auto.progressive import FineTune, compile_stages, read_stages
 from mmc.auto.sensitivities import measure_into, statistics_of
 from mmc.auto.trials import Search, Trial
-from mmc.backends.base import activations_of, widths_of
+from mmc.backends.base import activations_of, load_backend, widths_of
 from mmc.budget import with_limits
 from mmc.compiler import compile_model
 from mmc.counting import counted
@@ -85,6 +85,7 @@ class Finder:
         """Return the trials that keep the limits, best first; raises BudgetError for none."""
         layers: Sequence[LayerCells] = ()
         tried = self.tried
+        self.refuse()
         if self.options.weights == AUTO:
             memory, where, told = tried.memory, tried.target, tried.progress
             layers = measure_into(memory, tried.path, tried.plain, where, told, self.widths).layers
@@ -98,6 +99,11 @@ class Finder:
         if not good:
             raise tried.missed(self.closest())
         return sorted(good, key=self.rank)
+
+    def refuse(self) -> None:
+        """Raise what every trial would raise for the options, before anything is measured."""
+        if self.options.activations != AUTO:
+            load_backend(self.target.backend)(self.target, self.tried.plain).phases()
 
     def widths(self, layer: Layer) -> tuple[int, ...]:
         """Return the bits that a layer may have under some activations that are tried."""

@@ -174,7 +174,8 @@ def print_passes(passes: Sequence[PassRun | PassRecord], file: TextIO | None = N
     runs: dict[str, list[PassRun | PassRecord]] = defaultdict(list)
     for record in passes:
         runs[record.name].append(record)
-    table = Table("pass", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("pass", no_wrap=True)  # options may be many: a report has them all
     for title in ("runs", "changes", "seconds", "peak MB"):
         table.add_column(title, justify="right")
     by_cost = sorted(runs.items(), key=lambda item: -sum(r.seconds for r in item[1]))
