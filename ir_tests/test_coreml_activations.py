@@ -153,3 +153,25 @@ def test_what_core_ml_has_no_codes_for(
     with pytest.raises(UsageError, match=code):
         compile_on(tmp_path, linear(), {"x": data}, target=target, output=path, **options)
     assert not path.exists()
+
+
+def test_codes_of_six_axes_stay_as_they_are(tmp_path: Path) -> None:
+    """Windows, whose axes Core ML cannot count, are turned on codes: one scale knows no axes."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[64,64] x) => (float[64,32] y) {
+        a = MatMul(x, w)
+        six = Constant<value = int64[6] {1,8,8,4,4,2}>()
+        two = Constant<value = int64[2] {64,32}>()
+        b = Reshape(a, six)
+        c = Transpose<perm = [0, 5, 1, 3, 2, 4]>(b)
+        d = Reshape(c, two)
+        y = MatMul(d, v)
+    }"""
+    model = parse(text, w=WEIGHT * STEPS, v=np.eye(32, dtype=np.float32))
+    data = RNG.uniform(-1, 3, (8, 64, 64)).astype(np.float32)
+    given = {"weights": "int8", "activations": "int8", "target": "ane_ios18"}
+    path = tmp_path / "m.mlpackage"
+    made = compile_on(tmp_path, model, {"x": data}, output=path, **given)
+    assert made.verification is not None
+    assert made.verification.passed
+    assert not any(d.severity.name == "ERROR" for d in made.diagnostics)

@@ -43,6 +43,7 @@ CASES = (
     Case("concat-of-many-axes", "y = Concat <axis = 4> (x, z)", x=SIX, z="float[2,1,4,5,2,3]"),
     Case("split-of-many-axes", "y, b = Split <axis = 2> (x, parts)", x=SIX),
     Case("places-of-many-axes", "y = GatherND(x, spots)", x="float[2,3,4,5,3]"),
+    Case("places-of-many-axes", "y = GatherND(x, spots32)", x="float[2,3,4,2]"),
     Case(
         "places-of-many-axes",
         "y = GatherND <batch_dims = 1> (x, spots)",

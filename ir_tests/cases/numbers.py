@@ -51,5 +51,6 @@ NUMBERS: dict[str, Array] = {
     "ends": np.array([-1, 0]),
     "around": np.array([0, 0, 1, 0, 2, 0, 0, 1, 0, 0]),
     "spots": np.array([[1, 2], [0, 0]]),
+    "spots32": np.array([[[1], [0]], [[0], [-1]], [[0], [0]]]),
     "copies": np.array([1, 2, 1, 1, 3, 1]),
 }

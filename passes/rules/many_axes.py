@@ -170,9 +170,14 @@ def linear_of_many_axes(out: Builder, x: Value, n: Node) -> Value:
 
 @exact(op.GatherND("x", const("places")).named("n"))
 def places_of_many_axes(out: Builder, x: Value, places: Array, n: Node) -> Value:
-    """gather_nd(x)  ->  reshape(gather_nd(reshape(x))), the axes that are looked up as they are."""
+    """gather_nd(x)  ->  reshape(gather_nd(reshape(x))), the axes that are looked up as they are.
+
+    Places of many axes are looked up in a row.
+    """
     if attrs(n)["batch_dims"]:
         raise NoMatch("it looks up in a batch")
+    if len(shape_of(x)) <= most_axes(n) < len(shape_of(n.outputs[0])):
+        return again(out, n, [x, places.reshape(-1, places.shape[-1])])
     found = runs(n, [shape_of(x)], range(places.shape[-1]))
     return again(out, n, [seen(out, x, found), places])
 

@@ -1,4 +1,7 @@
-"""Weights as integers, unpacked for the first reader in its float type; activations on a grid."""
+"""Weights as integers, unpacked for the first reader in its float type; activations on a grid.
+
+One scale knows no axes: between reshapes and transposes of more than five, codes stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ def dequantize_linear(e: Emitter, n: Node) -> None:
         shape = shape_of(n.outputs[0])
         e.defer(n.outputs[0], lambda: unpacked(e, n, shape))
         return
-    e.set(n.outputs[0], to_floats(e, e.var(n.inputs[0]), **scale_and_zero(e, n)))
+    e.set(n.outputs[0], to_floats(e, e.flat(n.inputs[0]), **scale_and_zero(e, n)))
 
 
 @lowers("QuantizeLinear")
 def quantize_linear(e: Emitter, n: Node) -> None:
     """q = clip(round(x / scale) + zero), one scale, 8 bits -> quantize."""
-    e.set(n.outputs[0], to_codes(e, e.var(n.inputs[0]), **scale_and_zero(e, n)))
+    e.set(n.outputs[0], to_codes(e, e.flat(n.inputs[0]), **scale_and_zero(e, n)))
 
 
 def scale_and_zero(e: Emitter, n: Node) -> dict[str, Var]:
