@@ -52,7 +52,8 @@ def test_a_weight_that_is_an_output_too(tmp_path: Path) -> None:
     """LiteRT takes an unpacked constant for a weight of its own: as an output it has no memory."""
     w = np.random.default_rng(0).standard_normal((32, 32)).astype(np.float32)
     text = """<ir_version: 13, opset_import: ["" : 25]>
-        g (float[4,32] x) => (float[4,32] y, float[32,32] v) { y = MatMul(x, w)  v = Identity(w) }"""
+        g (float[4,32] x) => (float[4,32] y, float[32,32] v) {
+            y = MatMul(x, w)  v = Identity(w) }"""
     save(parse(text, w=w), tmp_path / "m.onnx")
     result = mmc.compile(
         tmp_path / "m.onnx", target="cpu", output=tmp_path / "m.tflite", weights="float16"
