@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.builder import initializer
 from mmc.integers import bias_correction
-from mmc.integers.bias_correction import certain, correct, last_layers, names_made
+from mmc.integers.bias_correction import certain, correct, last_layers, names_made, places_of
 from mmc.integers.calibration import Data, calibrate
 from mmc.ir import Array, Model, Node, constant, parse
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.quant.statistics import Means
+from mmc.shapes import infer
 from mmc.target import load_target
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -69,9 +70,8 @@ def alike(rng: np.random.Generator, folder: Path) -> str:
 
 def means(model: Model, data: Data, nodes: list[Node]) -> dict[Node, Array]:
     """Return what layers make, the means of each sample."""
-    names = names_made(nodes)
-    found = calibrate(model, data, means=[*names.values()]).means
-    return {node: found[name] for node, name in names.items()}
+    found = calibrate(model, data, means=places_of(nodes)).means
+    return {node: found[name] for node, name in names_made(nodes).items()}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -140,6 +140,17 @@ def test_which_layers_are_last(end: str, names: list[str]) -> None:
     used = {n: a.astype(np.float32) for n, a in arrays.items() if f" {n}" in text}
     model = lowered(parse(text, **used))
     assert [n.outputs[0].name for n in last_layers(model.graph)] == names
+
+
+def test_channels_of_a_map_are_the_second_axis() -> None:
+    """In the ONNX form a convolution's channels are; a bias that is no row of them is left."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[1,3,4,4] x, float[4,3] z) => (float[1,4,4,4] y, float[4,4] t) {
+        y = Conv(x, w, b) t = Gemm(z, v, c) }"""
+    shapes = {"w": (4, 3, 1, 1), "b": (4,), "v": (3, 4), "c": (4, 1)}
+    model = parse(text, **{n: np.ones(s, np.float32) for n, s in shapes.items()})
+    infer(model)
+    assert places_of(last_layers(model.graph)) == {"y": 1}
 
 
 def test_no_last_layer_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,3 +175,15 @@ def test_codes_of_six_axes_stay_as_they_are(tmp_path: Path) -> None:
     assert made.verification is not None
     assert made.verification.passed
     assert not any(d.severity.name == "ERROR" for d in made.diagnostics)
+
+
+@pytest.mark.parametrize(("target", "first"), [("ane_ios18", "int8"), ("ane_ios16", "float")])
+def test_auto_tries_codes_where_they_are(target: str, first: str, tmp_path: Path) -> None:
+    """Numbers that 8 bits hold lose nothing: what is tried first is taken."""
+    data = RNG.uniform(-1, 3, (16, 4, 64)).astype(np.float32)
+    output = tmp_path / "m.mlpackage"
+    given = {"weights": "int8", "activations": "auto", "max_drop": "5%", "output": output}
+    made = compile_on(tmp_path, linear(), {"x": data}, target=target, **given)
+    assert made.search is not None
+    assert made.search.chosen == f"int8 weights, {first} activations"
+    assert [t.activations for t in made.search.trials] == [first]

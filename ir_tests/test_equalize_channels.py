@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mmc
+from mmc.backends.coreml.backend import CoremlBackend
 from mmc.backends.tflite.backend import TfliteBackend
 from mmc.integers.calibration import Statistics
 from mmc.ir import Array, Model, Value, parse, print_ir, save, shape_of
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager
 from mmc.passes.equalize_channels import EqualizeChannels, Stretch, carried, stretches
+from mmc.pipelines import pipeline
 from mmc.quant.equalization import balance, held, noise, rounding
 from mmc.quant.statistics import Extents, Moments
 from mmc.target import load_target
@@ -37,8 +39,16 @@ STEPS = {
 }
 
 
-def network(steps: list[str], seed: int) -> Model:
-    """Return the TFLite form of a network of 8 channels of very different size."""
+FORMS = {
+    "tflite": TfliteBackend(load_target("cpu"), CompileOptions()).phases,
+    "coreml": CoremlBackend(load_target("ane_ios18"), CompileOptions()).phases,
+    "onnx": lambda: pipeline("default"),
+}
+"""Channels are the last axis in the first, the second one in the others."""
+
+
+def network(steps: list[str], seed: int, form: str = "tflite") -> Model:
+    """Return a form of a network of 8 channels of very different size."""
     rng, arrays = np.random.default_rng(seed), dict[str, Array]()
     sizes = 10 ** rng.uniform(-1, 1, 8)
     for i in range(len(steps) + 2):
@@ -55,7 +65,7 @@ def network(steps: list[str], seed: int) -> Model:
     g (float[1,8,6,6] t0) => (float[1,8,6,6] t{len(every)}) {{ {" ".join(lines)} }}"""
     used = {n: a for n, a in arrays.items() if f" {n}" in text}
     model = parse(text, **used)
-    PassManager(TfliteBackend(load_target("cpu"), CompileOptions()).phases()).run(model)
+    PassManager(FORMS[form]()).run(model)
     return model
 
 
@@ -63,7 +73,9 @@ def drawn_moments(seed: int) -> object:
     """Return what stands for `calibrate`: moments and extents of channels of different size."""
     rng = np.random.default_rng(seed)
 
-    def calibrate(model: Model, _: object, asked: list[object], channels: list[str]) -> Statistics:
+    def calibrate(
+        model: Model, _: object, asked: list[object], channels: dict[str, int]
+    ) -> Statistics:
         found = {}
         for reader in asked:
             groups, width = reader.groups, reader.width  # type: ignore[attr-defined]
@@ -71,17 +83,22 @@ def drawn_moments(seed: int) -> object:
             size = 10 ** rng.uniform(-2, 2, width if groups == 1 else (groups, width))
             seen.add((rng.standard_normal((9, *size.shape)) * size).astype(np.float32))
             found[reader] = seen.total
-        counts = {v.name: shape_of(v)[-1] for n in model.graph for v in n.outputs}
+        counts = {v.name: shape_of(v)[channels.get(v.name or "", 0)] for v in made_in(model)}
         ends = {v: rng.lognormal(0, 2, (2, counts[v])) * [[-1], [1]] for v in channels}
         return Statistics(found, extents=ends)  # type: ignore[arg-type]
 
     return calibrate
 
 
-@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=6), SEEDS)
-@settings(max_examples=30, deadline=None)
-def test_floats_stay_the_same_to_the_last_bit(steps: list[str], seed: int) -> None:
-    model = network(steps, seed)
+def made_in(model: Model) -> list[Value]:
+    """Return what nodes make."""
+    return [v for n in model.graph for v in n.outputs]
+
+
+@given(st.lists(st.sampled_from(sorted(STEPS)), max_size=6), SEEDS, st.sampled_from([*FORMS]))
+@settings(max_examples=60, deadline=None)
+def test_floats_stay_the_same_to_the_last_bit(steps: list[str], seed: int, form: str) -> None:
+    model = network(steps, seed, form)
     x = np.random.default_rng(seed).standard_normal((1, 8, 6, 6)).astype(np.float32)
     (before,) = run_model(model, {"t0": x}).values()
     with mock.patch("mmc.passes.equalize_channels.calibrate", drawn_moments(seed)):
@@ -90,6 +107,7 @@ def test_floats_stay_the_same_to_the_last_bit(steps: list[str], seed: int) -> No
     np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("steps", "count"),
     [
@@ -102,8 +120,8 @@ def test_floats_stay_the_same_to_the_last_bit(steps: list[str], seed: int) -> No
         (["narrow"], 3),
     ],
 )
-def test_what_can_be_scaled(steps: list[str], count: int) -> None:
-    assert len([*stretches(network(steps, 0).graph)]) == count
+def test_what_can_be_scaled(steps: list[str], count: int, form: str) -> None:
+    assert len([*stretches(network(steps, 0, form).graph)]) == count
 
 
 def test_without_data_nothing_changes() -> None:
@@ -127,23 +145,25 @@ def test_factors_are_powers_of_two_that_bring_ranges_together(seed: int, channel
     assert ratio.size == 0 or ratio.max() / ratio.min() <= 4 * 1.001
 
 
-def test_means_and_variances_are_of_channels() -> None:
+@pytest.mark.parametrize("last", [True, False])
+def test_means_and_variances_are_of_channels(last: bool) -> None:
     rng = np.random.default_rng(0)
     size = np.array([1, 10, 100], np.float32)
     rows = ((rng.standard_normal((4000, 4, 3)) + 2) * size).astype(np.float32)
     seen = Moments.of_width(12)
-    seen.add(rows.reshape(4000, 12))  # a window of 4 places, the channel last
-    found = held(np.stack([rows.min((0, 1)), rows.max((0, 1))]), seen.total)
+    seen.add((rows if last else rows.swapaxes(1, 2)).reshape(4000, 12))  # a window of 4 places
+    found = held(np.stack([rows.min((0, 1)), rows.max((0, 1))]), seen.total, last=last)
     np.testing.assert_allclose(found.mean, 2 * size, rtol=0.1)
     np.testing.assert_allclose(found.variance, size**2, rtol=0.1)
     np.testing.assert_array_equal(found.reach, np.abs(rows).max((0, 1)))
 
 
-def test_extents_are_of_channels_and_grow() -> None:
+@pytest.mark.parametrize("axis", [3, 1])
+def test_extents_are_of_channels_and_grow(axis: int) -> None:
     x = np.random.default_rng(0).standard_normal((5, 1, 4, 4, 3)).astype(np.float32)
-    seen = Extents()
+    seen = Extents(axis)
     for one in x:
-        seen.add(one)
+        seen.add(np.moveaxis(one, 3, axis))
     np.testing.assert_array_equal(seen.ends, [x.min((0, 1, 2, 3)), x.max((0, 1, 2, 3))])
 
 

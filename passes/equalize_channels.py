@@ -10,15 +10,16 @@ import numpy as np
 
 from mmc.builder import initializer
 from mmc.integers.calibration import Data, calibrate, inputs_of
+from mmc.integers.channels import channels_of
 from mmc.integers.layers import base_of
-from mmc.ir import Array, Graph, Model, Node, Value, attrs, constant, operand, shape_of
+from mmc.ir import Array, Graph, Model, Node, Value, constant, operand, shape_of
 from mmc.opset import DOMAIN, split_activation
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
 from mmc.quant.equalization import Held, balance, held, noise, rounding
 
-LAYERS = ("Conv2d", "DepthwiseConv2d", "Linear")
-HOMOGENEOUS = ("Relu", "LeakyRelu", "MaxPool2d", "AveragePool2d", "Identity")
+POOLS = ("MaxPool2d", "AveragePool2d", "MaxPool", "AveragePool", "GlobalAveragePool")
+HOMOGENEOUS = (*POOLS, "Relu", "LeakyRelu", "PRelu", "Identity")
 """f(s x) = s f(x) for every s > 0, channel by channel."""
 SAMPLES = 32
 """Samples that ranges are taken from."""
@@ -35,11 +36,20 @@ class Stretch:
     readers: list[Node] = field(default_factory=list)
     between: list[Node] = field(default_factory=list)
     """What lies between them, in order."""
+    axes: set[int] = field(default_factory=set)
+    """Which axis the channels are, for those that have an opinion."""
 
     @property
     def sums(self) -> list[Node]:
         """Those that add: what they read has codes of its own."""
         return [n for n in self.between if base_of(n)[1] == "Add"]
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The axis of channels by the names of all that layers read and sums add."""
+        read = [*(n.inputs[0] for n in self.readers), *(v for n in self.sums for v in n.inputs)]
+        (axis,) = self.axes
+        return {v.name or "": axis for v in read if v is not None}
 
 
 @dataclass(frozen=True)
@@ -72,16 +82,21 @@ class EqualizeChannels(Pass):
         if not found or not self.calibration:
             return 0
         asked = {n: r for s in found for n in s.readers if (r := inputs_of(n)) is not None}
-        summed = {v for s in found for n in s.sums for v in n.inputs}
-        names = sorted({r.value for r in asked.values()} | {v.name or "" for v in summed if v})
+        places = {name: axis for s in found for name, axis in s.places.items()}
         data = Data(self.calibration, self.samples)
-        seen = calibrate(model, data, [*asked.values()], channels=names)
+        seen = calibrate(model, data, [*asked.values()], channels=places)
         known = {
-            node: held(seen.extents[r.value], seen.moments[r])
+            node: held(seen.extents[r.value], seen.moments[r], last=r.last)
             for node, r in asked.items()
             if r in seen.moments
         }
         return sum(equalize(model.graph, s, known, seen.extents) for s in found)
+
+
+def equalizing(options: CompileOptions) -> tuple[EqualizeChannels, ...]:
+    """Return the pass for 8-bit activations; statistics of inputs are of channels as they are."""
+    asked = options.activation_bits == 8 and not options.statistics
+    return (EqualizeChannels.chosen_by(options),) if asked else ()
 
 
 def stretches(graph: Graph) -> Iterator[Stretch]:
@@ -96,13 +111,17 @@ def stretches(graph: Graph) -> Iterator[Stretch]:
     of = {value: i for i, part in enumerate(free) for value in part}
     found = [Stretch() for _ in free]
     for node in graph:
-        if is_layer(node):
-            for value, ends in ((node.outputs[0], "makers"), (node.inputs[0], "readers")):
+        made = node.outputs[0]
+        if layer := channels_of(node):
+            for value, ends in ((made, "makers"), (node.inputs[0], "readers")):
                 if value in of:
                     getattr(found[of[value]], ends).append(node)
-        elif node.outputs[0] in of:
-            found[of[node.outputs[0]]].between.append(node)
-    yield from (s for s in found if s.makers and s.readers)
+                    found[of[value]].axes.add(layer.values)
+        elif made in of:
+            found[of[made]].between.append(node)
+            if base_of(node)[1] in POOLS:
+                found[of[made]].axes.add(len(shape_of(made)) - 1 if node.domain == DOMAIN else 1)
+    yield from (s for s in found if s.makers and s.readers and len(s.axes) == 1)
 
 
 def ties(node: Node) -> Iterator[tuple[Value | str, Value]]:
@@ -111,7 +130,7 @@ def ties(node: Node) -> Iterator[tuple[Value | str, Value]]:
     made, op = node.outputs[0], base_of(node)[1]
     fused = split_activation(node.op_type)[1] if node.domain == DOMAIN else ""
     rising = fused in ("", "Relu")
-    if is_layer(node) and len(read) == 1:
+    if channels_of(node) and len(read) == 1:
         yield (made, made) if rising else (BLOCKED, made)
         yield read[0], read[0]
     elif op in HOMOGENEOUS and rising and len(read) == 1 and len(node.outputs) == 1:
@@ -128,27 +147,15 @@ def alike(a: Value, b: Value) -> bool:
     return shape_of(a) == shape_of(b)
 
 
-def is_layer(node: Node) -> bool:
-    """Say whether weights and bias are constants of this node alone, and every channel is whole."""
-    if node.domain != DOMAIN or base_of(node)[1] not in LAYERS:
-        return False
-    given = [v for v in node.inputs[1:] if v is not None]
-    if any(constant(v) is None or len(v.uses()) > 1 for v in given):
-        return False
-    if base_of(node)[1] == "DepthwiseConv2d":
-        return shape_of(node.inputs[0])[-1] == shape_of(node.inputs[1])[-1]
-    return bool(attrs(node).get("group", 1) == 1)
-
-
 def equalize(
     graph: Graph, stretch: Stretch, known: dict[Node, Held], extents: dict[str, Array]
 ) -> bool:
     """Scale one stretch, if that lowers the noise."""
     if any(n not in known for n in stretch.readers):
         return False
-    weights = {n: read_weight(n) for n in stretch.readers}
+    weights = {n: filters_of(n) for n in stretch.readers}
     made = np.max([known[n].reach for n in stretch.readers], axis=0)
-    read = np.max([np.abs(w).max(axis=2).max(axis=0, initial=0) for w in columns(weights)], axis=0)
+    read = np.max([columns(w, len(made)) for w in weights.values()], axis=0)
     factors = balance(made, read)
 
     def total(factors: Array) -> float:
@@ -178,41 +185,44 @@ def carried(
     return found
 
 
-def columns(weights: dict[Node, Array]) -> Iterator[Array]:
-    """Yield weights as (O, C, window), a depthwise one as (1, C, window)."""
-    for node, weight in weights.items():
-        depthwise = base_of(node)[1] == "DepthwiseConv2d"
-        yield weight.transpose(1, 0, 2) if depthwise else weight
-
-
-def read_weight(node: Node) -> Array:
+def filters_of(node: Node) -> Array:
     """Return the weight as `noise` takes it: (O, C, window)."""
-    weight = constant(node.inputs[1])
+    layer, weight = channels_of(node), constant(node.inputs[1])
+    assert layer is not None
     assert weight is not None
-    if base_of(node)[1] == "DepthwiseConv2d":
-        return weight.reshape(-1, weight.shape[-1]).T[:, None]
-    return weight.reshape(len(weight), -1, weight.shape[-1]).transpose(0, 2, 1)
+    return layer.filters(weight)
+
+
+def columns(filters: Array, channels: int) -> Array:
+    """Return the largest weight of every channel that is read."""
+    largest = np.abs(filters).max(axis=2, initial=0)
+    apart = filters.shape[1] < channels
+    return np.asarray(largest[:, 0] if apart else largest.max(axis=0, initial=0))
 
 
 def scale_made(graph: Graph, node: Node, factors: Array) -> None:
     """Multiply the channels that a layer makes."""
-    depthwise = base_of(node)[1] == "DepthwiseConv2d"
-    rank = len(shape_of(node.inputs[1]))
-    replace(graph, node, 1, factors if depthwise else factors.reshape(-1, *(1,) * (rank - 1)))
+    layer = channels_of(node)
+    assert layer is not None
+    replace(graph, node, 1, factors, layer.made)
     if operand(node, 2) is not None:
-        replace(graph, node, 2, factors)
+        replace(graph, node, 2, factors, -1)
 
 
 def scale_read(graph: Graph, node: Node, factors: Array) -> None:
     """Multiply the weights of the channels that a layer reads."""
-    replace(graph, node, 1, factors)  # the channel is the last axis of every layer's weight
+    layer = channels_of(node)
+    assert layer is not None
+    replace(graph, node, 1, factors, layer.read)
 
 
-def replace(graph: Graph, node: Node, place: int, factors: Array) -> None:
-    """Put a multiple of a constant in its place."""
+def replace(graph: Graph, node: Node, place: int, factors: Array, axis: int) -> None:
+    """Put a constant whose channels, an axis, are multiplied in the place of another."""
     old = node.inputs[place]
     array = constant(old)
     assert old is not None
     assert array is not None
-    made = initializer(graph, old, (array * factors).astype(np.float32))
+    shape = [1] * max(array.ndim, 1)
+    shape[axis] = -1
+    made = initializer(graph, old, (array * factors.reshape(shape)).astype(np.float32))
     node.replace_input_with(place, made)

@@ -9,16 +9,17 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.builder import derived, initializer
-from mmc.integers.activation_scales import Range, Scales, activations
-from mmc.integers.bias_correction import correct, last_layers, names_made
+from mmc.integers.activation_scales import Scales, activations
+from mmc.integers.bias_correction import correct, last_layers, names_made, places_of
 from mmc.integers.biases import fit_bias
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.clipping import by_output_error
+from mmc.integers.cut_offs import drop_cut_offs, is_behind
 from mmc.integers.eligible import floats_of
 from mmc.integers.factors import unfit
 from mmc.integers.float_islands import islands
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
-from mmc.integers.integer_ranges import lowest
+from mmc.integers.integer_ranges import Needed, Range
 from mmc.integers.kept_float import BEYOND_HALF, COSTLY, STEEP, tell_floats
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Graph, Model, Node, Value, constant, sources
@@ -81,9 +82,9 @@ class QuantizeActivations(Pass):
         scales = tied(nodes, self.bits, self.margin)
         wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
-        last = names_made(last_layers(model.graph) if self.bits == 8 else [])
-        found = calibrate(model, data, ranges=wanted, means=[*last.values()], counted=counted)
-        seen, before = found.histograms, {node: found.means[name] for node, name in last.items()}
+        last = last_layers(model.graph) if self.bits == 8 else []
+        found = calibrate(model, data, ranges=wanted, means=places_of(last), counted=counted)
+        seen, before = found.histograms, {n: found.means[m] for n, m in names_made(last).items()}
         ranges = self.ranges(model, scales, seen)
         asked = (model, data, scales, ranges, nodes, self.islands)
         apart = islands(*asked) if self.islands else set()
@@ -93,8 +94,10 @@ class QuantizeActivations(Pass):
             for node, why in fits_not.items():
                 left[why].add(node)
             nodes, scales = chosen_without(fits_not.keys(), nodes, scales, ranges, seen)
+        nodes, gone = drop_cut_offs(model.graph, nodes, scales)
         tell_floats(model.graph, nodes, left | kept)
-        store(model.graph, nodes, {v: scales.of(v) for v in scales.values}, seen, self.bits)
+        chosen = {v: scales.of(v) for v in scales.values if v not in gone}
+        store(model.graph, nodes, chosen, seen, self.bits)
         correct(model, data, before)
         return len(nodes)
 
@@ -144,9 +147,11 @@ def store(
 
 def tied(nodes: list[Node], bits: int, margin: float) -> Scales:
     """Return the scales that nodes have, tied as their kernels demand."""
-    scales = Scales(bits, margin)
+    scales, coded = Scales(bits, margin), set(nodes)
     for node in nodes:
         scales.tie(node)
+        if is_behind(node, coded):
+            scales.join(activations(node)[0], node.outputs[0])
     return scales
 
 
@@ -173,17 +178,20 @@ def within(exact: Range, clipped: Range) -> Range:
 
 
 def settle(nodes: list[Node]) -> list[Node]:
-    """Leave out what moves data between float operators only: codes would gain nothing."""
+    """Leave out what moves or cuts off floats only: codes would gain nothing."""
     kept = set(nodes)
     for node in nodes:  # in the order of the graph: what stands before is settled
-        if base_of(node)[1] in SAME | JOINED and not has_neighbour(node, kept):
+        if is_lonely(node, kept):
             kept.remove(node)
     return [n for n in nodes if n in kept]
 
 
-def has_neighbour(node: Node, kept: set[Node]) -> bool:
-    """Say whether an integer operator makes an input."""
-    return any(v.producer() in kept for v in activations(node))
+def is_lonely(node: Node, kept: set[Node]) -> bool:
+    """Say whether a node has no codes to move, or to end with."""
+    op = base_of(node)[1]
+    if op == "Clip":
+        return not is_behind(node, kept)
+    return op in SAME | JOINED and not any(v.producer() in kept for v in activations(node))
 
 
 def parameters(graph: Graph, q: Affine, like: Value) -> list[Value]:
@@ -248,7 +256,7 @@ def quantize_constants(
         if value is None or array is None or array.dtype != np.float32:
             continue
         array = bounded(node, place, array, chosen)
-        low, high = max(float(array.min()), lowest(value, seen)), float(array.max())
+        low, high = max(float(array.min()), Needed(seen).of(value)[0]), float(array.max())
         joined = base_of(node)[1] in JOINED
         q = chosen[node.outputs[0]] if joined else affine(low, high, bits)
         with np.errstate(over="ignore"):  # the least float is a mask

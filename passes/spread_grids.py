@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mmc.builder import derived
 from mmc.integers.activation_scales import activations
 from mmc.integers.grids import affine_of, grids_of, operands, read_on, rounded_to
-from mmc.integers.integer_ops import JOINED, SAME
+from mmc.integers.integer_ops import JOINED, MOVES
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Model, Node, Value, attrs, sources
 from mmc.naming import fresh_name
@@ -16,10 +16,8 @@ from mmc.pass_manager import Pass
 from mmc.pattern import substitute
 from mmc.quant.ranges import Affine
 
-MIXES = {"AveragePool", "AveragePool2d", "Resize2d"}
-"""What they make may lie between what they read."""
-COMMUTE = (SAME - MIXES) | JOINED
-"""move(round(x)) = round(move(x)): what it makes is among what it reads."""
+COMMUTE = MOVES | JOINED
+"""move(round(x)) = round(move(x))."""
 
 
 @dataclass(frozen=True)

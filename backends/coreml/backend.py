@@ -25,6 +25,7 @@ from mmc.ir import Model
 from mmc.pass_manager import Phase
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.equalize_channels import equalizing
 from mmc.passes.legalize_coreml import LegalizeCoreml
 from mmc.passes.merge_axes import MergeAxes
 from mmc.passes.merge_slices import MergeSlices
@@ -86,7 +87,7 @@ class CoremlBackend:
         chosen = (QuantizeWeights.chosen_by(self.options),) if self.options.integer_weights else ()
         codes = self._codes()
         own = RecoverIntegers(symmetric=bool(codes), release=bool(codes))
-        integers = (own, *chosen, *codes, EliminateDeadCode())
+        integers = (own, *equalizing(self.options), *chosen, *codes, EliminateDeadCode())
         version = self.target.settings["version"]
         whole, legalize = version >= ATTENTION_VERSION, LegalizeCoreml(grids=version >= GRIDS)
         narrow = (NarrowWindows(self.widest),) if self.half else ()
@@ -130,6 +131,11 @@ class CoremlBackend:
     def half(self) -> bool:
         """Say whether floats are computed in float16."""
         return (self.options.precision or self.target.precision) == "float16"
+
+    @staticmethod
+    def kinds(target: Target) -> tuple[str, ...]:
+        """Return the activations to try: integers where the version has them."""
+        return ("int8", "float") if target.settings["version"] >= GRIDS else ("float",)
 
     @staticmethod
     def widths(target: Target, op: str, activations: str, least: int) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ from mmc.pass_manager import Pass, Phase
 from mmc.passes.adopt_grids import AdoptGrids
 from mmc.passes.assign_layout import AssignLayout
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
-from mmc.passes.equalize_channels import EqualizeChannels
+from mmc.passes.equalize_channels import equalizing
 from mmc.passes.fill_lanes import FillLanes
 from mmc.passes.fuse import Fuse
 from mmc.passes.halve_weights import HalveWeights
@@ -130,10 +130,9 @@ class TfliteBackend:
             last_float=quick and options.io_dtype == "float",
             islands=self._islands() if activations == 8 else 0.0,
         )
-        alike = EqualizeChannels.chosen_by(options)
         passes = (
             RecoverIntegers(symmetric=True, npu=npu, release=bool(activations)),
-            *([alike] if activations == 8 and not options.statistics else []),
+            *equalizing(options),
             self._weights(npu),
             *([PointwiseToLinear()] if npu else []),
             *([codes] if activations else []),

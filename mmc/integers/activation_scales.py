@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import onnx_ir as ir
 
 from mmc.integers.integer_ops import FIXED, JOINED, SAME, layer_of
-from mmc.integers.integer_ranges import bounded_below
+from mmc.integers.integer_ranges import Needed, Range
 from mmc.integers.layers import base_of
 from mmc.ir import Node, Value, constant
 from mmc.opset import split_activation
@@ -17,7 +17,6 @@ from mmc.quant.statistics import Histogram
 BOUNDED = ("Relu6", "ReluN1To1")
 """Activations that end at a number which kernels know as the end of the codes."""
 
-Range = tuple[float, float]
 Look = Callable[[Histogram], Range]
 
 
@@ -73,13 +72,11 @@ class Scales:
 
     def merged(self, seen: Mapping[str, Histogram], how: Look) -> dict[Value, Range]:
         """Return the range that holds what `how` says of all who share a scale, by their root."""
-        parts: dict[Value, list[Range]] = {}
-        for value in self.values:
+        parts, needed = dict[Value, list[Range]](), Needed(seen)
+        for value in reversed(self.values):
             found = seen.get(value.name or "")
             if found is not None:
-                low, high = how(found)
-                low = bounded_below(low, value, seen)
-                parts.setdefault(self.root(value), []).append((low, high))
+                parts.setdefault(self.root(value), []).append(needed.within(how(found), value))
         for value, low, high in self.constants:
             parts.setdefault(self.root(value), []).append((low, high))
         return {

@@ -16,8 +16,8 @@ import numpy as np
 from mmc.builder import initializer
 from mmc.integers.calibration import MEAN_SAMPLES, Data, calibrate
 from mmc.integers.integer_ops import layer_of
-from mmc.integers.layers import ends_the_model
-from mmc.ir import Array, Graph, Model, Node, constant, operand, shape_of
+from mmc.integers.layers import channel_axis, ends_the_model
+from mmc.ir import Array, Graph, Model, Node, attrs, constant, operand, shape_of
 from mmc.opset import DOMAIN, split_activation
 
 SURE = 2.0
@@ -26,27 +26,33 @@ SURE = 2.0
 
 def last_layers(graph: Graph) -> list[Node]:
     """Return the layers with a bias of their own whose sums come to the outputs."""
-    return [n for n in graph if is_layer(n) and has_bias(n) and ends_the_model(n)]
+    return [n for n in graph if is_sum(n) and has_bias(n) and ends_the_model(n)]
 
 
-def is_layer(node: Node) -> bool:
-    """Say whether a node is a layer whose channels are the last axis."""
-    fused = split_activation(node.op_type)[1]
-    return node.domain == DOMAIN and not fused and bool(layer_of(node))
+def is_sum(node: Node) -> bool:
+    """Say whether a node is a layer without an activation of its own."""
+    fused = node.domain == DOMAIN and split_activation(node.op_type)[1]
+    return not fused and bool(layer_of(node))
 
 
 def has_bias(node: Node) -> bool:
     """Say whether a constant of the node's own is added, a number a channel."""
     value = operand(node, 2)
     bias = constant(value)
-    if bias is None or value is None or bias.dtype != np.float32:
+    if bias is None or value is None or bias.dtype != np.float32 or len(value.uses()) > 1:
         return False
-    return bias.size == shape_of(node.outputs[0])[-1] and len(value.uses()) == 1
+    channels = shape_of(node.outputs[0])[channel_axis(node)]
+    return bias.shape[-1:] == (channels,) == (bias.size,) and attrs(node).get("beta", 1.0) == 1
 
 
 def names_made(nodes: Sequence[Node]) -> dict[Node, str]:
     """Return the names of what layers make."""
     return {node: node.outputs[0].name or "" for node in nodes}
+
+
+def places_of(nodes: Sequence[Node]) -> dict[str, int]:
+    """Return the axes of channels by the names of what layers make: what `calibrate` takes."""
+    return {name: channel_axis(node) for node, name in names_made(nodes).items()}
 
 
 def correct(model: Model, data: Data, before: Mapping[Node, Array]) -> None:
@@ -60,7 +66,7 @@ def correct(model: Model, data: Data, before: Mapping[Node, Array]) -> None:
         return
     names = names_made([*before])
     few = Data(data.source, min(data.samples, MEAN_SAMPLES))
-    after = calibrate(model, few, means=[*names.values()]).means
+    after = calibrate(model, few, means=places_of([*before])).means
     for node, name in names.items():
         value = operand(node, 2)
         bias = constant(value)

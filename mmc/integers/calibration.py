@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -142,8 +143,8 @@ def calibrate(
     data: Data,
     inputs: Sequence[Inputs] = (),
     ranges: Sequence[str] = (),
-    channels: Sequence[str] = (),
-    means: Sequence[str] = (),
+    channels: Mapping[str, int] = MappingProxyType({}),
+    means: Mapping[str, int] = MappingProxyType({}),
     *,
     counted: bool = True,
 ) -> Statistics:
@@ -152,6 +153,8 @@ def calibrate(
     What was asked before of the same model and data is remembered (`mmc.remembered`).
 
     Args:
+        channels: the axis of channels, of values whose channels' ends are asked for.
+        means: the same of those whose channels' means are.
         counted: whether histograms count values; else they have the range only, which is faster.
     Raises:
         MmcError: what is wrong with the data (MMC300 to MMC302), or the run.
@@ -167,8 +170,8 @@ def calibrate(
             "inputs": signature(model),
             "moments": [asdict(h) for h in wanted],
             "ranges": list(ranges),
-            "channels": list(channels),
-            "means": list(means),
+            "channels": dict(channels),
+            "means": dict(means),
             "counted": counted,
         }
         found = remembered(
@@ -220,8 +223,8 @@ def job(
     inputs: list[list[Any]],
     moments: list[dict[str, Any]],
     ranges: list[str],
-    channels: list[str],
-    means: list[str],
+    channels: dict[str, int],
+    means: dict[str, int],
     counted: bool,
 ) -> dict[str, Array]:
     """Be the child of `calibrate`."""
@@ -229,8 +232,9 @@ def job(
 
     readers = [Inputs(**{k: to_tuple(v) for k, v in h.items()}) for h in moments]
     sums = [Moments.of_width(r.width, r.groups) for r in readers]
-    seen, extents = {name: Histogram() for name in ranges}, {name: Extents() for name in channels}
-    middles = {name: Means(MEAN_SAMPLES) for name in means}
+    seen = {name: Histogram() for name in ranges}
+    extents = {name: Extents(axis) for name, axis in channels.items()}
+    middles = {name: Means(MEAN_SAMPLES, axis) for name, axis in means.items()}
     adders: list[tuple[str, Callable[[Array], None]]] = [
         *((name, partial(each.add, counted=counted)) for name, each in seen.items()),
         *((name, each.add) for some in (extents, middles) for name, each in some.items()),

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from mmc.integers.activation_scales import Range
 from mmc.integers.calibration import Data, prepared_samples, signature
+from mmc.integers.integer_ranges import Range
 from mmc.integers.rounded_runs import RoundedRuns, round_values
 from mmc.ir import Array, Model, save
 from mmc.staging import working_folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from mmc.integers.activation_scales import activations
+from mmc.integers.cut_offs import ends_with_codes
 from mmc.integers.delicate import delicate
 from mmc.integers.grids import only_leaves
 from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, SLOW, WEIGHTED, layer_of
@@ -32,7 +33,8 @@ def floats_of(graph: Graph, bits: int, *, quick: bool, last: bool) -> dict[str, 
 def takes_integers(node: Node, bits: int) -> bool:
     """Say whether a kernel computes this node on codes of `bits`."""
     op = base_of(node)[1]
-    known = op in FREE or op in SAME or op in JOINED or op in FIXED
+    cut = op == "Clip" and bits == 8 and ends_with_codes(node)
+    known = cut or op in FREE or op in SAME or op in JOINED or op in FIXED
     if not known or bits not in BITS.get(op, (8, 16)):
         return False
     values = [v for v in (*activations(node), *node.outputs) if v is not None]

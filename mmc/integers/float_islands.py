@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from mmc.integers.activation_scales import Range, Scales, activations
+from mmc.integers.activation_scales import Scales, activations
 from mmc.integers.calibration import Data, prepared_samples, signature
 from mmc.integers.delicate import MATRICES
 from mmc.integers.integer_ops import layer_of
+from mmc.integers.integer_ranges import Range
 from mmc.integers.layers import AXES, base_of
 from mmc.integers.rounded_runs import RoundedRuns, round_values
 from mmc.ir import Array, Model, Node, Value, save, shape_of

@@ -31,6 +31,9 @@ SAME = frozenset(
 )
 """The kernels copy codes: results have the scale of the first operand."""
 
+MOVES = SAME - {"AveragePool", "AveragePool2d", "Resize2d"}
+"""What they make is among what they read."""
+
 JOINED = frozenset({"Concat"})
 """The kernels copy the codes of several operands, which must have one scale."""
 

@@ -90,6 +90,12 @@ def base_of(node: Node) -> tuple[str, str]:
     return node.domain, op_type
 
 
+def channel_axis(node: Node) -> int:
+    """Return which axis of what a layer reads and makes its channels are."""
+    rank = len(shape_of(node.outputs[0]))
+    return 1 if base_of(node) in (("", "Conv"), ("", "ConvTranspose")) else rank - 1
+
+
 def layers_of(graph: Graph) -> list[Layer]:
     """Return the layers with float32 weights, in graph order."""
     found = [

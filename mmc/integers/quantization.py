@@ -9,6 +9,7 @@ from mmc.integers.needs import check_needs
 from mmc.optimizer import optimize
 from mmc.options import CompileOptions
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
+from mmc.passes.equalize_channels import equalizing
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
 from mmc.passes.recover_integers import RecoverIntegers
@@ -36,7 +37,8 @@ def quantize_file(source: str | Path, output: str | Path, options: CompileOption
     codes = (QuantizeActivations.chosen_by(options),) if options.activation_bits else ()
     check_needs(options, stored=True)
     own = RecoverIntegers(symmetric=bool(codes), release=bool(codes))
-    then = (WidenFloats(), own, QuantizeWeights.chosen_by(options), *codes, EliminateDeadCode())
+    weights = (*equalizing(options), QuantizeWeights.chosen_by(options))
+    then = (WidenFloats(), own, *weights, *codes, EliminateDeadCode())
     done = optimize(source, output, options=options, then=then)
     storing = (RecoverIntegers.name, QuantizeWeights.name)
     made = sum(r.changes for r in done.passes if r.name.startswith(storing))

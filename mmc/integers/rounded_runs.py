@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mmc.integers.activation_scales import Range
+from mmc.integers.integer_ranges import Range
 from mmc.ir import Array
 from mmc.quant.metrics import error_of
 from mmc.quant.ranges import affine

@@ -50,19 +50,22 @@ def rounding(ends: Sequence[Array] | Array, factors: Array) -> float:
     return float((span / VALUE_CODES) ** 2 / 12)
 
 
-def held(ends: Array, moments: Array) -> Held:
+def held(ends: Array, moments: Array, *, last: bool = True) -> Held:
     """Return what channels hold.
 
     Args:
         ends: (2, C), the least and the largest.
-        moments: of windows with the channel last (K + 1, K + 1), or of a channel each
-            (C, K + 1, K + 1).
+        moments: of windows (K + 1, K + 1), or of a channel each (C, K + 1, K + 1).
+        last: the channel is the last axis of windows, not the first.
     """
     count = np.maximum(moments[..., -1:, -1], 1)
     power = np.einsum("...ii->...i", squares(moments)) / count
     middle = mean(moments)
     if moments.ndim == 2:
-        power, middle = (a.reshape(-1, ends.shape[1]).T for a in (power, middle))
+        channels = ends.shape[1]
+        shape = (-1, channels) if last else (channels, -1)
+        power, middle = (a.reshape(shape) for a in (power, middle))
+        power, middle = (power.T, middle.T) if last else (power, middle)
     first, second = middle.mean(axis=-1), power.mean(axis=-1)
     variance = np.maximum(second - first**2, 0)
     return Held(ends[0], ends[1], first, variance)

@@ -76,32 +76,42 @@ def deviations(moments: Array) -> Array:
 
 @dataclass
 class Extents:
-    """The least and the largest value of every channel, the last axis."""
+    """The least and the largest value of every channel."""
 
+    axis: int = -1
+    """That of the channels."""
     ends: Array = field(default_factory=lambda: np.array([[np.inf], [-np.inf]], np.float32))
     """(2, C): the least, the largest."""
 
     def add(self, values: Array) -> None:
-        """Widen the ranges by those of values (..., C)."""
-        rows, (low, high) = values.reshape(-1, values.shape[-1]), self.ends
+        """Widen the ranges by those of values."""
+        rest, (low, high) = other_axes(values, self.axis), self.ends
         self.ends = np.stack(
-            [np.minimum(low, rows.min(axis=0)), np.maximum(high, rows.max(axis=0))]
+            [np.minimum(low, values.min(axis=rest)), np.maximum(high, values.max(axis=rest))]
         )
 
 
 @dataclass
 class Means:
-    """The mean of every channel, the last axis, by sample, of the first so many."""
+    """The mean of every channel, by sample, of the first so many."""
 
     most: int
+    axis: int = -1
+    """That of the channels."""
     rows: list[Array] = field(default_factory=list)
     """(C,) of each sample."""
 
     def add(self, values: Array) -> None:
-        """Add a sample's values (..., C)."""
+        """Add a sample's values."""
         if len(self.rows) < self.most:
-            rows = values.reshape(-1, values.shape[-1])
-            self.rows.append(rows.mean(axis=0, dtype=np.float64))  # sums in float32 stand still
+            rest = other_axes(values, self.axis)
+            # sums of float32 stand still
+            self.rows.append(values.mean(axis=rest, dtype=np.float64))
+
+
+def other_axes(values: Array, axis: int) -> tuple[int, ...]:
+    """Return all axes but one."""
+    return tuple(a for a in range(values.ndim) if a != axis % values.ndim)
 
 
 @dataclass
