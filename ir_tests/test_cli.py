@@ -16,7 +16,9 @@ from mmc.arguments import const, dim, input_shape
 from mmc.cli import COMMANDS, main
 from mmc.diagnostics import Diagnostic, Severity
 from mmc.findings import finding_lines
+from mmc.pass_manager import PassRecord
 from mmc.reports.schema import report_schema
+from mmc.reports.text import print_passes
 
 PNET = str(golden_models.path("mtcnn_pnet"))
 SHAPE = ["--input-shape", "x:1,3,60,80"]
@@ -230,3 +232,12 @@ def test_python_has_the_same_words(tmp_path: Path) -> None:
 def test_the_report_has_the_documented_schema() -> None:
     stored = Path(__file__).parent.parent / "docs" / "report.schema.json"
     assert json.loads(stored.read_text()) == report_schema()
+
+
+def test_a_pass_is_a_line_with_all_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "fold-constants{lowered=" + ",".join(["'Abs'"] * 40) + "}"
+    records = [PassRecord(n, "p", 3, 5, 0.25, 7 * 2**20) for n in (long, "fuse")]
+    print_passes(records)
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["pass", "runs", "changes", "seconds", "peak", "MB"]
+    assert [line.split()[-4:] for line in lines] == [["1", "3", "0.250", "7"]] * 2

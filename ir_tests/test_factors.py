@@ -9,6 +9,7 @@ import pytest
 
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.compiling import compile_on
 from ir_tests.lowering import oracle
 from ir_tests.own_grids import HEAD, KINDS, compiled, grid, types_of
 from mmc.integers.kept_float import STEEP
@@ -94,3 +95,21 @@ def test_a_kernel_multiplies_by_so_much(
     feeds = {name: feeds[name] for name in given.split(", ")}
     expected, actual = oracle(model, feeds)["y"], mmc.run(result.artifact, feeds)["y"]
     assert np.abs(expected - actual).max() <= 1.01 * sums / factor
+
+
+@pytest.mark.parametrize("activations", ["int8", "int16"])
+@pytest.mark.parametrize("target", ["cpu", "hexagon_v73"])
+def test_a_bias_without_a_result_stays_float(target: str, activations: str, tmp_path: Path) -> None:
+    """A bias has no codes where all that its layer reads and makes is 0: LiteRT did not load it."""
+    arrays = {n: normal(64, 64, seed=i) / 8 for i, n in enumerate("uvw")}
+    arrays |= {n: np.full(64, v, np.float32) for n, v in (("b", -99), ("c", -0.4), ("d", 0.3))}
+    model = parse(
+        f"""{HEAD}g (float[2,64] x) => (float[2,64] y) {{
+            e = Gemm(x, u, b) f = Relu(e) g = Gemm(f, v, c) h = Relu(g) y = Gemm(h, w, d) }}""",
+        **arrays,
+    )
+    options = {"target": target, "activations": activations, "weights": "int8"}
+    result = compile_on(tmp_path, model, {"x": normal(8, 2, 64)}, **options)
+    assert STEEP in {one.why for one in result.kept_float}
+    feeds = {"x": normal(2, 64, seed=9)}
+    np.testing.assert_allclose(mmc.run(result.artifact, feeds)["y"], 0.3, rtol=0.01)

@@ -195,9 +195,9 @@ def filters_of(node: Node) -> Array:
 
 def columns(filters: Array, channels: int) -> Array:
     """Return the largest weight of every channel that is read."""
-    largest = np.abs(filters).max(axis=2, initial=0)
-    apart = filters.shape[1] < channels
-    return np.asarray(largest[:, 0] if apart else largest.max(axis=0, initial=0))
+    axes = (1, 2) if filters.shape[1] < channels else (0, 2)
+    ends = filters.max(axis=axes, initial=0), filters.min(axis=axes, initial=0)
+    return np.asarray(np.maximum(ends[0], -ends[1]))
 
 
 def scale_made(graph: Graph, node: Node, factors: Array) -> None:
@@ -224,5 +224,5 @@ def replace(graph: Graph, node: Node, place: int, factors: Array, axis: int) -> 
     assert array is not None
     shape = [1] * max(array.ndim, 1)
     shape[axis] = -1
-    made = initializer(graph, old, (array * factors.reshape(shape)).astype(np.float32))
+    made = initializer(graph, old, (array * factors.reshape(shape)).astype(np.float32, copy=False))
     node.replace_input_with(place, made)

@@ -12,11 +12,12 @@ from collections.abc import Callable
 import numpy as np
 
 from mmc.integers.activation_scales import activations
+from mmc.integers.biases import LARGEST_BIAS
 from mmc.integers.delicate import MATRICES
 from mmc.integers.integer_ops import SAME, layer_of
 from mmc.integers.kept_float import BEYOND_HALF, STEEP
 from mmc.integers.layers import base_of
-from mmc.ir import Node, Value, constant
+from mmc.ir import Node, Value, constant, operand
 from mmc.quant.ranges import Affine
 
 Look = Callable[[Value], Affine | None]
@@ -66,11 +67,17 @@ def beyond_half(node: Node, of: Look) -> bool:
 def sum_step(node: Node, steps: list[float]) -> float:
     """Return the step of the sums that a kernel rescales, from those of what it reads."""
     if layer_of(node):
-        return steps[0] * weight_step(node)
+        return max(steps[0] * weight_step(node), bias_step(node))
     op = base_of(node)[1]
     if op in MATRICES or op == "Mul":  # constant factors are cut to what the result holds
         return steps[0] * steps[-1] if len(activations(node)) == 2 else 0.0
     return max(steps)  # a constant summand is no larger than the other one and the result
+
+
+def bias_step(node: Node) -> float:
+    """Return the least step that a layer's bias has codes of: weights are made as coarse."""
+    bias = constant(operand(node, 2))
+    return 0.0 if bias is None else float(np.abs(bias).max(initial=0)) / LARGEST_BIAS
 
 
 def weight_step(node: Node) -> float:

@@ -30,7 +30,8 @@ def quantize(graph: Graph, layers: list[Layer], rule: Rule, moments: Array | Non
     layer = layers[0]
     weight = constant(layer.value)
     assert weight is not None
-    rows, shifts = layer.rows(weight).astype(np.float32), all(map(has_bias, layers))
+    rows = layer.rows(weight).astype(np.float32, copy=False)
+    shifts = all(map(has_bias, layers))
     tables = rule.table and layer.axis == 0
     bits = rule.bits if tables else min(b for b in TYPES if b >= rule.bits)
     block = rule.block if bits < 8 and can_block(layer, rows, rule.block) else 0

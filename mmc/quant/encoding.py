@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .grids import Array, Grid
-from .metrics import output_error, products
+from .grids import Array, Grid, in_parts
+from .metrics import output_error
 from .rounding import gptq, nearest, spread, to_grid
 from .scales import CANDIDATES, max_scale, mse_scale, to_blocks
 from .statistics import deviations, mean, squares
@@ -35,8 +35,13 @@ class Encoded:
             Correction", ICCV 2019, equation 17; the mean input is measured here.
         """
         average = mean(moments).reshape(-1, 1, rows.shape[1])
-        lost = (rows - self.values).reshape(len(average), -1, rows.shape[1])
-        return np.asarray((lost * average).sum(axis=-1).reshape(-1), np.float32)
+        parts = (len(average), -1, rows.shape[1])
+        right, made = rows.reshape(parts), self.values.reshape(parts)
+        lost = [
+            ((right[:, some] - made[:, some]) * average).sum(axis=-1)
+            for some in in_parts(right.shape[1], right[:, :1].size)
+        ]
+        return np.concatenate(lost, axis=1).reshape(-1).astype(np.float32, copy=False)
 
 
 def encode(
@@ -103,16 +108,26 @@ def aligned(rows: Array, values: Array, hessian: Array) -> tuple[Array, float]:
     A gain that is not positive is none: codes stand in the order of their numbers. The second
     result is the relative squared error that is left, as `output_error` has it.
     """
-    right, made = products(rows, hessian), products(values, hessian)
-    top, bottom = ((made * other).sum(axis=1, dtype=np.float64) for other in (rows, values))
-    gain = np.divide(top, bottom, out=np.ones_like(top), where=bottom > 0)
-    gain = np.where(gain > 0, gain, 1.0)[:, None]
-    left = float(((rows - gain * values) * (right - gain * made)).sum())
-    total = float((right * rows).sum(dtype=np.float64))
-    return gain[:, 0], max(left, 0.0) / total if total > 0 else 0.0
+    parts = (hessian.size // hessian.shape[-1] ** 2, -1, rows.shape[1])
+    rows, values = rows.reshape(parts), values.reshape(parts)
+    gains, left, total = [], 0.0, 0.0
+    for some in in_parts(rows.shape[1], rows[:, :1].size):
+        right, made = rows[:, some] @ hessian, values[:, some] @ hessian
+        top, bottom = (
+            (made * other[:, some]).sum(axis=-1, dtype=np.float64) for other in (rows, values)
+        )
+        gain = np.divide(top, bottom, out=np.ones_like(top), where=bottom > 0)
+        gain = np.where(gain > 0, gain, 1.0)[..., None]
+        left += float(((rows[:, some] - gain * values[:, some]) * (right - gain * made)).sum())
+        total += float((right * rows[:, some]).sum(dtype=np.float64))
+        gains.append(gain)
+    return np.concatenate(gains, axis=1).reshape(-1), max(left, 0.0) / total if total > 0 else 0.0
 
 
 def plain(rows: Array, made: Array) -> float:
     """Return the relative squared error of the weight itself."""
-    total = float((rows.astype(np.float64) ** 2).sum())
-    return float(((rows - made).astype(np.float64) ** 2).sum()) / total if total else 0.0
+    total = left = 0.0
+    for some in in_parts(*rows.shape):
+        total += float((rows[some].astype(np.float64) ** 2).sum())
+        left += float(((rows[some] - made[some]).astype(np.float64) ** 2).sum())
+    return left / total if total else 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .grids import Array
+from .grids import Array, in_parts
 from .statistics import mean, squares
 
 WEIGHT_CODES = 127.0
@@ -104,7 +104,9 @@ def noise(weight: Array, factors: Array, seen: Held, carried: float = 0.0) -> fl
         steps = ((scaled.max(axis=1) / WEIGHT_CODES) ** 2 * power).sum()
         made = (scaled**2).sum(axis=1) @ values
     else:
-        scaled = np.abs(weight) * factors[None, :, None]
-        steps = ((scaled.max(axis=(1, 2)) / WEIGHT_CODES) ** 2).sum() * power.sum()
-        made = (scaled**2).sum(axis=(0, 2)) @ values
+        steps = made = 0.0
+        for some in in_parts(len(weight), weight[0].size):
+            scaled = np.abs(weight[some]) * factors[None, :, None]
+            steps += ((scaled.max(axis=(1, 2)) / WEIGHT_CODES) ** 2).sum() * power.sum()
+            made += (scaled**2).sum(axis=(0, 2)) @ values
     return float(made + steps * weight.shape[2] / 12)

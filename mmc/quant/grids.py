@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,8 @@ class Grid:
 
     def codes(self, values: Array) -> Array:
         """Return the nearest code of each value, given in units of the scale; ties go to even."""
-        return np.clip(np.rint(values), self.low, self.high)
+        steps = np.asarray(np.rint(values))
+        return np.clip(steps, self.low, self.high, out=steps)
 
 
 GRIDS = {8: Grid(8, -127, 127), 4: Grid(4, -7, 7), 2: Grid(2, -2, 1)}
@@ -38,6 +40,16 @@ def grid_of(bits: int) -> Grid:
 def stored_bytes(count: int, bits: int, scales: int) -> int:
     """Return the bytes of `count` packed codes and of their float32 scales."""
     return (count * bits + 7) // 8 + 4 * scales
+
+
+PART = 1 << 20
+"""Numbers of a weight that are computed with at once, where each step has a copy of them: 4 MB."""
+
+
+def in_parts(rows: int, width: int) -> Iterator[slice]:
+    """Yield the rows of a matrix, some at a time."""
+    step = max(1, PART // max(width, 1))
+    yield from (slice(start, start + step) for start in range(0, rows, step))
 
 
 def require_finite(array: Array, what: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .grids import Array, Grid, require_finite
+from .grids import Array, Grid, in_parts, require_finite
 
 Snap = Callable[[Array, Array], tuple[Array, Array]]
 """Maps one weight of every row (O,), and their places (O,), to codes and what they stand for."""
@@ -85,28 +85,28 @@ def gptq(
         order = np.argsort(-np.einsum("gii->gi", h), axis=1, kind="stable")
     groups = np.arange(len(h))[:, None, None]
     feedback = inverse_root(h[groups, order[:, :, None], order[:, None, :]], damping)
-    places = np.repeat(order, rows // len(h), axis=0)
-    left = np.take_along_axis(weight, places, 1).astype(np.float32)
-    left = left.reshape(len(h), -1, columns)
-    made = np.empty(weight.shape, np.int8)
+    parted = weight.reshape(len(h), -1, columns)
+    left = np.take_along_axis(parted, order[:, None], 2).astype(np.float32, copy=False)
+    made = np.empty(parted.shape, np.int8)
     for start in range(0, columns, CHUNK):
         stop = min(start + CHUNK, columns)
-        errors = _round_chunk(left, made, feedback, places, snap, start, stop)
-        left[:, :, stop:] -= errors @ feedback[:, start:stop, stop:]
+        errors = _round_chunk(left, made, feedback, order, snap, start, stop)
+        for some in in_parts(parted.shape[1], len(h) * columns):
+            left[:, some, stop:] -= errors[:, some] @ feedback[:, start:stop, stop:]
     codes = np.empty_like(made)
-    np.put_along_axis(codes, places, made, 1)
-    return codes
+    np.put_along_axis(codes, order[:, None], made, 2)
+    return codes.reshape(weight.shape)
 
 
 def _round_chunk(
-    left: Array, made: Array, feedback: Array, places: Array, snap: Snap, start: int, stop: int
+    left: Array, made: Array, feedback: Array, order: Array, snap: Snap, start: int, stop: int
 ) -> Array:
     """Round the columns start..stop of `left` into `made`; return their scaled errors."""
     errors = np.empty((*left.shape[:2], stop - start), np.float32)
     for j in range(start, stop):
         column = left[:, :, j]
-        found, values = snap(column.reshape(-1), places[:, j])
-        made[:, j] = found
+        found, values = snap(column.reshape(-1), np.repeat(order[:, j], column.shape[1]))
+        made[:, :, j] = found.reshape(column.shape)
         error = (column - values.reshape(column.shape)) / feedback[:, j, j, None]
         errors[:, :, j - start] = error
         left[:, :, j + 1 : stop] -= error[:, :, None] * feedback[:, None, j, j + 1 : stop]

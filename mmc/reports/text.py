@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KINDS_SHOWN = 5
 OUTPUTS_SHOWN = 6
+LONGEST_NAME = 48
+"""Letters of a pass with its options: a line each; a report has them whole."""
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -174,15 +176,15 @@ def print_passes(passes: Sequence[PassRun | PassRecord], file: TextIO | None = N
     runs: dict[str, list[PassRun | PassRecord]] = defaultdict(list)
     for record in passes:
         runs[record.name].append(record)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("pass", no_wrap=True)  # options may be many: a report has them all
+    table = Table("pass", box=None, pad_edge=False)
     for title in ("runs", "changes", "seconds", "peak MB"):
         table.add_column(title, justify="right")
     by_cost = sorted(runs.items(), key=lambda item: -sum(r.seconds for r in item[1]))
     for name, same in by_cost:
         changes, seconds = sum(r.changes for r in same), sum(r.seconds for r in same)
         peak = max(r.peak_bytes for r in same) / 2**20
-        row = (name, str(len(same)), str(changes), f"{seconds:.3f}", f"{peak:.0f}")
+        short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        row = (short, str(len(same)), str(changes), f"{seconds:.3f}", f"{peak:.0f}")
         table.add_row(*(Text(cell) for cell in row))
     console(file).print(table)
 
