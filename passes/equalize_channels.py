@@ -133,7 +133,7 @@ def ties(node: Node) -> Iterator[tuple[Value | str, Value]]:
     if channels_of(node) and len(read) == 1:
         yield (made, made) if rising else (BLOCKED, made)
         yield read[0], read[0]
-    elif op in HOMOGENEOUS and rising and len(read) == 1 and len(node.outputs) == 1:
+    elif op in HOMOGENEOUS and rising and read == [node.inputs[0]] and len(node.outputs) == 1:
         yield read[0], made
     elif op == "Add" and rising and len(read) == 2 and alike(*read):
         yield read[0], made
