@@ -194,3 +194,16 @@ def test_metrics() -> None:
     assert agreement(a, a * 2) == 1
     with pytest.raises(ValueError, match="shapes differ"):
         sqnr_db(a, a[0])
+
+
+@given(st.floats(-1e6, 0), st.floats(1e-9, 1e6))
+@settings(max_examples=200, deadline=None)
+def test_steps_are_float16_where_they_are_stored_so(low: float, high: float) -> None:
+    """The package has the numbers that the IR has, and the range is covered all the same."""
+    q, exact = affine(low, high, 8, half=True), affine(low, high, 8)
+    tiny, largest = (float(x) for x in (np.finfo(np.float16).tiny, np.finfo(np.float16).max))
+    if tiny <= exact.scale <= largest:
+        assert np.float16(q.scale) == q.scale
+        assert exact.scale <= q.scale <= exact.scale * (1 + 2.0**-10)
+    else:
+        assert q == exact

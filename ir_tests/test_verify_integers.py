@@ -19,8 +19,9 @@ from mmc.backends.tflite.pieces import pieces
 from mmc.backends.tflite.program import Operator, Program, Quantization, Tensor
 from mmc.diagnostics import MmcError
 from mmc.ir import parse, save
-from mmc.verification.pieces import judged, slack_db
+from mmc.verification.pieces import judged
 from mmc.verification.result import VerifyResult
+from mmc.verification.totals import slack_db
 
 DEPTH = 40
 Damage = Callable[[Program], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from mmc.ir import Model, save
 from mmc.options import CompileOptions
 from mmc.result import CompileResult
 from mmc.staging import working_folder
-from mmc.verification.given import refuse_unfit, shapes_of_data, with_inputs
+from mmc.verification.given import more_samples, refuse_unfit, shapes_of_data, with_inputs
 
 if TYPE_CHECKING:
     from mmc.backends.base import Backend
@@ -66,6 +67,7 @@ def verify(result: CompileResult, model: Model, options: CompileOptions) -> None
         final = folder / "final.onnx"
         save(model, final)
         subject = subject_of(result, final, options)
+        subject = replace(subject, samples=more_samples(model, options))
         found = examine(subject, model, options)
         if options.verify_on == "htp" and found.passed:
             from mmc.backends.tflite.htp import verify_on_htp

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmc.builder import derived, initializer
-from mmc.integers.activation_scales import activations
+from mmc.integers.activation_scales import Scales, activations
 from mmc.integers.biases import fit_bias
 from mmc.integers.calibration import Data, calibrate
 from mmc.integers.delicate import MATRICES
@@ -132,10 +132,11 @@ def store_operands(graph: Graph, nodes: Iterable[Node]) -> None:
     """Store the constants of integer operators as codes, with biases that fit."""
     chosen = dict(coded_values(nodes))
     for node in nodes:
+        keep_constants(graph, node)
         if layer_of(node):
             fit_bias(graph, node, chosen)
-        keep_constants(graph, node)
-        quantize_constants(graph, node, bits_of(node), {}, chosen)
+        else:
+            quantize_constants(graph, node, Scales(bits_of(node)), chosen, {})
 
 
 def coded_values(nodes: Iterable[Node]) -> Iterator[tuple[Value, Affine]]:

@@ -26,7 +26,7 @@ from mmc.ir import Array, Graph, Model, Node, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
-from mmc.quant.ranges import Affine, affine, min_max, narrowed, percentile
+from mmc.quant.ranges import Affine, min_max, narrowed, percentile
 from mmc.quant.statistics import Histogram
 from mmc.values import ARRIVED_QUANTIZED
 
@@ -79,7 +79,7 @@ class QuantizeActivations(Pass):
             return 0
         kept = floats_of(model.graph, self.bits, quick=self.quick, last=self.last_float)
         nodes = settle([n for n in model.graph if not any(n in some for some in kept.values())])
-        scales = tied(nodes, self.bits, self.margin)
+        scales = tied(nodes, Scales(self.bits, self.margin, half=self.half))
         wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
         last = last_layers(model.graph) if self.bits == 8 else []
@@ -94,10 +94,9 @@ class QuantizeActivations(Pass):
             for node, why in fits_not.items():
                 left[why].add(node)
             nodes, scales = chosen_without(fits_not.keys(), nodes, scales, ranges, seen)
-        nodes, gone = drop_cut_offs(model.graph, nodes, scales)
+        nodes = drop_cut_offs(model.graph, nodes, scales)
         tell_floats(model.graph, nodes, left | kept)
-        chosen = {v: scales.of(v) for v in scales.values if v not in gone}
-        store(model.graph, nodes, chosen, seen, self.bits)
+        store(model.graph, nodes, scales, seen)
         correct(model, data, before)
         return len(nodes)
 
@@ -126,28 +125,24 @@ class QuantizeActivations(Pass):
         return {root: found.get(scales.members(root)[0], exact[root]) for root in exact}
 
 
-def store(
-    graph: Graph,
-    nodes: Sequence[Node],
-    chosen: dict[Value, Affine],
-    seen: dict[str, Histogram],
-    bits: int,
-) -> None:
+def store(graph: Graph, nodes: Sequence[Node], scales: Scales, seen: dict[str, Histogram]) -> None:
     """Let operators read and make codes."""
+    chosen = {v: scales.of(v) for v in scales.values}
     for node in nodes:
         if layer_of(node):
             fit_bias(graph, node, chosen)
-        quantize_constants(graph, node, bits, seen, chosen)
-        node.metadata_props[INTEGER] = str(bits)
+        else:
+            quantize_constants(graph, node, scales, chosen, seen)
+        node.metadata_props[INTEGER] = str(scales.bits)
     made = {v: wrap(graph, v, q) for v, q in chosen.items()}
     origin = {result: value for value, result in made.items()}
     for node in nodes:
         match_scales(graph, node, chosen, origin)
 
 
-def tied(nodes: list[Node], bits: int, margin: float) -> Scales:
-    """Return the scales that nodes have, tied as their kernels demand."""
-    scales, coded = Scales(bits, margin), set(nodes)
+def tied(nodes: list[Node], scales: Scales) -> Scales:
+    """Tie scales as the kernels of nodes demand, and return them."""
+    coded = set(nodes)
     for node in nodes:
         scales.tie(node)
         if is_behind(node, coded):
@@ -165,7 +160,7 @@ def chosen_without(
     """Return the operators that compute on codes without some, and the scales that they choose."""
     if apart:
         nodes, before = settle([n for n in nodes if n not in apart]), scales
-        scales = tied(nodes, scales.bits, scales.margin)
+        scales = tied(nodes, scales.none_yet())
         exact = scales.merged(seen, min_max)
         ranges = {r: within(exact[r], ranges.get(before.root(r), exact[r])) for r in exact}
     scales.choose(ranges)
@@ -246,11 +241,13 @@ def match_scales(
 
 
 def quantize_constants(
-    graph: Graph, node: Node, bits: int, seen: dict[str, Histogram], chosen: dict[Value, Affine]
+    graph: Graph,
+    node: Node,
+    scales: Scales,
+    chosen: Mapping[Value, Affine],
+    seen: Mapping[str, Histogram],
 ) -> None:
     """Store the constant operands of an integer operator (not weights and biases) as codes."""
-    if layer_of(node):
-        return
     for place, value in enumerate(node.inputs):
         array = constant(value)
         if value is None or array is None or array.dtype != np.float32:
@@ -258,10 +255,10 @@ def quantize_constants(
         array = bounded(node, place, array, chosen)
         low, high = max(float(array.min()), Needed(seen).of(value)[0]), float(array.max())
         joined = base_of(node)[1] in JOINED
-        q = chosen[node.outputs[0]] if joined else affine(low, high, bits)
+        q = chosen[node.outputs[0]] if joined else scales.covering(low, high)
         with np.errstate(over="ignore"):  # the least float is a mask
             steps = np.rint(array / q.scale)
-        codes = np.clip(steps + q.zero, q.low, q.high).astype(TYPES[bits])
+        codes = np.clip(steps + q.zero, q.low, q.high).astype(TYPES[q.bits])
         given = [initializer(graph, value, codes), *parameters(graph, q, value)]
         made = derived(graph, "DequantizeLinear", given, value, sources(node))
         graph.insert_before(node, made)

@@ -25,14 +25,19 @@ class Scales:
 
     Args:
         margin: how many times as far as asked for the codes reach.
+        half: scales are stored as float16.
     """
 
-    def __init__(self, bits: int, margin: float = 1.0) -> None:
-        self.bits, self.margin = bits, margin
+    def __init__(self, bits: int, margin: float = 1.0, *, half: bool = False) -> None:
+        self.bits, self.margin, self.half = bits, margin, half
         self.values: dict[Value, None] = {}
         self.parent: dict[Value, Value] = {}
         self.known: dict[Value, Affine] = {}
         self.constants: list[tuple[Value, float, float]] = []
+
+    def none_yet(self) -> Scales:
+        """Return scales of the same kind, of no values."""
+        return Scales(self.bits, self.margin, half=self.half)
 
     def root(self, value: Value) -> Value:
         """Return what stands for all values that share the scale."""
@@ -88,7 +93,11 @@ class Scales:
         ending = {self.root(v) for v in self.values if ends(v)}
         for root, (low, high) in ranges.items():
             far = 1.0 if root in ending else self.margin
-            self.known.setdefault(root, affine(far * low, far * high, self.bits))
+            self.known.setdefault(root, self.covering(far * low, far * high))
+
+    def covering(self, low: float, high: float) -> Affine:
+        """Return codes that cover a range."""
+        return affine(low, high, self.bits, half=self.half)
 
     def members(self, root: Value) -> list[str]:
         """Return the names of the values that share a scale."""

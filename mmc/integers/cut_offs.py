@@ -8,7 +8,7 @@ from mmc.integers.activation_scales import Scales
 from mmc.integers.integer_ops import FREE
 from mmc.integers.integer_ranges import cut_off
 from mmc.integers.layers import base_of
-from mmc.ir import SOURCES, Graph, Node, Value, origin_of
+from mmc.ir import SOURCES, Graph, Node, origin_of
 from mmc.pattern import substitute
 
 
@@ -27,16 +27,13 @@ def is_behind(node: Node, coded: Collection[Node]) -> bool:
     return ends_with_codes(node) and len(value.uses()) == 1 and base_of(maker)[1] in FREE
 
 
-def drop_cut_offs(
-    graph: Graph, nodes: Sequence[Node], scales: Scales
-) -> tuple[list[Node], set[Value]]:
-    """Take out what codes do by where they end.
+def drop_cut_offs(graph: Graph, nodes: Sequence[Node], scales: Scales) -> list[Node]:
+    """Take out what codes do by where they end, and the scales of what that makes.
 
     Returns:
-        The operators that compute on codes now: no Clip is left, it has no kernel of its own. And
-        the values that are no more.
+        The operators that compute on codes now: no Clip is left, it has no kernel of its own.
     """
-    coded, gone = set(nodes), set[Value]()
+    coded = set(nodes)
     for node in nodes:
         source, made = node.inputs[0], node.outputs[0]
         ends = cut_off(node)
@@ -52,6 +49,6 @@ def drop_cut_offs(
             maker.metadata_props[SOURCES] = origin_of([maker, node])
             substitute(made, source)
             graph.remove(node)
-            gone.add(made)
+            del scales.values[made]
             coded.remove(node)
-    return [n for n in nodes if n in coded and base_of(n)[1] != "Clip"], gone
+    return [n for n in nodes if n in coded and base_of(n)[1] != "Clip"]

@@ -33,19 +33,32 @@ class Affine:
         return (1 << self.bits - 1) - 1
 
 
-def affine(low: float, high: float, bits: int) -> Affine:
+def affine(low: float, high: float, bits: int, *, half: bool = False) -> Affine:
     """Return the codes that cover low..high and represent 0 exactly.
 
     8 bits use all codes with a zero point; 16 bits are symmetric, as TFLite's kernels demand.
     The scale is a positive normal float32 in any case, and what codes stand for is finite.
+
+    Args:
+        half: the scale is stored as float16: it is one, if one is as large and no subnormal number.
     """
     low, high = max(min(low, 0.0), -LARGEST), min(max(high, 0.0), LARGEST)
     tiny = float(np.finfo(np.float32).tiny) * 2**20
     if bits == 16:
         return Affine(16, float(np.float32(max(-low, high, tiny) / 32767)), 0)
     scale = float(np.float32(max(high - low, tiny) / 255))
+    scale = to_half(scale) if half else scale
     zero = int(np.clip(np.rint(-128 - low / scale), -128, 127))
     return Affine(8, scale, zero)
+
+
+def to_half(scale: float) -> float:
+    """Return the next float16 that is as large; the scale itself where that is no normal number."""
+    limits = np.finfo(np.float16)
+    if not float(limits.tiny) <= scale <= float(limits.max):
+        return scale
+    near = np.float16(scale)
+    return float(near if float(near) >= scale else np.nextafter(near, np.float16(np.inf)))
 
 
 def min_max(seen: Histogram) -> tuple[float, float]:

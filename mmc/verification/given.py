@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -13,7 +14,33 @@ from mmc.diagnostics import EmitError, MmcError
 from mmc.generalizing import Case
 from mmc.ir import Model, shape_of
 from mmc.options import CompileOptions
-from mmc.verification.casting import cast_exactly, check_names
+from mmc.verification.casting import Array, cast_exactly, check_names
+
+MOST_SAMPLES = 9
+"""Samples that are looked at where the first leaves something open."""
+
+
+@dataclass(frozen=True)
+class MoreSamples:
+    """The feeds of samples behind the first, read when looped over; none of data that are no good.
+
+    Args:
+        shapes: of the inputs in the data.
+    """
+
+    data: str
+    shapes: Shapes
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        with suppress(MmcError):
+            for feeds, _ in islice(read_samples(self.data, self.shapes, 1 + MOST_SAMPLES), 1, None):
+                yield feeds
+
+
+def more_samples(model: Model, options: CompileOptions) -> MoreSamples | tuple[()]:
+    """Return what else there is to verify on."""
+    data = options.evaluation or options.calibration
+    return MoreSamples(data, shapes_of_data(model, options)) if data else ()
 
 
 def with_inputs(case: Case) -> CompileOptions:

@@ -24,7 +24,8 @@ from mmc.values import ARRIVED_QUANTIZED
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, compare
 from mmc.verification.execute import execute
-from mmc.verification.result import OutputResult, VerifyResult
+from mmc.verification.result import VerifyResult
+from mmc.verification.totals import judge_total, open_question
 from mmc.verification.trial import Trial
 from mmc.verification.unrounded import run_unrounded
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 STEPS = {8: 1, 16: 4}
 """Codes that one operator may be off, by bits. LiteRT's 16-bit kernels multiply by scales that are
 rounded to 16 bits themselves and read exponentials off a table, so the last 2 bits are noise."""
-TOTAL_DB = 40.0
-"""SQNR of the artifact against the final IR from which on nothing more is asked."""
 MOVES = (
     "DequantizeLinear",
     "QuantizeLinear",
@@ -167,53 +166,3 @@ def own_noise(model: Any, found: Sequence[Off]) -> dict[str, float]:
             last = node.inputs[0]
         own[value.name] = noise.get(last.name, 0.0)
     return own
-
-
-def open_question(output: OutputResult) -> bool:
-    """Say whether an output of floats is not as near to the final IR as nobody would ask about."""
-    emission = output.emission
-    return not (emission.passes(TOTAL_DB) or emission.integer or output.accuracy is None)
-
-
-def judge_total(
-    trial: Trial,
-    output: OutputResult,
-    result: VerifyResult,
-    plain: Array | None = None,
-    own: float = 0.0,
-) -> None:
-    """Add a finding where the artifact is further from the original than the final IR is.
-
-    Args:
-        plain: the output of the final IR without rounding, where the original rounds likewise: what
-            the rounding makes up is as good a draw of its noise.
-        own: how far the kernel that makes the output may be off, in numbers. Where no number is
-            further off, that is all: of an output that is nearly 0 everywhere it can be most.
-    """
-    where, emission = f"output {output.name!r}", output.emission
-    if not emission.positions_match:
-        result.add("MMC412", Severity.ERROR, where, "NaN or infinity in other places")
-    if not open_question(output) or output.accuracy is None:
-        return
-    drawn = [trial.final[output.name], *([] if plain is None else [plain])]
-    final = min(compare(output.name, trial.reference[output.name], d).level_db for d in drawn)
-    reached, slack = output.accuracy.level_db, slack_db(trial.reference[output.name].size)
-    if reached < final - slack and output.emission.max_abs_error > own:
-        what = f"SQNR {reached:.1f} dB, the final IR in ONNX Runtime has {final:.1f} dB"
-        why = f"rounding may cost {slack:.1f} dB of an output of this size"
-        result.add("MMC410", Severity.ERROR, where, what, why=why)
-        return
-    what = f"rounding adds up: {emission.level_db:.1f} dB between the artifact and the final IR"
-    sign = "both are alike right" if reached >= final - slack else f"no number is off by {own:.1g}"
-    why = f"{sign}: {reached:.1f} and {final:.1f} dB to the original"
-    result.add("MMC418", Severity.NOTE, where, what, why=why)
-
-
-def slack_db(count: int) -> float:
-    """Return the dB by which the artifact's accuracy may be below the final IR's.
-
-    Both errors are draws of rounding noise: the energies of two of n entries differ by less than
-    35 / sqrt(n) dB (four standard deviations of the ratio, 2 / sqrt(n) each), and a step an
-    operator more may double the noise (3 dB).
-    """
-    return 3.0 + 35.0 / float(np.sqrt(max(count, 1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ class Subject:
         rounding: the precision that the artifact's run emulates; "" where it has its own.
         pictures: inputs whose pixels the artifact takes, and scales itself.
         coded: inputs and outputs of the artifact may be codes, which are compared as numbers.
+        samples: more feeds, as data have them, for what one leaves open; read when asked for.
     """
 
     artifact: Path
@@ -50,6 +51,7 @@ class Subject:
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     coded: bool = False
     limits: Limits = field(default_factory=Limits)
+    samples: Iterable[Mapping[str, Array]] = ()
 
     def run_artifact(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
         """Run the artifact."""
