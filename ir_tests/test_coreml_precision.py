@@ -230,3 +230,25 @@ def test_the_operator_that_leaves_the_range_of_float16_is_named(tmp_path: Path) 
     (error,) = caught.value.diagnostics
     assert error.code == "MMC412"
     assert error.why == "mul 'b' has numbers up to 8.1e+05, float16 ends at 65504"
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_a_layer_with_weights_beyond_float16_is_computed_in_float32(
+    coded: bool, tmp_path: Path
+) -> None:
+    text = "g (float[2,8] x) => (float[2,4] y) { y = MatMul (x, w) }"
+    w = np.full((8, 4), 127e4, np.float32)
+    if coded:
+        unpacked = "w = DequantizeLinear (codes, step)  y = MatMul (x, w)"
+        codes, step = np.full((8, 4), 127, np.int8), np.float32(1e4)
+        model = model_of(text.replace("y = MatMul (x, w)", unpacked), codes=codes, step=step)
+    else:
+        model = model_of(text, w=w)
+    assert {n.op_type for n in wide_nodes(model)} == {"MatMul"}
+    x = np.random.default_rng(0).standard_normal((2, 8)).astype(np.float32)
+    np.testing.assert_allclose(in_half(model, {"x": x}, tmp_path), x @ w, rtol=1e-5, atol=10)
+
+
+def test_a_mask_beyond_float16_is_added_in_float16() -> None:
+    text = "g (float[2,8] x) => (float[2,8] y) { a = Add (x, mask)  y = Softmax (a) }"
+    assert not wide_nodes(model_of(text, mask=np.full((2, 8), -1e9, np.float32)))

@@ -67,6 +67,13 @@ def test_a_zero_reference_uses_the_absolute_error() -> None:
     assert compare("y", zero, zero).passes(80)
 
 
+def test_numbers_below_the_least_normal_are_zeros() -> None:
+    found = compare("y", np.array([1e-40, 2, 0], np.float32), np.array([0, 2, -1e-39], np.float32))
+    assert found.sqnr_db == math.inf
+    assert compare("y", np.float32([1e-40]), np.float32([0])).zero_reference
+    assert compare("y", np.float32([2e-38]), np.float32([0])).sqnr_db == 0
+
+
 def test_integers_compare_by_value() -> None:
     a = np.array([1, 0, 3], np.int64)
     assert compare("y", a, a.astype(np.int32)).passes(80)

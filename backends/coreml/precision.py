@@ -2,7 +2,8 @@
 
 Magnitudes sqrt(a² + b²) lose small a and b when they are squared, logarithms lose what a tiny
 constant keeps from being 0 and what a large one makes of their operand, variances E[x²] - E[x]²
-lose all digits that both have in common. Such regions are cast on the way in and out.
+lose all digits that both have in common, layers whose weights float16 does not reach. Such regions
+are cast on the way in and out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ SUMS = frozenset({"ReduceL1", "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumS
 MOVES = frozenset({"Concat", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"})
 PASSED = ELEMENTWISE | SUMS | MOVES
 LINEAR = frozenset({"Conv", "Gather", "MatMul", "Linear", "Neg", "Pad"})
+LAYERS = ("Conv", "Linear", "MatMul")
+"""How the names of layers begin. Their large numbers are no masks, which may end at any."""
+MOST_CODE = 127
 AFTER = frozenset({"Add", "Clip", "Max", "Relu", "Sqrt"})
 """What makes a deviation of a variance."""
 
@@ -33,7 +37,20 @@ def wide_nodes(model: Model) -> frozenset[Node]:
             wide |= {node, *region(node.inputs[0])}
         if is_variance(node):
             wide |= {node, *moments(node), *deviation(node)}
+        if node.op_type.startswith(LAYERS) and any(map(reaches_beyond, node.inputs[1:3])):
+            wide.add(node)
     return frozenset(wide)
+
+
+def reaches_beyond(value: Value | None) -> bool:
+    """Say whether a weight or bias may have finite numbers beyond float16."""
+    maker = None if value is None else value.producer()
+    coded = maker is not None and maker.op_type == "DequantizeLinear"
+    array = constant(maker.inputs[1] if maker is not None and coded else value)
+    if array is None or array.dtype.kind != "f" or not array.size:
+        return False
+    most = max(float(array.max()), -float(array.min())) * (MOST_CODE if coded else 1)
+    return bool(LARGEST < most < np.inf)
 
 
 def is_variance(node: Node) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from mmc.staging import working_folder
 from mmc.verification.casting import Array
 
+LEAST_NORMAL = float(np.finfo(np.float32).tiny)
 FLOAT_KINDS = "fV"  # V: the 16-bit floats numpy does not know
 
 
@@ -62,6 +63,8 @@ def from_db(decibels: float) -> float:
 def compare(name: str, reference: Array, actual: Array) -> Comparison:
     """Compare by value: the element types may differ, as artifacts narrow int64 and double.
 
+    Numbers below the least normal float32 are 0: processors flush them, runtimes ask them to.
+
     Raises:
         ValueError: if the shapes differ.
     """
@@ -73,10 +76,16 @@ def compare(name: str, reference: Array, actual: Array) -> Comparison:
         return Comparison(name, integer, math.inf, 0.0, 0.0, 1.0, zero_reference=zero)
     if reference.dtype.kind not in FLOAT_KINDS and actual.dtype.kind not in FLOAT_KINDS:
         return compare_integers(name, reference, actual)
-    ref, act = reference.astype(np.float64), actual.astype(np.float64)
+    ref, act = (flushed(a.astype(np.float64)) for a in (reference, actual))
     finite = np.isfinite(ref) & np.isfinite(act)
     same = np.array_equal(ref[~finite], act[~finite], equal_nan=True)
     return figures(name, ref[finite], act[finite], same)
+
+
+def flushed(array: Array) -> Array:
+    """Return float64 numbers with 0 for those below the least normal float32, in place."""
+    array[np.abs(array) < LEAST_NORMAL] = 0
+    return array
 
 
 def same_bits(a: Array, b: Array) -> bool:
