@@ -45,15 +45,20 @@ def test_a_dilated_convolution(
     assert np.abs(made - expected).max() <= 8 * np.finfo(np.float32).eps * np.sqrt(18) * 4
 
 
-@pytest.mark.parametrize(("stride", "written"), [(1, True), (2, False)])
-def test_pads_that_a_size_decides_wait_for_it(stride: int, written: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stride", "shape", "written"),
+    [(1, [1, 3, "length"], True), (2, [1, 3, "length"], False), (2, ["batch", 3, 8], True)],
+)
+def test_pads_that_a_size_decides_wait_for_it(
+    stride: int, shape: list[int | str], written: bool, tmp_path: Path
+) -> None:
     given = {"auto_pad": "SAME_UPPER", "strides": [stride], "dilations": [2]}
     node = helper.make_node("Conv", ["x", "w"], ["y"], **given)
-    path = saved(tmp_path / "m.onnx", node, [1, 3, "length"], (4, 3, 3))
+    path = saved(tmp_path / "m.onnx", node, shape, (4, 3, 3))
     (found,) = load(path).graph
     assert (attrs(found)["auto_pad"] == "NOTSET") is written
     if written:
-        assert attrs(found)["pads"] == (2, 2)
+        assert attrs(found)["pads"] == ((2, 2) if stride == 1 else (1, 2))
 
 
 def test_a_dilated_pool_is_refused_as_runtimes_differ(tmp_path: Path) -> None:

@@ -25,8 +25,10 @@ def write_out_pads(model: ir.Model) -> None:
         known = w is not None and is_static(w)
         kernel = given.get("kernel_shape") or (shape_of(w)[2:] if known else ())
         free = max(given.get("strides") or (1,)) == 1
-        if kernel and (free or (x is not None and is_static(x))):
-            sizes = (1,) * len(kernel) if free else shape_of(x)[2:]
+        shape = () if x is None or x.shape is None else x.shape.dims[2:]
+        fixed = tuple(size for size in shape if isinstance(size, int))
+        sizes = (1,) * len(kernel) if free else fixed
+        if kernel and len(sizes) == len(kernel):
             axes = axes_of(node, sizes, tuple(kernel))
             del node.attributes["auto_pad"]
             pads = flat([auto_pads(axis, mode) for axis in axes])
