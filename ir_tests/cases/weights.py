@@ -5,6 +5,7 @@ from __future__ import annotations
 import ml_dtypes
 import numpy as np
 
+from cases.angles import ROTATIONS
 from cases.block_weights import BLOCKS
 from cases.filters import FILTERS
 from cases.numbers import NUMBERS
@@ -20,10 +21,10 @@ def weight(*shape: int) -> Array:
 
 
 INFINITE = np.float32(-np.inf)
-ANGLES = np.outer(np.arange(5), [1.0, 0.1, 0.01]).astype(np.float32)
 ROWS = np.arange(5)[:, None]
 WEIGHTS: dict[str, Array] = {
     **NUMBERS,
+    **ROTATIONS,
     **BLOCKS,
     **FILTERS,
     **WRITE_PLACES,
@@ -100,15 +101,6 @@ WEIGHTS: dict[str, Array] = {
     "packed6": np.array([1, 5, 6]),
     "packed8": np.array([5, 8]),
     "rows24": np.array([1, 5, 24]),
-    "rc": np.cos(ANGLES[None, :, :2]),
-    "rs": np.sin(ANGLES[None, :, :2]),
-    "cosine": np.cos(np.concatenate([ANGLES, ANGLES], -1)),
-    "sine": np.sin(np.concatenate([ANGLES, ANGLES], -1)),
-    "cosine3": np.cos(ANGLES),
-    "sine3": np.sin(ANGLES),
-    "lopsided": np.cos(np.concatenate([ANGLES, ANGLES + 1], -1)).astype(np.float32),
-    "cosinet": np.cos(np.concatenate([ANGLES, ANGLES], -1))[:, None],
-    "sinet": np.sin(np.concatenate([ANGLES, ANGLES], -1))[:, None],
     "i3": np.array([3]),
     "i6": np.array([6]),
     "pairs": np.array([1, 4, 5, 3, 1]),
@@ -170,19 +162,10 @@ WEIGHTS: dict[str, Array] = {
     "merge3": np.array([4, 5, 5]),
     "split22": np.array([2, 2, 5, 5]),
     "pairs2": np.array([1, 4, 5, 3, 2]),
-    "pairwise": np.repeat(np.cos(ANGLES), 2, -1),
-    "pairsine": np.repeat(np.sin(ANGLES), 2, -1),
-    "cosine31": np.cos(ANGLES)[..., None],
-    "sine31": np.sin(ANGLES)[..., None],
-    "opposite": np.concatenate([-np.sin(ANGLES), np.sin(ANGLES)], -1),
-    "opposite4": np.concatenate([-np.sin(ANGLES), np.sin(ANGLES)], -1)[None, None],
     "twenty_four": np.array([1, 4, 30]),
     "crossed": np.array([1, 4, 5, 3, 2]),
     "twos": np.array([2, 2, 2]),
     "half24": np.array([4, 2]),
-    "cosine2": np.cos(ANGLES[:, :2]),
-    "sine2": np.sin(ANGLES[:, :2]),
-    "batched2": np.repeat(np.cos(ANGLES[None, :, :2]), 1, 0),
     "five_axes": weight(1, 1, 4, 1, 1),
     "by_rows": np.array([2, 5, 5, 2]),
     "ones5f": np.ones(5, np.float32),
@@ -295,8 +278,6 @@ WEIGHTS: dict[str, Array] = {
     "lstm_b": weight(1, 16),
     "steps1": np.array([1], np.int32),
     "depthwise": weight(4, 1, 2, 3),
-    "rc3": np.cos(ANGLES[None]),
-    "rs3": np.sin(ANGLES[None]),
     "rc7": np.cos(weight(1, 7, 3)),
     "m256": weight(256, 256),
     "column3": weight(3, 1),
