@@ -61,6 +61,18 @@ def test_pads_that_a_size_decides_wait_for_it(
         assert attrs(found)["pads"] == ((2, 2) if stride == 1 else (1, 2))
 
 
+def test_pads_of_sizes_bound_later_are_verified(tmp_path: Path) -> None:
+    given = {"auto_pad": "SAME_LOWER", "strides": [2, 2], "dilations": [2, 2]}
+    node = helper.make_node("Conv", ["x", "w"], ["y"], **given)
+    path = saved(tmp_path / "m.onnx", node, [1, 3, "height", "width"], (4, 3, 3, 2))
+    made = mmc.compile(
+        path, target="cpu", output=tmp_path / "m.tflite", dim={"height": 9, "width": 10}
+    )
+    assert [d.code for d in made.diagnostics] == ["MMC415"]
+    assert made.verification is not None
+    assert made.verification.reference == "the original model as loaded by mmc"
+
+
 def test_a_dilated_pool_is_refused_as_runtimes_differ(tmp_path: Path) -> None:
     given = {"auto_pad": "SAME_UPPER", "kernel_shape": [3, 3], "dilations": [2, 2]}
     node = helper.make_node("MaxPool", ["x"], ["y"], **given)

@@ -11,17 +11,25 @@ WEIGHT = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
 """The input that is the kernel."""
 
 
+def refused_windows(model: ir.Model) -> list[ir.Node]:
+    """Return the dilated convolutions with auto_pad=SAME_*."""
+    found = []
+    for node in every_node(model.graph):
+        given = attrs(node) if node.op_type in WEIGHT and not node.domain else {}
+        same = given.get("auto_pad", "NOTSET").startswith("SAME")
+        if same and max(given.get("dilations") or (1,)) > 1:
+            found.append(node)
+    return found
+
+
 def write_out_pads(model: ir.Model) -> None:
     """Conv(auto_pad=SAME_*, dilations)  ->  Conv(pads, dilations), by the standard's formula.
 
-    A window that moves by one at a time asks for pads that no size decides.
+    A window that moves by one at a time asks for pads that no size decides; others wait for it.
     """
-    for node in every_node(model.graph):
-        given = attrs(node) if node.op_type in WEIGHT and not node.domain else {}
-        mode = given.get("auto_pad", "NOTSET")
-        if not mode.startswith("SAME") or max(given.get("dilations") or (1,)) == 1:
-            continue
-        x, w = node.inputs[0], node.inputs[WEIGHT[node.op_type]]
+    for node in refused_windows(model):
+        given = attrs(node)
+        mode, x, w = given["auto_pad"], node.inputs[0], node.inputs[WEIGHT[node.op_type]]
         known = w is not None and is_static(w)
         kernel = given.get("kernel_shape") or (shape_of(w)[2:] if known else ())
         free = max(given.get("strides") or (1,)) == 1

@@ -12,8 +12,10 @@ import numpy as np
 
 from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError
-from mmc.ir import load, save
+from mmc.frontend.windows import refused_windows, write_out_pads
+from mmc.ir import load, save, shape_of
 from mmc.options import Picture
+from mmc.shapes import fix_shapes
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import from_db, indices_agree
@@ -21,6 +23,7 @@ from mmc.verification.execute import Limits, Run, execute
 from mmc.verification.pictures import as_pixels, as_seen, show_pictures
 from mmc.verification.score_search import Scores, scores_of
 
+FIRST = (0, 3, 1, 2)
 DRAWS = 4
 """Perturbed runs of the reference where one does not explain what the artifact is off by."""
 
@@ -118,6 +121,15 @@ class Subject:
         shown = show_pictures(feeds, self.pictures, seed)
         return {n: to_first(v) if self.channels_last else v for n, v in shown.items()}
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the reference's inputs, as the final IR has them."""
+        found = {n: np.shape(v) for n, v in self.constants.items()}
+        for value in load(self.final).graph.inputs:
+            shape = shape_of(value)
+            first = self.channels_last and len(shape) == 4
+            found[value.name or ""] = tuple(shape[i] for i in FIRST) if first else shape
+        return found
+
     def as_seen(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Return feeds with the pixels of pictures as the model sees them."""
         return as_seen(feeds, self.pictures)
@@ -126,11 +138,16 @@ class Subject:
 def as_loaded(subject: Subject, folder: Path) -> Subject:
     """Return the same against the original as mmc loads it, which is written into a folder.
 
+    Pads that a size decides get it from the final IR.
+
     Raises:
         MmcError: what is wrong with the original.
     """
-    path = folder / "loaded.onnx"
-    save(load(subject.reference), path)
+    path, model = folder / "loaded.onnx", load(subject.reference)
+    if refused_windows(model):
+        fix_shapes(model, subject.shapes(), {}, {})
+        write_out_pads(model)
+    save(model, path)
     return replace(subject, reference=path)
 
 
@@ -141,7 +158,7 @@ def to_last(image: Array) -> Array:
 
 def to_first(image: Array) -> Array:
     """NHWC -> NCHW; other ranks are no images."""
-    return image.transpose(0, 3, 1, 2) if image.ndim == 4 else image
+    return image.transpose(FIRST) if image.ndim == 4 else image
 
 
 @dataclass(frozen=True)
