@@ -11,6 +11,7 @@ import pytest
 
 import mmc
 from mmc.cli import main
+from mmc.integers.kept_float import DELICATE
 from mmc.ir import Array, parse, save
 from mmc.quant.metrics import sqnr_db
 
@@ -171,3 +172,20 @@ def test_a_model_without_weights_says_so(
         paths = {"m": tmp_path / "m.onnx", "q": tmp_path / "q.onnx", "d": tmp_path / "d.npz"}
         assert main(command.format(**paths).split()) == 0
         assert "no layer has constant weights" in capsys.readouterr().out
+
+
+def test_what_stays_float_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A root and a quotient have no codes, which are off by a large part of a small number."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[4,64] x) => (float[4,64] y) {
+        a = MatMul(x, w) s = ReduceSumSquare(a) n = Sqrt(s) b = Div(a, n)
+        y = MatMul(b, v) }"""
+    rng = np.random.default_rng(0)
+    drawn = {n: rng.standard_normal((64, 64)).astype(np.float32) / 8 for n in "wv"}
+    save(parse(text, **drawn), tmp_path / "m.onnx")
+    np.savez(tmp_path / "d.npz", x=rng.standard_normal((16, 4, 64)).astype(np.float32))
+    command = ["quantize", tmp_path / "m.onnx", "--activations", "int8", "--calibration"]
+    command += [tmp_path / "d.npz", "-o", tmp_path / "q.onnx"]
+    assert main([str(word) for word in command]) == 0
+    found = capsys.readouterr().out
+    assert f"Sqrt 1, Div 1: {DELICATE}" in found

@@ -13,6 +13,7 @@ from mmc.counting import counted
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import check_output
 from mmc.instruments import Verify, looking
+from mmc.integers.kept_float import KeptFloat, kept_float
 from mmc.ir import Model, Node, load
 from mmc.matching import match
 from mmc.options import CompileOptions
@@ -41,6 +42,7 @@ class Optimized:
     passes: list[PassRecord]
     explanations: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    kept_float: list[KeptFloat] = field(default_factory=list)
 
 
 def optimize(
@@ -83,7 +85,7 @@ def optimize(
     found = unsettled(model)
     nodes = save_standard(model, output) if output else model.graph.num_nodes()
     heard = [*told.lines()] if told else []
-    return Optimized(before, nodes, records, heard, found)
+    return Optimized(before, nodes, records, heard, found, [*kept_float(model)])
 
 
 def is_lossy(p: Pass) -> bool:

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Clean, fuse, quantize and write."""
     from mmc.integers.quantization import quantize_file
     from mmc.reports.sensitivity import NOTHING
+    from mmc.reports.text import float_rows
 
     done = quantize_file(args.model, args.output, compile_options(args))
     if not args.quiet:
@@ -49,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.output}: {weights}, {counted(done.nodes, 'node')}")
         if not done.weights:
             print(NOTHING)
+        for label, text in float_rows(done.kept_float):
+            print(f"  {label:12}{text}")
     return 0
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mmc.integers.float_islands import GOOD_DB
+from mmc.integers.kept_float import KeptFloat
 from mmc.integers.needs import check_needs
 from mmc.optimizer import optimize
 from mmc.options import CompileOptions
@@ -18,10 +21,15 @@ from mmc.passes.widen_floats import WidenFloats
 
 @dataclass(frozen=True)
 class Quantized:
-    """How many weights are integers now, and the nodes of the model; it is in the file."""
+    """How many weights are integers now, and the nodes of the model; it is in the file.
+
+    Args:
+        kept_float: the operators that stayed float under integer activations.
+    """
 
     weights: int
     nodes: int
+    kept_float: Sequence[KeptFloat]
 
 
 def quantize_file(source: str | Path, output: str | Path, options: CompileOptions) -> Quantized:
@@ -34,7 +42,7 @@ def quantize_file(source: str | Path, output: str | Path, options: CompileOption
         UsageError: MMC305 for integer activations without data.
         MmcError: nothing is written then.
     """
-    codes = (QuantizeActivations.chosen_by(options),) if options.activation_bits else ()
+    codes = activation_codes(options)
     check_needs(options, stored=True)
     own = RecoverIntegers(symmetric=bool(codes), release=bool(codes))
     weights = (*equalizing(options), QuantizeWeights.chosen_by(options))
@@ -42,4 +50,15 @@ def quantize_file(source: str | Path, output: str | Path, options: CompileOption
     done = optimize(source, output, options=options, then=then)
     storing = (RecoverIntegers.name, QuantizeWeights.name)
     made = sum(r.changes for r in done.passes if r.name.startswith(storing))
-    return Quantized(made, done.nodes)
+    return Quantized(made, done.nodes, done.kept_float)
+
+
+def activation_codes(options: CompileOptions) -> tuple[QuantizeActivations, ...]:
+    """Return the pass for activations, if they are asked for.
+
+    ONNX Runtime computes on a processor: the floats that codes ruin cost it little.
+    """
+    if not options.activation_bits:
+        return ()
+    asked = QuantizeActivations.chosen_by(options)
+    return (replace(asked, last_float=True, islands=GOOD_DB) if asked.bits == 8 else asked,)
