@@ -14,6 +14,7 @@ from strategies import models
 from test_passes_rules import FIRES, UNRUNNABLE, names
 from test_rules_laws import assert_same, outputs_of
 
+from ir_tests.versions import needs_newer_onnx
 from mmc.ir import Array, Model, constant, print_ir, save
 from mmc.pass_manager import PassManager
 from mmc.passes.eliminate_dead_code import EliminateDeadCode
@@ -46,6 +47,7 @@ REFUSED = {
 """Cases that ONNX's evaluator cannot run, for the feature named."""
 
 
+@needs_newer_onnx
 def test_onnx_runtime_and_the_reference_evaluator_agree_but_for_known_cases(
     tmp_path: Path,
 ) -> None:
