@@ -34,6 +34,8 @@ NUMBERS: dict[str, Array] = {
     "tiny": np.float32(1e-12),
     "billion": np.float32(1e9),
     "nan": np.float32(np.nan),
+    "infinite": np.float32(np.inf),
+    "subnormal": np.float32(1e-45),
     "step1": np.float32(0.1),
     "large300": np.float32(300),
     "scale7": np.float32(0.7),
