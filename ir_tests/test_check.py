@@ -141,6 +141,10 @@ def test_inner_transposes_and_constant_products_are_notes() -> None:
     w = m.w((64, 32))
     program = m.case("BATCH_MATMUL", [m.x((4, 64)), w], [m.x((4, 32))]).program
     assert [d.code for d in findings(program, "cpu")] == ["MMC221"]
+    m = Maker()
+    experts = m.w((3, 64, 32))
+    program = m.case("BATCH_MATMUL", [m.x((3, 4, 64)), experts], [m.x((3, 4, 32))]).program
+    assert not findings(program, "cpu")
 
 
 @pytest.mark.parametrize("target", TFLITE)

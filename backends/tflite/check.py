@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -226,13 +227,19 @@ def fix_for(target: Target, fallback: Target, op: Operator, support: Support) ->
 def advice(program: Program, op: Operator, target: Target, graph: Uses) -> Iterator[Diagnostic]:
     """Yield the legal forms that have a faster one."""
     name = cell(program, op) if op.code == "BATCH_MATMUL" else ""
-    if " w=" in name:
+    if " w=" in name and not many_matrices(program, op):
         why = "a constant operand is packed once by FULLY_CONNECTED, each time by BATCH_MATMUL"
         yield note("MMC221", op, "multiplies by a constant", why, "use FULLY_CONNECTED")
     inner = set(op.inputs[:1]) <= graph.written and set(op.outputs) <= graph.read
     if op.code == "TRANSPOSE" and inner:
         why = "data moves between two layouts inside the model"
         yield note("MMC222", op, "is an inner transpose", why)
+
+
+def many_matrices(program: Program, op: Operator) -> bool:
+    """Say whether a constant operand is several matrices, which FULLY_CONNECTED does not take."""
+    operands = [program.tensors[i] for i in op.inputs]
+    return any(t.data is not None and math.prod(t.shape[:-2]) > 1 for t in operands)
 
 
 def note(code: str, op: Operator, what: str, why: str, fix: str = "") -> Diagnostic:
