@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 from test_passes_rules import EVERY, UNRUNNABLE, pass_of_any
 
+from ir_tests.versions import NEWER_ONNX
 from mmc.diagnostics import MmcError
 from mmc.instruments import Verify
 from mmc.ir import Array, Model, constant, print_ir
@@ -143,6 +144,8 @@ def assert_same(before: list[Array], after: list[Array]) -> None:
 @SETTINGS
 @given(draw=st.data())
 def test_a_rule_keeps_the_meaning_of_a_twisted_case(name: str, draw: st.DataObject) -> None:
+    if name == "decompose/inverse-of-half" and not NEWER_ONNX:
+        pytest.skip("this onnx refuses its cases")
     case = draw.draw(st.sampled_from(BY_RULE[name]))
     model = case.model()
     draw.draw(st.sampled_from(TWISTS))(model, draw)

@@ -63,7 +63,7 @@ def attention_of_heads(
     scaled = reshape(out, out.Mul(q, number(q, scale)), (*rows, size))
     scores = out.MatMul(scaled, out.Transpose(k, perm=[0, 1, 3, 2]))
     masks: list[object] = [] if mask is None else [mask]
-    if given["is_causal"]:
+    if given["is_causal"] == 1:
         masks.append(np.triu(np.full((queries, keys), -np.inf, dtype_of(q)), 1))
     if masks:
         scores = reshape(out, scores, (batch, heads, queries, keys))
@@ -86,7 +86,7 @@ def check(query: Shape, key: Shape, mask: Value | None, n: Node) -> Value | None
         raise NoMatch("its standard definition serves: caches, or more results")
     if given.get("softcap") or given.get("softmax_precision", 1) != 1:
         raise NoMatch("its scores are capped, or computed in another type")
-    if given["is_causal"] and (query[2] != key[2] or mask is not None):
+    if given["is_causal"] == 1 and (query[2] != key[2] or mask is not None):
         raise NoMatch("which keys are later depends on more than the places")
     if mask is None:
         return None

@@ -39,7 +39,7 @@ def whole_attention(
     factor = (given.get("scale") or 1 / math.sqrt(size)) * math.sqrt(size)
     if not math.isclose(factor, 1, rel_tol=1e-6):
         operands[0] = out.Mul(operands[0], number(q, factor))
-    if given["is_causal"]:
+    if given["is_causal"] == 1:
         operands.append(np.triu(np.full((keys, keys), -np.inf, dtype_of(q)), 1))
     elif mask is not None:
         operands.append(mask)
