@@ -6,7 +6,9 @@ its root taken, that is a large part of the result: a normalization would divide
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import onnx_ir as ir
 
 from mmc.integers.integer_ops import JOINED, SAME, WEIGHTED
 from mmc.integers.layers import base_of
@@ -15,6 +17,8 @@ from mmc.ir import Node, constant
 RELATIVE = frozenset("Sqrt Rsqrt Reciprocal Div Pow Log".split())
 """What counts of their operands is the relative error."""
 POINTWISE = frozenset("Add Sub Mul".split())
+BOUNDS = frozenset("Clip Floor Max Min Round".split())
+WHOLE = (ir.DataType.INT32, ir.DataType.INT64)
 MATRICES = frozenset("MatMul MatMulTN MatMulNT MatMulTT".split())
 
 
@@ -32,6 +36,16 @@ def delicate(nodes: Iterable[Node]) -> set[Node]:
             found.add(node)
     for node in reversed(order):
         if _serves(node, found):
+            found.add(node)
+    return found | _places(order)
+
+
+def _places(order: Sequence[Node]) -> set[Node]:
+    """Return what is computed for whole numbers only: a Cast cuts off, and 2.9999 becomes 2."""
+    found = {n for n in order if n.op_type == "Cast" and n.outputs[0].dtype in WHOLE}
+    for node in reversed(order):
+        users = {use.node for out in node.outputs for use in out.uses()}
+        if base_of(node)[1] in POINTWISE | BOUNDS and users and users <= found:
             found.add(node)
     return found
 
