@@ -1,10 +1,71 @@
-"""What stays float as codes would ruin it: what is computed for whole numbers."""
+"""What codes would ruin stays float, and floats are read as floats."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ir_tests.arrays import normal
+from ir_tests.lowering import oracle
+from ir_tests.quantizing import quantized
 from mmc.integers.delicate import delicate
+from mmc.integers.integer_ops import INTEGER
 from mmc.ir import parse
+from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.shapes import infer
+from mmc.verification.evaluate import compare
+
+NORMALIZED = """<ir_version: 13, opset_import: ["" : 25]>
+    g (float[6,64] x) => (float[6,64] y) {
+        r = Add (x, b0)
+        m = ReduceMean <keepdims = 1> (r, axis)
+        c = Sub (r, m)
+        q = Mul (c, c)
+        v = ReduceMean <keepdims = 1> (q, axis)
+        e = Add (v, eps)
+        s = Sqrt (e)
+        n = Div (c, s)
+        g = Mul (n, gain)
+        h = Add (g, bias)
+        y = Relu (h)
+    }"""
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_normalization_is_not_ruined_by_codes(bits: int, tmp_path: Path) -> None:
+    """Rows of very different size: in codes of one step the variance of the small ones is 0."""
+    size = np.array([1e-3, 1e-2, 0.1, 1, 10, 30], np.float32)[:, None]
+    eps, axis = np.array([1e-12], np.float32), np.array([1])
+    constants = {"b0": np.zeros(64, np.float32), "gain": normal(64), "bias": normal(64, seed=1)}
+    model = parse(NORMALIZED, eps=eps, axis=axis, **constants)
+    infer(model)
+    data = normal(8, 6, 64) * size
+    np.savez(tmp_path / "n.npz", x=data)
+    QuantizeActivations(bits=bits, calibration=str(tmp_path / "n.npz")).run(model)
+    assert [n.op_type for n in model.graph if INTEGER in n.metadata_props] == ["Relu"]
+    x = data[0].astype(np.float64)
+    c = x - x.mean(1, keepdims=True)
+    normed = c / np.sqrt((c**2).mean(1, keepdims=True))
+    expected = np.maximum(normed * constants["gain"] + constants["bias"], 0)
+    found = compare("y", expected.astype(np.float32), oracle(model, {"x": data[0]})["y"])
+    assert found.sqnr_db > {8: 36, 16: 75}[bits]  # a step of 8 bits is 1/20 of the rms here
+
+
+def test_floats_in_front_of_integers_stay_exact_for_floats(tmp_path: Path) -> None:
+    """Sin reads what Exp makes, not the codes that Relu needs of it."""
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,8] x) => (float[4,8] y, float[4,8] z, float[4,8] a) {
+            a = Exp (x)  y = Relu (a)  z = Sin (a)
+        }"""
+    )
+    x = normal(4, 8)
+    quantized(model, 8, tmp_path)
+    made = oracle(model, {"x": x})
+    np.testing.assert_allclose(made["a"], np.exp(x), rtol=1e-6)
+    np.testing.assert_allclose(made["z"], np.sin(np.exp(x)), rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_cast_to_whole_numbers_stays_float() -> None:
