@@ -58,14 +58,16 @@ def right(x: Array, spike: float) -> Array:
     return found
 
 
-def decibels(model: Path, spike: float, target: str) -> tuple[float, int]:
+def decibels(
+    model: Path, spike: float, target: str, activations: str = "int8"
+) -> tuple[float, int]:
     """Return the artifact's signal to noise on unseen inputs, and its operators."""
     found = mmc.compile(
         model,
         target=target,
         output=model.parent / f"{target}.tflite",
         weights="int8",
-        activations="int8",
+        activations=activations,
         calibration=model.parent / "d.npz",
     )
     fed = normal(16, 4, 32, seed=5)
@@ -82,6 +84,14 @@ def test_floats_are_kept_where_codes_ruin_the_result(tmp_path: Path) -> None:
     )
     assert codes < 15  # a step of the spike's range is more than everything else
     assert min(npu, processor) > 20
+
+
+@pytest.mark.parametrize("target", ["hexagon_v73", "cpu"])
+def test_floats_are_kept_where_16_bits_ruin_the_result(target: str, tmp_path: Path) -> None:
+    spike = SPIKE * 256
+    model = written(tmp_path, spike)
+    assert decibels(model, spike, "hexagon_v68", "int16")[0] < 10
+    assert decibels(model, spike, target, "int16")[0] > 20
 
 
 def test_an_even_network_has_none(tmp_path: Path) -> None:
