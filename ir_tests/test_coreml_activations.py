@@ -187,3 +187,22 @@ def test_auto_tries_codes_where_they_are(target: str, first: str, tmp_path: Path
     assert made.search is not None
     assert made.search.chosen == f"int8 weights, {first} activations"
     assert [t.activations for t in made.search.trials] == [first]
+
+
+@pytest.mark.parametrize(("end", "code"), [("MatMul(s, v)", "MMC410"), ("Relu(a)", "MMC412")])
+def test_numbers_beyond_float16_are_told(end: str, code: str, tmp_path: Path) -> None:
+    """Infinity is the largest code: what is made of it is wrong, and finite."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[4,64] x, float[4,32] z) => (float[4,32] y) {
+        a = MatMul(x, w) s = Mul(a, z) y = END }"""
+    text = text.replace("END", end)
+    arrays = {"w": WEIGHT * STEPS} | ({"v": WEIGHT[:32] * STEPS} if "v" in end else {})
+    data = {
+        "x": RNG.uniform(0, 6e4, (16, 4, 64)).astype(np.float32),
+        "z": RNG.uniform(0, 1e-4, (16, 4, 32)).astype(np.float32),
+    }
+    given = {"weights": "int8", "activations": "int8", "output": tmp_path / "m.mlpackage"}
+    with pytest.raises(mmc.MmcError, match=code) as caught:
+        compile_on(tmp_path, parse(text, **arrays), data, target="ane_ios18", **given)
+    assert "float16 ends at 65504" in str(caught.value)
+    assert "--precision float32" in str(caught.value)

@@ -26,6 +26,8 @@ USABLE_DB = 20.0
 """Below it an output says little on these inputs."""
 TINY = 2.0**-14
 """Below it float16 has fewer digits."""
+OVERFLOWS = ("MMC410", "MMC412")
+"""What a number beyond float16's range may be at the outputs."""
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -78,8 +80,11 @@ def blame_half(trial: Trial, target_db: float, result: VerifyResult) -> None:
 
 
 def blame_overflow(trial: Trial, result: VerifyResult) -> None:
-    """Say which operator first leaves float16's range where outputs are infinite or NaN."""
-    places = [i for i, d in enumerate(result.diagnostics) if d.code == "MMC412"]
+    """Say which operator first leaves float16's range where outputs are infinite, NaN or wrong.
+
+    Codes hide infinity, and so does a division by it.
+    """
+    places = [i for i, d in enumerate(result.diagnostics) if d.code in OVERFLOWS]
     job = getattr(backend_of(trial.subject.artifact), "overflow_job", "")
     if not places or not job:
         return

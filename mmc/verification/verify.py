@@ -89,6 +89,8 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
             judge(trial, model, options, result)
             if has_integers(options) and result.outputs:
                 judge_integers(trial, model, result)
+                if options.precision == "float16":
+                    blame_overflow(trial, result)
         except EmitError as error:
             result.add(
                 "MMC413",
