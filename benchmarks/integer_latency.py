@@ -36,9 +36,9 @@ Made by `python benchmarks/integer_latency.py --peer PYTHON --write` from the ro
 benchmarks/rows/integer_latency.jsonl: CPU time of mmc's artifact for `cpu` with int8 weights and
 activations (LiteRT with XNNPACK, one thread, paired) over that of its float32 artifact, and over
 that of what litert-quantizer 0.11.0 makes of the same float32 artifact. Layers that would be slower
-as integers [stay float](quantization.md). Where mmc's takes longer (mtcnn, attacut, silero_vad) it
-keeps the layers float that make most of the error: the signal is 3 to 11 dB clearer, and what the
-peer makes of attacut and silero_vad is noise ([quantizers.md](quantizers.md)).
+as integers [stay float](quantization.md). Where mmc's takes longer (mtcnn, attacut, silero_vad,
+deepcut, oskut) it keeps the layers float that make most of the error: the signal is 3 to 12 dB
+clearer, and what the peer makes of the last four is noise ([quantizers.md](quantizers.md)).
 
 | model | operators on codes | over float32 | over litert-quantizer |
 |---|---|---|---|"""
