@@ -1,12 +1,24 @@
 """What holds for every test: nothing comes from the cache unless a test is about the cache.
 
-And no drawn case fails for taking long: that is the machine's load, not the case.
+And no drawn case fails for taking long: that is the machine's load, not the case. What asks the
+vendor's own tools is skipped where they are not.
 """
 
 import os
 
+import pytest
 from hypothesis import settings
+
+from mmc.backends.targets import vendor
 
 os.environ["MMC_NO_CACHE"] = "1"
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked `vendor` without the extra hexagon, and say what is missing."""
+    if why := vendor.missing():
+        for item in items:
+            if item.get_closest_marker("vendor") is not None:
+                item.add_marker(pytest.mark.skip(reason=why))

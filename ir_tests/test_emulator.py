@@ -29,8 +29,6 @@ g (float[1,8] x, float[1,8] z) => (float[1,8] y) { t = Mul(x, x) y = Add(t, z) }
 HALF = 2.0**-10
 """Two roundings to float16 of numbers below 1."""
 
-needs_vendor = pytest.mark.skipif(bool(vendor.missing()), reason=vendor.missing() or "there")
-
 
 def compiled(text: str, folder: Path, **options: object) -> mmc.CompileResult:
     onnx.save(onnx.parser.parse_model(text), folder / "m.onnx")
@@ -44,7 +42,6 @@ def feeds() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.vendor
-@needs_vendor
 def test_outputs_are_those_of_16_bit_floats(tmp_path: Path) -> None:
     compiled(MODEL, tmp_path, verify=False)
     given = feeds()
@@ -55,7 +52,6 @@ def test_outputs_are_those_of_16_bit_floats(tmp_path: Path) -> None:
 
 
 @pytest.mark.vendor
-@needs_vendor
 def test_names_that_the_compiler_reads_as_one_are_two_tensors(tmp_path: Path) -> None:
     model = onnx.parser.parse_model(MODEL)
     names = {"x": "a.b", "z": "a/b", "t": "a_b", "y": "a:b"}
@@ -76,7 +72,6 @@ def test_names_that_the_compiler_reads_as_one_are_two_tensors(tmp_path: Path) ->
 
 
 @pytest.mark.vendor
-@needs_vendor
 def test_what_is_refused_runs_between_two_contexts(tmp_path: Path) -> None:
     compiled(BETWEEN, tmp_path, verify=False, vendor="", aot=True)
     aot = tmp_path / "m.aot.tflite"
@@ -89,7 +84,6 @@ def test_what_is_refused_runs_between_two_contexts(tmp_path: Path) -> None:
 
 
 @pytest.mark.vendor
-@needs_vendor
 def test_a_compile_reports_what_the_emulator_computes(tmp_path: Path) -> None:
     checked = compiled(MODEL, tmp_path, verify_on="htp").verification
     assert checked is not None
@@ -101,7 +95,6 @@ def test_a_compile_reports_what_the_emulator_computes(tmp_path: Path) -> None:
 
 
 @pytest.mark.vendor
-@needs_vendor
 def test_an_overflow_of_16_bit_floats_is_found(tmp_path: Path) -> None:
     inputs = {"x": np.full((1, 8), 1000, np.float32), "z": np.ones((1, 8), np.float32)}
     found = compiled(LARGE, tmp_path, verify_on="htp", inputs=inputs).diagnostics
@@ -149,7 +142,6 @@ g (float[1,24] x) => (float[1,40] y) { a = MatMul(x, w) b = Relu(a) y = MatMul(b
 
 
 @pytest.mark.vendor
-@needs_vendor
 def test_inputs_and_outputs_of_codes(tmp_path: Path) -> None:
     """Floats become the codes of an input, and outputs numbers; codes give codes."""
     rng = np.random.default_rng(0)

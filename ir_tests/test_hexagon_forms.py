@@ -84,7 +84,6 @@ def test_every_pair_of_codes_is_parted_exactly(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.vendor
-@pytest.mark.skipif(bool(vendor.missing()), reason=vendor.missing() or "there")
 def test_every_pair_of_codes_is_parted_in_16_bit_floats(tmp_path: Path) -> None:
     write(lower(looked_up((15,)), npu=True), tmp_path / "m.tflite")
     found = mmc.run(tmp_path / "m.tflite", {"x": np.arange(15)}, on="hexagon_v73")
@@ -139,7 +138,6 @@ STOPPING = {
 
 
 @pytest.mark.vendor
-@pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
 @pytest.mark.parametrize("body", STOPPING)
 def test_what_is_selected_is_operators_for_hexagon(body: str, tmp_path: Path) -> None:
     text, count = STOPPING[body]

@@ -123,7 +123,6 @@ def test_windows_have_a_form_that_is_taken(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.vendor
-@pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
 @pytest.mark.parametrize("name", WINDOWS)
 def test_the_vendor_takes_these_windows(name: str, tmp_path: Path) -> None:
     count = sum(window(name, tmp_path).values())

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmc.backends.targets import vendor
 from mmc.backends.tflite.emulator import emulate
 from mmc.backends.tflite.flatbuffer import write
 from mmc.backends.tflite.lower import lower
@@ -119,7 +118,6 @@ def added(x: Array, codes: Array, bias: Array) -> Array:
 
 
 @pytest.mark.vendor
-@pytest.mark.skipif(bool(vendor.missing()), reason=vendor.missing() or "there")
 @pytest.mark.parametrize("held", [False, True])
 def test_the_npu_adds_halves_apart(held: bool, tmp_path: Path) -> None:
     """The formula, on Qualcomm's emulator: no code is another."""

@@ -143,7 +143,6 @@ def test_operators_of_many_axes_work_on_fewer(body: str, activations: str, tmp_p
 
 
 @pytest.mark.vendor
-@pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
 @pytest.mark.parametrize("body", MANY)
 def test_the_vendor_takes_operators_of_many_axes(body: str, tmp_path: Path) -> None:
     count = sum(of_many_axes(body, tmp_path).values())

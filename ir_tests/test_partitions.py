@@ -22,7 +22,6 @@ from mmc.options import CompileOptions
 from mmc.schedule import Graph, Op, fewest_parts, parts
 from mmc.target import load_target
 
-needs_vendor = pytest.mark.skipif(bool(vendor.missing()), reason="the extra `hexagon` is not there")
 SHAPE = (1, 64)
 HEXAGON = load_target("hexagon_v73")
 
@@ -98,7 +97,6 @@ def test_the_parts_of_a_program(name: str) -> None:
 
 
 @pytest.mark.vendor
-@needs_vendor
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if PROGRAMS[name][2]])
 def test_qualcomms_compiler_parts_it_alike(name: str, tmp_path: Path) -> None:
     text, outputs, _ = PROGRAMS[name]

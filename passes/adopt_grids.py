@@ -16,6 +16,7 @@ from mmc.integers.eligible import takes_integers
 from mmc.integers.factors import too_large
 from mmc.integers.grids import affine_of, grids_of, read_on, rounded_to
 from mmc.integers.integer_ops import FIXED, INTEGER, JOINED, SAME, SLOW, layer_of
+from mmc.integers.integer_ranges import Needed
 from mmc.integers.kept_float import NO_GRID, NO_KERNEL, OWN_FLOATS, SLOWER, STEEP, tell_floats
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Model, Node, Value, constant, sources
@@ -130,13 +131,13 @@ def is_steep(node: Node) -> bool:
 
 def store_operands(graph: Graph, nodes: Iterable[Node]) -> None:
     """Store the constants of integer operators as codes, with biases that fit."""
-    chosen = dict(coded_values(nodes))
+    chosen, needed = dict(coded_values(nodes)), Needed({})
     for node in nodes:
         keep_constants(graph, node)
         if layer_of(node):
             fit_bias(graph, node, chosen)
         else:
-            quantize_constants(graph, node, Scales(bits_of(node)), chosen, {})
+            quantize_constants(graph, node, Scales(bits_of(node)), chosen, needed)
 
 
 def coded_values(nodes: Iterable[Node]) -> Iterator[tuple[Value, Affine]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmc.builder import initializer
 from mmc.integers.calibration import Data, calibrate, inputs_of
-from mmc.integers.channels import channels_of
+from mmc.integers.channels import Channels, channels_of
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Graph, Model, Node, Value, constant, operand, shape_of
 from mmc.opset import DOMAIN, split_activation
@@ -32,8 +32,8 @@ BLOCKED = "blocked"
 class Stretch:
     """Values whose channels can be scaled together, and the layers at both ends."""
 
-    makers: list[Node] = field(default_factory=list)
-    readers: list[Node] = field(default_factory=list)
+    makers: dict[Node, Channels] = field(default_factory=dict)
+    readers: dict[Node, Channels] = field(default_factory=dict)
     between: list[Node] = field(default_factory=list)
     """What lies between them, in order."""
     axes: set[int] = field(default_factory=set)
@@ -115,7 +115,7 @@ def stretches(graph: Graph) -> Iterator[Stretch]:
         if layer := channels_of(node):
             for value, ends in ((made, "makers"), (node.inputs[0], "readers")):
                 if value in of:
-                    getattr(found[of[value]], ends).append(node)
+                    getattr(found[of[value]], ends)[node] = layer
                     found[of[value]].axes.add(layer.values)
         elif made in of:
             found[of[made]].between.append(node)
@@ -153,7 +153,7 @@ def equalize(
     """Scale one stretch, if that lowers the noise."""
     if any(n not in known for n in stretch.readers):
         return False
-    weights = {n: filters_of(n) for n in stretch.readers}
+    weights = {n: layer.filters(weight_of(n)) for n, layer in stretch.readers.items()}
     made = np.max([known[n].reach for n in stretch.readers], axis=0)
     read = np.max([columns(w, len(made)) for w in weights.values()], axis=0)
     factors = balance(made, read)
@@ -165,10 +165,12 @@ def equalize(
     before, after = total(np.ones_like(factors)), total(factors)
     if not after < LEAST_GAIN * before:
         return False
-    for node in stretch.makers:
-        scale_made(graph, node, 1 / factors)
-    for node in stretch.readers:
-        scale_read(graph, node, factors)
+    for node, layer in stretch.makers.items():
+        replace(graph, node, 1, 1 / factors, layer.made)
+        if operand(node, 2) is not None:
+            replace(graph, node, 2, 1 / factors, -1)
+    for node, layer in stretch.readers.items():
+        replace(graph, node, 1, factors, layer.read)
     return True
 
 
@@ -185,12 +187,11 @@ def carried(
     return found
 
 
-def filters_of(node: Node) -> Array:
-    """Return the weight as `noise` takes it: (O, C, window)."""
-    layer, weight = channels_of(node), constant(node.inputs[1])
-    assert layer is not None
+def weight_of(node: Node) -> Array:
+    """Return the weight of a layer."""
+    weight = constant(node.inputs[1])
     assert weight is not None
-    return layer.filters(weight)
+    return weight
 
 
 def columns(filters: Array, channels: int) -> Array:
@@ -198,22 +199,6 @@ def columns(filters: Array, channels: int) -> Array:
     axes = (1, 2) if filters.shape[1] < channels else (0, 2)
     ends = filters.max(axis=axes, initial=0), filters.min(axis=axes, initial=0)
     return np.asarray(np.maximum(ends[0], -ends[1]))
-
-
-def scale_made(graph: Graph, node: Node, factors: Array) -> None:
-    """Multiply the channels that a layer makes."""
-    layer = channels_of(node)
-    assert layer is not None
-    replace(graph, node, 1, factors, layer.made)
-    if operand(node, 2) is not None:
-        replace(graph, node, 2, factors, -1)
-
-
-def scale_read(graph: Graph, node: Node, factors: Array) -> None:
-    """Multiply the weights of the channels that a layer reads."""
-    layer = channels_of(node)
-    assert layer is not None
-    replace(graph, node, 1, factors, layer.read)
 
 
 def replace(graph: Graph, node: Node, place: int, factors: Array, axis: int) -> None:

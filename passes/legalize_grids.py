@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmc.integers.float_islands import span
 from mmc.integers.grids import affine_of, grids_of, operands, read_on, rounded_to
 from mmc.integers.integer_ops import FIXED
 from mmc.integers.layers import base_of
@@ -53,7 +52,7 @@ class LegalizeGrids(Pass):
 def centred(node: Node) -> Affine | None:
     """Return the grid without zero point that holds what one of 16 bits with such holds."""
     q = affine_of(node)
-    return None if q is None or q.bits == 8 or not q.zero else affine(*span(q), 16)
+    return None if q is None or q.bits == 8 or not q.zero else affine(*q.ends, 16)
 
 
 def of_kernel(node: Node) -> Affine | None:

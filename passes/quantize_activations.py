@@ -127,12 +127,12 @@ class QuantizeActivations(Pass):
 
 def store(graph: Graph, nodes: Sequence[Node], scales: Scales, seen: dict[str, Histogram]) -> None:
     """Let operators read and make codes."""
-    chosen = {v: scales.of(v) for v in scales.values}
+    chosen, needed = {v: scales.of(v) for v in scales.values}, Needed(seen)
     for node in nodes:
         if layer_of(node):
             fit_bias(graph, node, chosen)
         else:
-            quantize_constants(graph, node, scales, chosen, seen)
+            quantize_constants(graph, node, scales, chosen, needed)
         node.metadata_props[INTEGER] = str(scales.bits)
     made = {v: wrap(graph, v, q) for v, q in chosen.items()}
     origin = {result: value for value, result in made.items()}
@@ -245,7 +245,7 @@ def quantize_constants(
     node: Node,
     scales: Scales,
     chosen: Mapping[Value, Affine],
-    seen: Mapping[str, Histogram],
+    needed: Needed,
 ) -> None:
     """Store the constant operands of an integer operator (not weights and biases) as codes."""
     for place, value in enumerate(node.inputs):
@@ -253,7 +253,7 @@ def quantize_constants(
         if value is None or array is None or array.dtype != np.float32:
             continue
         array = bounded(node, place, array, chosen)
-        low, high = max(float(array.min()), Needed(seen).of(value)[0]), float(array.max())
+        low, high = max(float(array.min()), needed.of(value)[0]), float(array.max())
         joined = base_of(node)[1] in JOINED
         q = chosen[node.outputs[0]] if joined else scales.covering(low, high)
         with np.errstate(over="ignore"):  # the least float is a mask
@@ -274,6 +274,5 @@ def bounded(node: Node, place: int, array: Array, chosen: Mapping[Value, Affine]
     other = node.inputs[1 - place] if base_of(node)[1] == "Mul" else None
     if other is None or other not in chosen:
         return array
-    made = chosen[node.outputs[0]]
-    most = made.scale * max(made.zero - made.low, made.high - made.zero) / chosen[other].scale
+    most = chosen[node.outputs[0]].reach / chosen[other].scale
     return np.clip(array, -most, most)

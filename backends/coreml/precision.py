@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mmc.integers.integer_ops import dequantizer
 from mmc.ir import Model, Node, Value, constant
 
 SMALLEST_NORMAL = 2.0**-14
@@ -44,12 +45,11 @@ def wide_nodes(model: Model) -> frozenset[Node]:
 
 def reaches_beyond(value: Value | None) -> bool:
     """Say whether a weight or bias may have finite numbers beyond float16."""
-    maker = None if value is None else value.producer()
-    coded = maker is not None and maker.op_type == "DequantizeLinear"
-    array = constant(maker.inputs[1] if maker is not None and coded else value)
+    maker = dequantizer(value)
+    array = constant(value if maker is None else maker.inputs[1])
     if array is None or array.dtype.kind != "f" or not array.size:
         return False
-    most = max(float(array.max()), -float(array.min())) * (MOST_CODE if coded else 1)
+    most = max(float(array.max()), -float(array.min())) * (1 if maker is None else MOST_CODE)
     return bool(LARGEST < most < np.inf)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmc.integers.layers import AXES, base_of, channel_axis, is_depthwise
+from mmc.integers.layers import base_of, channel_axis, is_depthwise, weight_axis
 from mmc.ir import Array, Node, attrs, constant, shape_of
 from mmc.opset import DOMAIN
 
@@ -44,12 +44,12 @@ def channels_of(node: Node) -> Channels | None:
     op, given = base_of(node), attrs(node)
     if op not in LAST and op not in SECOND:
         return None
-    constants = [v for v in node.inputs[1:] if v is not None]
+    constants, made = [v for v in node.inputs[1:] if v is not None], weight_axis(node, 1)
     if any(constant(v) is None or len(v.uses()) > 1 for v in constants) or given.get("transA"):
         return None
-    shape, axis, made = shape_of(node.inputs[1]), channel_axis(node), AXES[op]
-    if op[1] == "Gemm":
-        made = 1 - given["transB"]
+    if made is None:
+        return None
+    shape, axis = shape_of(node.inputs[1]), channel_axis(node)
     if is_depthwise(node):
         whole = shape_of(node.inputs[0])[axis] == shape[made]
         return Channels(axis, made, made) if whole else None

@@ -42,7 +42,7 @@ def drop_cut_offs(graph: Graph, nodes: Sequence[Node], scales: Scales) -> list[N
         assert source is not None
         q = scales.of(source)
         step = q.scale / 2  # an end is rounded to the nearest code, so that 0 is one
-        low, high = q.scale * (q.low - q.zero), q.scale * (q.high - q.zero)
+        low, high = q.ends
         if q == scales.of(made) and ends[0] - step <= low and high <= ends[1] + step:
             maker = source.producer()
             assert maker is not None

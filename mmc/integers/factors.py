@@ -60,7 +60,7 @@ def beyond_half(node: Node, of: Look) -> bool:
     """
     half, found = np.finfo(np.float16), [of(v) for v in (*activations(node), *node.outputs)]
     least, largest = float(half.tiny), float(half.max)  # as float16 they make what is compared so
-    steps = [(q.scale, q.scale * max(q.zero - q.low, q.high - q.zero)) for q in found if q]
+    steps = [(q.scale, q.reach) for q in found if q]
     return any(step < least or most > largest for step, most in steps)
 
 

@@ -24,7 +24,6 @@ from mmc.integers.integer_ranges import Range
 from mmc.integers.layers import AXES, base_of
 from mmc.integers.rounded_runs import RoundedRuns, round_values
 from mmc.ir import Array, Model, Node, Value, save, shape_of
-from mmc.quant.ranges import Affine
 from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 
@@ -70,7 +69,7 @@ def islands(
         good_db: nothing is costly where all scales together leave as much signal to noise.
     """
     known = {scales.root(v): scales.fixed(v) for v in scales.values}
-    asked = {r: span(q) if q is not None else ranges.get(r) for r, q in known.items()}
+    asked = {r: q.ends if q is not None else ranges.get(r) for r, q in known.items()}
     groups = [(scales.members(root), limits) for root, limits in asked.items() if limits]
     if not groups:
         return set()
@@ -108,11 +107,6 @@ def work(node: Node) -> int:
         weight = shape_of(node.inputs[1])
         return made * prod(weight) // weight[AXES[base_of(node)]]
     return made * shape_of(node.inputs[0])[-1] if base_of(node)[1] in MATRICES else made
-
-
-def span(q: Affine) -> Range:
-    """Return the range that codes cover."""
-    return q.scale * (q.low - q.zero), q.scale * (q.high - q.zero)
 
 
 def measured(

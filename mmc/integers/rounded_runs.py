@@ -46,11 +46,7 @@ class RoundedRuns:
 def setting(group: int, chosen: Range, bits: int) -> dict[str, Array]:
     """Return the feeds that let the values of a group be rounded as the codes of a range are."""
     q = affine(*chosen, bits)
-    numbers = {
-        "low": q.scale * (q.low - q.zero),
-        "high": q.scale * (q.high - q.zero),
-        "step": q.scale,
-    }
+    numbers = dict(zip(("low", "high", "step"), (*q.ends, q.scale), strict=True))
     on = {name_of(group, "on"): np.array(True)}
     return on | {name_of(group, n): np.array(v, np.float32) for n, v in numbers.items()}
 

@@ -32,6 +32,16 @@ class Affine:
         """The largest code."""
         return (1 << self.bits - 1) - 1
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The numbers that the smallest and the largest code stand for."""
+        return self.scale * (self.low - self.zero), self.scale * (self.high - self.zero)
+
+    @property
+    def reach(self) -> float:
+        """The largest magnitude that a code stands for."""
+        return self.scale * max(self.zero - self.low, self.high - self.zero)
+
 
 def affine(low: float, high: float, bits: int, *, half: bool = False) -> Affine:
     """Return the codes that cover low..high and represent 0 exactly.
