@@ -86,6 +86,14 @@ def test_options(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert_coded(capsys, code)
 
 
+@pytest.mark.parametrize("command", ["opt", "quantize"])
+def test_open_shapes_are_refused_for_a_reason_without_a_target(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(PNET), "-o", str(tmp_path / "o.onnx")]) == 2
+    assert "NPU" not in capsys.readouterr().err
+
+
 COMMANDS = {
     "nothing": ("MMC003", ()),
     "unknown command": ("MMC003", ("compyle",)),

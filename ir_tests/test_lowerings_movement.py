@@ -192,9 +192,11 @@ def test_gather_at_indices_of_many_axes(axis: int) -> None:
     ]
 
 
-def test_an_embedding_is_one_gather() -> None:
+def test_an_embedding_counts_tokens_below_zero_from_the_end() -> None:
     table = np.random.default_rng(0).standard_normal((9, 4)).astype(np.float32)
-    assert check_lowering(single("Gather", table, ((2, 3), np.int64))) == ["GATHER"]
+    model = single("Gather", table, ((2, 3), np.int64))
+    codes = check_lowering(model, feeds_for(model, low=-9, high=9))
+    assert codes == ["LESS", "ADD", "SELECT_V2", "GATHER"]
 
 
 def test_gather_out_of_range_is_refused() -> None:

@@ -133,11 +133,31 @@ def test_a_long_chain_of_sums_is_read_once() -> None:
     assert not may_be_negative(model.graph.outputs[0])
 
 
-def test_token_numbers_are_looked_up_as_they_are() -> None:
-    text = """<ir_version: 13, opset_import: ["" : 25]>
-    g (int64[2,3] i) => (float[2,3,5] y) { y = Gather(table, i) }"""
-    model = parse(text, table=np.ones((4, 5), np.float32))
+TOKENS = """<ir_version: 13, opset_import: ["" : 25]>
+g (int64[2,3] i) => (float[2,3,8] y) { y = Gather(table, i) }"""
+
+
+def tokens_model() -> Model:
+    """Return a model that looks inputs up in a constant table."""
+    table = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    return parse(TOKENS, table=table)
+
+
+def test_token_numbers_are_looked_up_as_they_are_on_an_npu(tmp_path: Path) -> None:
+    model = tokens_model()
     feeds = {"i": np.array([[0, 1, 2], [3, 3, 0]])}
-    found, codes = emit_flow(model, feeds)
+    found, codes = emit_flow(model, feeds, "hexagon_v73")
     compare(oracle(model, feeds), found)
     assert "SELECT_V2" not in codes
+
+
+@pytest.mark.parametrize("weights", ["float32", "int8"])
+def test_a_processor_takes_token_numbers_below_zero(weights: str, tmp_path: Path) -> None:
+    feeds = {"i": np.array([[0, -1, -4], [3, 3, -2]])}
+    path, out = tmp_path / "m.onnx", tmp_path / "m.tflite"
+    save(tokens_model(), path)
+    report = mmc.compile(path, target="cpu", output=out, weights=weights, inputs=feeds)
+    assert not [d for d in report.diagnostics if d.severity == "error"]
+    expected, found = oracle(tokens_model(), feeds)["y"], mmc.run(out, feeds)["y"]
+    step = np.abs(expected).max() / 127 if weights == "int8" else 0
+    np.testing.assert_allclose(found, expected, atol=step / 2 * 1.01)

@@ -41,7 +41,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vendor, "installed", lambda: there)
 
 
-def check(model: Path, how: str, monkeypatch: pytest.MonkeyPatch, arch: str = "") -> list[str]:
+def check(
+    model: Path, how: str, monkeypatch: pytest.MonkeyPatch, arch: str | bool = ""
+) -> list[str]:
     monkeypatch.setenv("FAKE_VENDOR", how)
     found = mmc.check(model, target="hexagon_v73", vendor=arch)
     return [f"{d.code} {d.severity} {d.where}: {d.what}. {d.why}" for d in found]
@@ -54,6 +56,16 @@ def test_what_compiles_is_said_with_figures(model: Path, monkeypatch: pytest.Mon
     )
     assert "in 1 partition, compiled, context 0.00 MB" in said
     assert "stand-in 1.0. Qualcomm's licence" in said
+
+
+def test_python_asks_with_true_and_not_with_a_number(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (said,) = check(model, "compiles", monkeypatch, arch=True)
+    assert said.startswith("MMC230 note hexagon v73")
+    assert mmc.check(model, target="hexagon_v73", vendor=False) == []
+    with pytest.raises(mmc.MmcError, match="neither True nor text"):
+        mmc.compile(model, target="hexagon_v73", vendor=73)  # type: ignore[arg-type]
 
 
 def test_the_vendor_wins_where_our_table_takes(

@@ -17,7 +17,7 @@ from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
 from mmc.flexible import Sizes
 from mmc.instruments import looking
-from mmc.options import CompileOptions, Picture
+from mmc.options import CompileOptions, Picture, asked_vendor
 from mmc.result import CompileResult
 from mmc.verification.casting import Array
 
@@ -59,7 +59,7 @@ def compile(
     inputs: Mapping[str, Array] | PathName | None = None,
     verify: bool = True,
     verify_on: str = "host",
-    vendor: str | None = None,
+    vendor: str | bool | None = None,
     aot: bool = False,
     check: bool = False,
     check_layers: bool = False,
@@ -86,7 +86,7 @@ def compile(
             labels (a file with a class a line).
         inputs: arrays by input name, or an .npz, to verify on; drawn by default.
         verify_on: "htp" also compares what Qualcomm's emulator computes.
-        vendor: ask the vendor's compiler for the target and these architectures: "", "v81", "all".
+        vendor: ask the vendor's compiler for the target (True) and these too: "v69,v81", "all".
         aot: also keep the compiled artifact, <artifact>.aot.tflite.
         check: compare the model before and after every pass.
         check_layers: the same for every tensor that keeps its name.
@@ -123,7 +123,7 @@ def compile(
         inputs=_feeds(inputs),
         verify=verify,
         verify_on=verify_on,
-        vendor=vendor,
+        vendor=asked_vendor(vendor),
         aot=aot,
     )
     out = None if output is None else Path(output)
@@ -144,7 +144,7 @@ def check(
     precision: str = "",
     weights: str = "float32",
     optimize: str = "latency",
-    vendor: str | None = None,
+    vendor: str | bool | None = None,
 ) -> list[Diagnostic]:
     """Return every finding on an ONNX or .tflite file; empty when all of it runs on the target.
 
@@ -158,7 +158,7 @@ def check(
         precision=precision,
         weights=weights,
         optimize=optimize,
-        vendor=vendor,
+        vendor=asked_vendor(vendor),
     )
     return check_file(str(model), target, options)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mmc.budget import Budget
+from mmc.diagnostics import UsageError
 from mmc.flexible import Sizes
 from mmc.values import Array
 
@@ -92,3 +93,16 @@ class CompileOptions:
     def weight_bits(self) -> int:
         """Bits of integer weights; 0 where weights are floats."""
         return {"int8": 8, "int4": 4, "int2": 2}.get(self.weights, 0)
+
+
+def asked_vendor(asked: str | bool | None) -> str | None:
+    """Return the architectures besides the target's, "" for none; None where nobody is asked.
+
+    Raises UsageError (MMC003) for what is no text.
+    """
+    if asked is None or isinstance(asked, bool):
+        return "" if asked else None
+    if not isinstance(asked, str):
+        fix = 'True asks for the target alone; "v69,v81" or "all" also for others'
+        raise UsageError("MMC003", "vendor", f"{asked!r} is neither True nor text", fix=fix)
+    return asked

@@ -206,7 +206,7 @@ def _refuse_open(model: ir.Model) -> None:
     flags += [_shape_flag(n, shapes[n]) for n in dict.fromkeys(n for n, _, s in found if s is None)]
     if found:
         what = f"{counted(len(found), 'open dimension')} in the inputs: " + "; ".join(lines)
-        why = "a mobile NPU runs fixed shapes only"
+        why = "the model's other shapes are computed from these, so all must be numbers"
         fix = " ".join(flags)
         if any(axis != 0 for _, axis, _ in found):  # axis 0 is the batch of most models
             fix += " with the sizes it is to run at: 1 stands for any"

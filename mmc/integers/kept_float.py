@@ -22,7 +22,7 @@ STEEP = (
     "its result is next to nothing beside what it is made of: kernels do not multiply by so much"
 )
 BEYOND_HALF = "what it reads or makes has a step or an end that float16 does not hold"
-SLOWER = "floats are faster on a processor, conversions and all"
+SLOWER = "codes would make it no faster, their conversions counted"
 LAST = "it makes an output, whose floats would be rounded to the kernel's own scale first"
 NO_GRID = "the model has no scale for what it makes, and there is no data to measure one"
 OWN_FLOATS = "the model itself computes it on floats"

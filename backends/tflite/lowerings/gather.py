@@ -26,8 +26,9 @@ MOST_INDEX_AXES = 4
 def gather(e: Emitter, n: Node) -> None:
     """y = x[..., i, ...] along `axis` -> GATHER.
 
-    An input that is looked up in a constant table (an embedding) is taken as it is: token numbers
-    are not negative, and the kernel stops with an error at one that is.
+    On an NPU an input that is looked up in a constant table (an embedding) is taken as it is: token
+    numbers are not negative, and every operator is a launch. A processor's kernel stops at one that
+    is, which ONNX lets a caller give (-1 for padding).
     """
     shape = shape_of(n.inputs[0])
     rows = whole_rows(n)
@@ -36,7 +37,7 @@ def gather(e: Emitter, n: Node) -> None:
         return
     options = schema.GatherOptionsT()
     options.axis = attrs(n)["axis"] % len(shape)
-    table = constant(n.inputs[0]) is not None and len(shape) == 2 and options.axis == 0
+    table = constant(n.inputs[0]) is not None and len(shape) == 2 and options.axis == 0 and e.npu
     x, i = e.tensor(n.inputs[0]), positions(e, n.inputs[1], shape[options.axis], table)
     y, many = e.tensor(n.outputs[0]), len(e.shape(i)) > MOST_INDEX_AXES
     row = reshape(e, i, (math.prod(e.shape(i)),)) if many else i
@@ -69,7 +70,7 @@ def embedding_lookup(e: Emitter, n: Node, rows: Codes) -> None:
     Hexagon has none of codes: there it is a GATHER of the codes, one of the scales, and MUL.
     """
     assert n.inputs[0] is not None
-    i = positions(e, n.inputs[1], rows.codes.shape[0], tokens=True)
+    i = positions(e, n.inputs[1], rows.codes.shape[0], tokens=e.npu)
     if e.npu:
         scaled_rows(e, i, rows, e.tensor(n.outputs[0]))
         return
