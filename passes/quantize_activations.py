@@ -20,8 +20,9 @@ from mmc.integers.factors import unfit
 from mmc.integers.float_islands import islands
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import Needed, Range
-from mmc.integers.kept_float import BEYOND_HALF, COSTLY, STEEP, tell_floats
+from mmc.integers.kept_float import BEYOND_HALF, COSTLY, STEEP, UNEVEN, tell_floats
 from mmc.integers.layers import base_of
+from mmc.integers.uneven_parts import uneven_joins
 from mmc.ir import Array, Graph, Model, Node, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
@@ -61,6 +62,8 @@ class QuantizeActivations(Pass):
     """Let stay float what makes an output in a scale that a kernel dictates: sigmoid, softmax."""
     half: bool = False
     """Let stay float what has a step or a range that float16 does not hold."""
+    parts: bool = False
+    """Let stay float what joins parts of far different ranges into what leaves the codes."""
     islands: float = 0.0
     """Let the few values stay float that make most of the error, where codes alone would leave less
     signal to noise than this, in dB."""
@@ -89,8 +92,8 @@ class QuantizeActivations(Pass):
         asked = (model, data, scales, ranges, nodes, self.islands)
         apart = islands(*asked) if self.islands else set()
         nodes, scales = chosen_without(apart, nodes, scales, ranges, seen)
-        left = {COSTLY: apart, STEEP: set[Node](), BEYOND_HALF: set[Node]()}
-        while fits_not := {n: why for n in nodes if (why := unfit(n, scales.of, half=self.half))}:
+        left = {COSTLY: apart, STEEP: set[Node](), BEYOND_HALF: set[Node](), UNEVEN: set[Node]()}
+        while fits_not := self.unfit(nodes, scales, seen):
             for node, why in fits_not.items():
                 left[why].add(node)
             nodes, scales = chosen_without(fits_not.keys(), nodes, scales, ranges, seen)
@@ -99,6 +102,14 @@ class QuantizeActivations(Pass):
         store(model.graph, nodes, scales, seen)
         correct(model, data, before)
         return len(nodes)
+
+    def unfit(
+        self, nodes: Sequence[Node], scales: Scales, seen: Mapping[str, Histogram]
+    ) -> dict[Node, str]:
+        """Return the operators that the chosen scales do not serve, and why."""
+        joins = uneven_joins(nodes, scales, seen) if self.parts else ()
+        other = {n: why for n in nodes if (why := unfit(n, scales.of, half=self.half))}
+        return dict.fromkeys(joins, UNEVEN) | other
 
     @property
     def margin(self) -> float:

@@ -119,8 +119,8 @@ class CoremlBackend:
         """
         if not self.options.activation_bits:
             return ()
-        asked = QuantizeActivations.chosen_by(self.options)
-        return (replace(asked, quick=True, last_float=True, half=self.half, islands=GOOD_DB),)
+        asked = replace(QuantizeActivations.chosen_by(self.options), half=self.half)
+        return (replace(asked, quick=True, last_float=True, parts=True, islands=GOOD_DB),)
 
     @property
     def widest(self) -> int:

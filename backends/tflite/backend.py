@@ -128,6 +128,7 @@ class TfliteBackend:
             QuantizeActivations.chosen_by(options),
             quick=quick,
             last_float=quick and options.io_dtype == "float",
+            parts=bool(self._islands()) and options.io_dtype == "float",
             islands=self._islands() if activations == 8 else min(self._islands(), POOR_DB),
         )
         passes = (

@@ -21,6 +21,7 @@ COSTLY = "8 bits of what it reads or makes are most of the error at the outputs"
 STEEP = (
     "its result is next to nothing beside what it is made of: kernels do not multiply by so much"
 )
+UNEVEN = "it joins parts of far different ranges: codes of the whole hardly tell the smallest apart"
 BEYOND_HALF = "what it reads or makes has a step or an end that float16 does not hold"
 SLOWER = "codes would make it no faster, their conversions counted"
 LAST = "it makes an output, whose floats would be rounded to the kernel's own scale first"

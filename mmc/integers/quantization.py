@@ -60,5 +60,5 @@ def activation_codes(options: CompileOptions) -> tuple[QuantizeActivations, ...]
     """
     if not options.activation_bits:
         return ()
-    asked = QuantizeActivations.chosen_by(options)
+    asked = replace(QuantizeActivations.chosen_by(options), parts=True)
     return (replace(asked, last_float=True, islands=GOOD_DB) if asked.bits == 8 else asked,)
