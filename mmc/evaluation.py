@@ -15,12 +15,13 @@ from mmc.counting import counted
 from mmc.dataset import Sample, Shapes, digests, read_samples
 from mmc.diagnostics import Diagnostic, EmitError, MmcError, RecipeError, Severity
 from mmc.files import read_npz, write_npz
-from mmc.metrics import DEFAULT, LABELLED, PROXIES, bootstrap
+from mmc.metrics import BY_PARTS, DEFAULT, LABELLED, PROXIES, bootstrap
 from mmc.staging import working_folder
 from mmc.user_code import is_function_name, load_function
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.execute import execute
+from mmc.verification.joined import Cuts, parted
 from mmc.verification.trial import Subject, as_loaded, to_last
 
 EACH = "mmc.verification.each:run"
@@ -61,7 +62,12 @@ def drop(original: float, artifact: float) -> float:
 
 
 def evaluate_artifact(
-    subject: Subject, shapes: Shapes, data: str, metric: str, kept: str = ""
+    subject: Subject,
+    shapes: Shapes,
+    data: str,
+    metric: str,
+    kept: str = "",
+    cuts: Mapping[str, Cuts] | None = None,
 ) -> Evaluation:
     """Return the metric of the original model and of the artifact on the samples of `data`.
 
@@ -69,6 +75,7 @@ def evaluate_artifact(
         shapes: of the original's inputs that are no constants.
         metric: a name in `mmc.metrics` or module:function; cosine if empty.
         kept: an .npz with the original's outputs on these samples; written if it is not there.
+        cuts: where outputs are joined: to a proxy each part is an output.
     Raises:
         RecipeError: MMC300 to MMC302 for the data, MMC306 for the metric.
         EmitError: when a model does not run on the samples.
@@ -78,12 +85,14 @@ def evaluate_artifact(
     samples = list(read_samples(data, shapes, MOST_SAMPLES))
     before = original_outputs(subject, samples, kept)
     proxy = metric in PROXIES
+    cuts = (cuts or {}) if metric in BY_PARTS else {}
+    before = parted(before, cuts)
     labels = before if proxy else stacked([labels for _, labels in samples])
     original = call(measure, metric, before, labels)
     if original == 0:
         why = "the original's is 0, so that no drop is relative to it"
         raise RecipeError("MMC306", metric, "is no metric for this model and data", why=why)
-    after = outputs_of(subject, samples, original=False)
+    after = parted(outputs_of(subject, samples, original=False), cuts)
     artifact = call(measure, metric, after, labels)
     low, high = interval(measure, before, after, labels)
     return Evaluation(metric, len(samples), original, artifact, low, high, proxy)

@@ -124,6 +124,9 @@ PROXIES: Mapping[str, Callable[[Arrays, Arrays], float]] = {
     "kl": kl,
     "sqnr": sqnr,
 }
+BY_PARTS = frozenset({"cosine", "sqnr"})
+"""To these proxies each part of an output that is joined of several is an output; the others
+compare rows, which may run over the parts."""
 DEFAULT = "cosine"
 """The metric where none is named."""
 
