@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import mmc
 from ir_tests.arrays import normal
+from ir_tests.lowering import oracle
 from ir_tests.test_uneven_parts import FLAT, compiled, data, head
 from mmc.ir import parse, save
+from mmc.joined_outputs import cuts_of, parted, parts_of, save_by_parts
 from mmc.shapes import infer
-from mmc.verification.joined import cuts_of, parted, parts_of
 
 HEADER = '<ir_version: 10, opset_import: ["" : 21]> '
 
@@ -51,6 +53,24 @@ def test_parts_are_named_and_cut() -> None:
 def test_outputs_of_one_piece_stay() -> None:
     outputs = {"y": normal(2, 6), "z": normal(2, 3)}
     assert [*parted(outputs, {"y": {-1: (4,)}})] == ["y[...,0:4]", "y[...,4:6]", "z"]
+
+
+def test_a_model_with_its_parts_as_outputs(tmp_path: Path) -> None:
+    model = parse(
+        HEADER + "g (float[1,2,3,4] a, float[1,2,3,1] b, float[1,5,5] c) => (float[1,11,5] y, "
+        "float[1,5,5] z) { d = Concat <axis: int = 3> (a, b) z = Relu (c) "
+        "s = Constant <value_ints: ints = [1, 6, 5]> () e = Reshape (d, s) "
+        "y = Concat <axis: int = 1> (e, c) }"
+    )
+    infer(model)
+    feeds = {"a": normal(1, 2, 3, 4), "b": normal(1, 2, 3, 1, seed=1), "c": normal(1, 5, 5, seed=2)}
+    expected = oracle(model, feeds)
+    save_by_parts(model, tmp_path / "m.onnx")
+    found = [*oracle(onnx.load(tmp_path / "m.onnx"), feeds).values()]
+    wanted = [*parted(expected, cuts_of(model)).values()]
+    assert [f.shape for f in found] == [(1, 6, 4), (1, 6, 1), (1, 5, 4), (1, 5, 1), (1, 5, 5)]
+    for f, w in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(f, w)
 
 
 def test_a_lost_part_is_told(tmp_path: Path) -> None:

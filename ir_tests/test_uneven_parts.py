@@ -11,7 +11,7 @@ import pytest
 import mmc
 from ir_tests.arrays import normal
 from ir_tests.lowering import oracle
-from mmc.integers.kept_float import KEPT_FLOAT, UNEVEN
+from mmc.integers.kept_float import KEPT_FLOAT, LAST, UNEVEN
 from mmc.ir import Array, Model, parse, save
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.passes.quantize_weights import QuantizeWeights
@@ -145,6 +145,13 @@ def test_parts_that_a_layer_reads_are_codes(tmp_path: Path) -> None:
     ending = FLAT.replace("y =", "c =") + " d = Transpose <perm: ints = [0, 2, 1]> (c)"
     model = head(ending + " e = MatMul (d, m) y = Transpose <perm: ints = [0, 2, 1]> (e)", 640)
     assert joins(model, tmp_path) == {}
+
+
+@pytest.mark.parametrize("ending", [FLAT, LEVELS], ids=["flat", "levels"])
+def test_a_processor_computes_the_scores_on_floats(ending: str, tmp_path: Path) -> None:
+    """They leave as floats: steps of 1/256 would be most of the error of small ones."""
+    made = compiled(head(ending, 640), tmp_path, "int8", target="cpu")
+    assert {k.why for k in made.kept_float if k.op == "Sigmoid"} == {LAST}
 
 
 def test_codes_are_asked_for(tmp_path: Path) -> None:

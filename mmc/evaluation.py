@@ -15,13 +15,13 @@ from mmc.counting import counted
 from mmc.dataset import Sample, Shapes, digests, read_samples
 from mmc.diagnostics import Diagnostic, EmitError, MmcError, RecipeError, Severity
 from mmc.files import read_npz, write_npz
+from mmc.joined_outputs import Cuts, parted
 from mmc.metrics import BY_PARTS, DEFAULT, LABELLED, PROXIES, bootstrap
 from mmc.staging import working_folder
 from mmc.user_code import is_function_name, load_function
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.execute import execute
-from mmc.verification.joined import Cuts, parted
 from mmc.verification.trial import Subject, as_loaded, to_last
 
 EACH = "mmc.verification.each:run"

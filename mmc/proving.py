@@ -98,7 +98,7 @@ def subject_of(result: CompileResult, final: Path, options: CompileOptions) -> S
 def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> None:
     """Measure the metric of the artifact and of the original."""
     from mmc.evaluation import evaluate_artifact, proxy_warning, refuse_overlap
-    from mmc.verification.joined import cuts_of
+    from mmc.joined_outputs import cuts_of
 
     subject = subject_of(result, result.source, options)
     shapes, data = shapes_of_data(model, options), options.evaluation

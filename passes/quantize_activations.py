@@ -20,9 +20,9 @@ from mmc.integers.factors import unfit
 from mmc.integers.float_islands import islands
 from mmc.integers.integer_ops import INTEGER, JOINED, SAME, layer_of
 from mmc.integers.integer_ranges import Needed, Range
-from mmc.integers.kept_float import BEYOND_HALF, COSTLY, STEEP, UNEVEN, tell_floats
+from mmc.integers.kept_float import COSTLY, LAST, UNEVEN, tell_floats
 from mmc.integers.layers import base_of
-from mmc.integers.uneven_parts import uneven_joins
+from mmc.integers.uneven_parts import last_of_fixed_scale, uneven_joins
 from mmc.ir import Array, Graph, Model, Node, Value, constant, sources
 from mmc.naming import fresh_name
 from mmc.options import CompileOptions
@@ -80,36 +80,44 @@ class QuantizeActivations(Pass):
             INTEGER in n.metadata_props for n in model.graph
         ):
             return 0
-        kept = floats_of(model.graph, self.bits, quick=self.quick, last=self.last_float)
-        nodes = settle([n for n in model.graph if not any(n in some for some in kept.values())])
+        left = floats_of(model.graph, self.bits, quick=self.quick, last=self.last_float)
+        nodes = settle([n for n in model.graph if not any(n in some for some in left.values())])
         scales = tied(nodes, Scales(self.bits, self.margin, half=self.half))
         wanted = sorted({v.name or "" for v in scales.values})
         data, counted = Data(self.calibration, self.samples), self.outliers == "clip"
         last = last_layers(model.graph) if self.bits == 8 else []
         found = calibrate(model, data, ranges=wanted, means=places_of(last), counted=counted)
         seen, before = found.histograms, {n: found.means[m] for n, m in names_made(last).items()}
+        nodes = self.without_uneven(nodes, scales, seen, left)
+        scales = tied(nodes, scales.none_yet())
         ranges = self.ranges(model, scales, seen)
         asked = (model, data, scales, ranges, nodes, self.islands)
         apart = islands(*asked) if self.islands else set()
         nodes, scales = chosen_without(apart, nodes, scales, ranges, seen)
-        left = {COSTLY: apart, STEEP: set[Node](), BEYOND_HALF: set[Node](), UNEVEN: set[Node]()}
-        while fits_not := self.unfit(nodes, scales, seen):
+        left = {COSTLY: apart} | left
+        while fits_not := {n: why for n in nodes if (why := unfit(n, scales.of, half=self.half))}:
             for node, why in fits_not.items():
-                left[why].add(node)
+                left.setdefault(why, set()).add(node)
             nodes, scales = chosen_without(fits_not.keys(), nodes, scales, ranges, seen)
         nodes = drop_cut_offs(model.graph, nodes, scales)
-        tell_floats(model.graph, nodes, left | kept)
+        tell_floats(model.graph, nodes, left)
         store(model.graph, nodes, scales, seen)
         correct(model, data, before)
         return len(nodes)
 
-    def unfit(
-        self, nodes: Sequence[Node], scales: Scales, seen: Mapping[str, Histogram]
-    ) -> dict[Node, str]:
-        """Return the operators that the chosen scales do not serve, and why."""
-        joins = uneven_joins(nodes, scales, seen) if self.parts else ()
-        other = {n: why for n in nodes if (why := unfit(n, scales.of, half=self.half))}
-        return dict.fromkeys(joins, UNEVEN) | other
+    def without_uneven(
+        self,
+        nodes: list[Node],
+        scales: Scales,
+        seen: Mapping[str, Histogram],
+        left: dict[str, set[Node]],
+    ) -> list[Node]:
+        """Return the nodes without what stays float for parts of outputs; add that to `left`."""
+        joins = left[UNEVEN] = uneven_joins(nodes, scales, seen) if self.parts else set()
+        nodes = [n for n in nodes if n not in joins]
+        last = last_of_fixed_scale(nodes) if self.last_float else set()
+        left[LAST] |= last
+        return settle([n for n in nodes if n not in last])
 
     @property
     def margin(self) -> float:

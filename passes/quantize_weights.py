@@ -13,7 +13,8 @@ from mmc.integers.float_weights import Weight, costly
 from mmc.integers.layers import Layer, LayerClass, is_pointwise, layers_of, shared, unify
 from mmc.integers.recipe import Recipe, Rule, read_recipe, uniform
 from mmc.integers.weight_codes import quantize
-from mmc.ir import Array, Model, save, shape_of
+from mmc.ir import Array, Model, shape_of
+from mmc.joined_outputs import save_by_parts
 from mmc.opset import require
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -115,7 +116,7 @@ class QuantizeWeights(Pass):
         """Store the weights, and let the costly ones be floats again; return how many of them."""
         weights = [Weight.of(g, stored(g[0], 8), stored(g[0], 0)) for g in groups]
         with working_folder() as folder:
-            save(model, folder / "floats.onnx", external=True)
+            save_by_parts(model, folder / "floats.onnx")
             store()
             data = Data(self.calibration, self.samples)
             found = costly(folder / "floats.onnx", model, weights, data, self.least_db)

@@ -24,7 +24,8 @@ from mmc.diagnostics import RecipeError
 from mmc.files import read_npz, write_npz
 from mmc.integers.calibration import HESSIAN_SAMPLES, Data, calibrate, signature
 from mmc.integers.layers import Layer, layers_of, shared, unify
-from mmc.ir import Array, Model, constant, save, shape_of
+from mmc.ir import Array, Model, constant, shape_of
+from mmc.joined_outputs import save_by_parts
 from mmc.options import CompileOptions
 from mmc.pass_manager import PassManager, Phase
 from mmc.passes.quantize_weights import least_bits, pays, reader_of, stored
@@ -182,7 +183,7 @@ def measured(
         if missing:
             forget_torn(done)
             path = place / "model.onnx"
-            save(model, path, external=True)
+            save_by_parts(model, path)
             execute(
                 JOB,
                 path,

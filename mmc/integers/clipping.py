@@ -18,7 +18,8 @@ import numpy as np
 from mmc.integers.calibration import Data, prepared_samples, signature
 from mmc.integers.integer_ranges import Range
 from mmc.integers.rounded_runs import RoundedRuns, round_values
-from mmc.ir import Array, Model, save
+from mmc.ir import Array, Model
+from mmc.joined_outputs import save_by_parts
 from mmc.staging import working_folder
 
 JOB = "mmc.integers.clipping:job"
@@ -48,7 +49,7 @@ def by_output_error(
         return {}
     with working_folder() as folder:
         path = folder / "model.onnx"
-        save(model, path, external=True)
+        save_by_parts(model, path)
         found = execute(
             JOB,
             path,

@@ -23,7 +23,8 @@ from mmc.integers.integer_ops import layer_of
 from mmc.integers.integer_ranges import Range
 from mmc.integers.layers import AXES, base_of
 from mmc.integers.rounded_runs import RoundedRuns, round_values
-from mmc.ir import Array, Model, Node, Value, save, shape_of
+from mmc.ir import Array, Model, Node, Value, shape_of
+from mmc.joined_outputs import save_by_parts
 from mmc.remembered import key_of_run, remembered
 from mmc.staging import working_folder
 
@@ -122,7 +123,7 @@ def measured(
 
     with working_folder() as folder:
         path = folder / "model.onnx"
-        save(model, path, external=True)
+        save_by_parts(model, path)
         asked: dict[str, Any] = {
             "samples": data.samples,
             "inputs": signature(model),

@@ -21,7 +21,8 @@ from mmc.integers.calibration import Data, prepared_samples, signature
 from mmc.integers.kept_float import FLOAT_WEIGHT
 from mmc.integers.layers import Layer
 from mmc.integers.weight_codes import BIAS, has_bias
-from mmc.ir import Array, Model, Node, Value, operand, save
+from mmc.ir import Array, Model, Node, Value, operand
+from mmc.joined_outputs import save_by_parts
 from mmc.quant.metrics import error_of
 from mmc.remembered import key_of_run, remembered
 
@@ -88,7 +89,7 @@ def costly(
     """
     from mmc.verification.execute import execute
 
-    save(model, floats.with_name("codes.onnx"), external=True)
+    save_by_parts(model, floats.with_name("codes.onnx"))
     asked: dict[str, Any] = {
         "samples": min(SAMPLES, data.samples),
         "inputs": signature(model),

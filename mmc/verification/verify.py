@@ -24,7 +24,7 @@ from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
 from mmc.verification.half import blame_half, blame_overflow, excuse_half
 from mmc.verification.inputs import draw_inputs
-from mmc.verification.joined import tell_lost_parts
+from mmc.verification.lost_parts import tell_lost_parts
 from mmc.verification.pieces import judge_integers
 from mmc.verification.result import FLOOR_SLACK_DB, OutputResult, VerifyResult, shortfall
 from mmc.verification.rounding_floor import floor_db

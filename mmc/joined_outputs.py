@@ -1,23 +1,22 @@
-"""Outputs that a Concat joins: each of their parts is compared by itself as well.
+"""Outputs that a Concat joins: each of their parts is measured by itself.
 
 A detector's output holds boxes in pixels and scores below 1. Its scores could all be 0, and the
-signal to noise of the whole would say nothing of it.
+error of the whole would say nothing of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise, product
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import helper, numpy_helper
 
-from mmc.diagnostics import Severity
-from mmc.ir import Array, Model, Node, Value, attrs, is_static, shape_of
-from mmc.verification.evaluate import FLOAT_KINDS, compare
-from mmc.verification.result import VerifyResult
-from mmc.verification.trial import Trial
+from mmc.ir import Array, Model, Node, Value, attrs, is_static, save, shape_of
 
 Cuts = Mapping[int, tuple[int, ...]]
 """Axis, counted from the end -> where parts begin along it, but for the first."""
@@ -25,8 +24,6 @@ Cuts = Mapping[int, tuple[int, ...]]
 UNCHANGED = frozenset("Identity Cast QuantizeLinear DequantizeLinear".split())
 MOST_PARTS = 64
 """More are no parts that someone gave a meaning, but the steps of a loop."""
-LOST_DB, SOUND_DB = 10.0, 20.0
-"""A part has lost its signal below the first, if the whole has so much more."""
 
 
 def cuts_of(model: Model) -> dict[str, Cuts]:
@@ -91,16 +88,19 @@ def _origin(node: Node, source: Value, value: Value, axis: int) -> int | None:
     return None
 
 
+def places_of(shape: Sequence[int], cuts: Cuts) -> Iterator[dict[int, tuple[int, int]]]:
+    """Yield where each part of an output begins and ends along the axes that are cut."""
+    axes = sorted(cuts)
+    bounds = [pairwise([0, *cuts[axis], shape[axis]]) for axis in axes]
+    yield from (dict(zip(axes, chosen, strict=True)) for chosen in product(*bounds))
+
+
 def parts_of(name: str, array: Array, cuts: Cuts) -> Iterator[tuple[str, Array]]:
     """Yield the parts of an output, named as numpy would write them; it may have more axes."""
-    axes = sorted(cuts)
-    bounds = [pairwise([0, *cuts[axis], array.shape[axis]]) for axis in axes]
-    for chosen in product(*bounds):
-        places: list[slice] = [slice(None)] * -axes[0]
-        for axis, (low, high) in zip(axes, chosen, strict=True):
-            places[axis] = slice(low, high)
-        told = ",".join(":" if p.start is None else f"{p.start}:{p.stop}" for p in places)
-        index: tuple[Any, ...] = (..., *places)
+    for place in places_of(array.shape, cuts):
+        slices = [slice(*place.get(axis, (None,))) for axis in range(min(place), 0)]
+        told = ",".join(":" if s.start is None else f"{s.start}:{s.stop}" for s in slices)
+        index: tuple[Any, ...] = (..., *slices)
         yield f"{name}[...,{told}]", array[index]
 
 
@@ -113,24 +113,26 @@ def parted(outputs: Mapping[str, Array], cuts: Mapping[str, Cuts]) -> dict[str, 
     return found
 
 
-def tell_lost_parts(trial: Trial, model: Model, result: VerifyResult) -> None:
-    """Warn of parts that keep next to nothing of their signal, where the whole output does."""
-    found = {o.name: o.accuracy.level_db for o in result.outputs if o.accuracy is not None}
-    for name, cuts in cuts_of(model).items():
-        expected = trial.reference.get(name)
-        if name not in found or expected is None or expected.dtype.kind not in FLOAT_KINDS:
-            continue
-        made = trial.artifact.outputs[name]
-        pairs = zip(parts_of(name, expected, cuts), parts_of(name, made, cuts), strict=True)
-        levels = {part: compare(part, e, a).level_db for (part, e), (_, a) in pairs if np.any(e)}
-        lost = {p: db for p, db in levels.items() if db < min(LOST_DB, found[name] - SOUND_DB)}
-        if lost:
-            worst = min(lost, key=lambda part: lost[part])
-            result.add(
-                "MMC425",
-                Severity.WARNING,
-                f"output {name!r}",
-                f"SQNR {lost[worst]:.1f} dB of its part {worst}, {found[name]:.1f} dB of the whole",
-                why="parts of far different ranges share one scale, in which the smallest is lost",
-                fix="give each part an output of its own, or try --activations int16",
-            )
+def save_by_parts(model: Model, path: Path) -> None:
+    """Write a model for measurements of errors: each part of an output is an output of it."""
+    save(model, path, external=True)
+    if not (cuts := cuts_of(model)):
+        return
+    proto = onnx.load(path, load_external_data=False)
+    graph, outputs = proto.graph, list(proto.graph.output)
+    del graph.output[:]
+    for output in outputs:
+        sizes = [d.dim_value for d in output.type.tensor_type.shape.dim]
+        kind = output.type.tensor_type.elem_type
+        for i, place in enumerate(places_of(sizes, cuts.get(output.name, {}))):
+            if not place:
+                graph.output.append(output)
+                continue
+            part = f"{output.name}.part {i}"
+            numbers = (*zip(*place.values(), strict=True), place)
+            given = [f"{part}.{what}" for what in ("starts", "ends", "axes")]
+            arrays = (np.array([*some], np.int64) for some in numbers)
+            graph.initializer.extend(map(numpy_helper.from_array, arrays, given))
+            graph.node.append(helper.make_node("Slice", [output.name, *given], [part]))
+            graph.output.append(helper.make_tensor_value_info(part, kind, None))
+    path.write_bytes(proto.SerializeToString())
