@@ -89,3 +89,13 @@ def test_data_that_the_model_does_not_take_are_named(tmp_path: Path) -> None:
     with pytest.raises(EmitError, match=r"MMC409\] .*d\.npz, sample 1: .*\n.*idx=7") as caught:
         calibrate(model, Data(str(tmp_path / "d.npz"), 4), [], ["r"])
     assert "Traceback" not in str(caught.value)
+
+
+def test_an_operator_without_a_kernel_is_named_and_no_crash(tmp_path: Path) -> None:
+    model = parse(
+        """<ir_version: 13, opset_import: ["" : 25]>
+        g (float[4,8] x) => (float[4,8] y) { r = RandomNormalLike (x)  y = Add (x, r) }"""
+    )
+    np.savez(tmp_path / "c.npz", x=normal(4, 4, 8))
+    with pytest.raises(EmitError, match=r"MMC405.*\n.*RandomNormalLike"):
+        calibrate(model, Data(str(tmp_path / "c.npz"), 4), ranges=["y"])

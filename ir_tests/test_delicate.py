@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mmc
 from ir_tests.arrays import normal
 from ir_tests.lowering import oracle
 from ir_tests.quantizing import quantized
-from mmc.integers.delicate import delicate
+from mmc.integers.delicate import exact
 from mmc.integers.integer_ops import INTEGER
-from mmc.ir import parse
+from mmc.ir import parse, save
 from mmc.passes.quantize_activations import QuantizeActivations
 from mmc.shapes import infer
 from mmc.verification.evaluate import compare
@@ -84,5 +85,37 @@ def test_what_is_cast_to_whole_numbers_stays_float() -> None:
     }"""
     model = parse(text)
     infer(model)
-    found = {n.outputs[0].name for n in delicate(model.graph) if n.op_type != "Constant"}
+    found = {n.outputs[0].name for n in exact(model.graph) if n.op_type != "Constant"}
     assert found == {"next", "bounded", "i"}
+
+
+@pytest.mark.parametrize("target", ["cpu", "hexagon_v73", "ane_ios18"])
+def test_a_tree_counts_its_splits_without_codes(target: str, tmp_path: Path) -> None:
+    """What is compared for equality is exact: else no leaf is reached, or all of them."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[40,1] x) => (float[40,3] y) {
+        above = Greater (x, limits)
+        taken = Cast <to = 1> (above)
+        count = MatMul (taken, ways)
+        hit = Equal (count, needed)
+        leaf = Cast <to = 1> (hit)
+        y = MatMul (leaf, given)
+    }"""
+    splits = 5
+    constants = {  # leaf l is behind l splits that hold and one that does not
+        "limits": np.linspace(-1, 1, splits, dtype=np.float32),
+        "ways": np.triu(np.ones((splits, splits + 1)), 1).astype(np.float32)
+        - np.eye(splits, splits + 1, dtype=np.float32),
+        "needed": np.arange(splits + 1, dtype=np.float32),
+        "given": normal(splits + 1, 3),
+    }
+    model = parse(text, **constants)
+    save(model, tmp_path / "m.onnx")
+    x = normal(40, 1)
+    np.savez(tmp_path / "c.npz", x=normal(8, 40, 1, seed=1))
+    out = tmp_path / ("m.mlpackage" if target.startswith("ane") else "m.tflite")
+    options = {"weights": "int8", "activations": "int8", "calibration": tmp_path / "c.npz"}
+    mmc.compile(tmp_path / "m.onnx", target=target, output=out, **options)
+    step = np.abs(constants["given"]).max() / 127
+    expected, found = oracle(model, {"x": x})["y"], mmc.run(out, {"x": x})["y"]
+    np.testing.assert_allclose(found, expected, atol=step)

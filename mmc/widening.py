@@ -1,4 +1,4 @@
-"""Values and attributes of a smaller floating-point type, made float32."""
+"""Values and attributes of another floating-point type, made float32."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Collection
 
 import numpy as np
 import onnx_ir as ir
+
+from mmc.values import Array
 
 SINGLE = ir.DataType.FLOAT
 LARGE = 1 << 16
@@ -23,7 +25,7 @@ def widen_attributes(node: ir.Node, kinds: Collection[ir.DataType]) -> None:
             if attribute.as_int() in kinds:
                 node.attributes[name] = ir.AttrInt64(name, int(SINGLE))
         elif attribute.type == ir.AttributeType.TENSOR and attribute.as_tensor().dtype in kinds:
-            data = attribute.as_tensor().numpy().astype(np.float32)
+            data = single(attribute.as_tensor().numpy())
             node.attributes[name] = ir.AttrTensor(name, ir.tensor(data))
 
 
@@ -34,11 +36,20 @@ def widen(value: ir.Value) -> None:
     if stored is None:
         return
     if stored.nbytes < LARGE:
-        value.const_value = ir.tensor(stored.numpy().astype(np.float32), name=value.name)
+        value.const_value = ir.tensor(single(stored.numpy()), name=value.name)
         return
     value.const_value = ir.LazyTensor(
-        lambda: ir.tensor(stored.numpy().astype(np.float32)),
+        lambda: ir.tensor(single(stored.numpy())),
         SINGLE,
         ir.Shape(stored.shape.numpy()),
         name=value.name,
     )
+
+
+def single(array: Array) -> Array:
+    """Return floats as float32; finite ones out of its range are its ends (masks of -1e308)."""
+    with np.errstate(over="ignore"):
+        made = array.astype(np.float32)
+    beyond = np.isinf(made) & ~np.isinf(array)
+    end = np.copysign(np.finfo(np.float32).max, made)
+    return np.where(beyond, end, made) if beyond.any() else made

@@ -15,17 +15,23 @@ KIND = ir.DataType.BFLOAT16
 
 
 def widen_bfloat16(model: ir.Model) -> int:
-    """Make every value float32 that is bfloat16; returns how many there were.
+    """Make every value float32 that is bfloat16; returns how many there were."""
+    found = widen_values(model, KIND)
+    if found:
+        model.metadata_props[WIDENED] = "true"
+    return found
 
-    Weights that are only cast keep their 16 bits: the cast is in float32 already.
+
+def widen_values(model: ir.Model, kind: ir.DataType) -> int:
+    """Make every value of a type float32; returns how many there were.
+
+    Weights that are only cast keep their type: the cast is in float32 already.
     """
-    found = [v for graph in model.graphs() for v in declared(graph) if v.dtype == KIND]
+    found = [v for graph in model.graphs() for v in declared(graph) if v.dtype == kind]
     for value in found:
         widen(value)
     for node in every_node(model.graph):
-        widen_attributes(node, (KIND,))
-    if found:
-        model.metadata_props[WIDENED] = "true"
+        widen_attributes(node, (kind,))
     return len(found)
 
 

@@ -6,7 +6,7 @@ its root taken, that is a large part of the result: a normalization would divide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import onnx_ir as ir
 
@@ -37,16 +37,24 @@ def delicate(nodes: Iterable[Node]) -> set[Node]:
     for node in reversed(order):
         if _serves(node, found):
             found.add(node)
-    return found | _places(order)
+    return found
 
 
-def _places(order: Sequence[Node]) -> set[Node]:
-    """Return what is computed for whole numbers only: a Cast cuts off, and 2.9999 becomes 2."""
-    found = {n for n in order if n.op_type == "Cast" and n.outputs[0].dtype in WHOLE}
+def exact(nodes: Iterable[Node]) -> set[Node]:
+    """Return what is computed for whole numbers only: a Cast cuts off, and 2.9999 becomes 2.
+
+    So are the products that are compared for equality, as trees count the splits above a leaf.
+    """
+    order = list(nodes)
+    equal = {n for n in order if n.op_type == "Equal"}
+    found = equal | {n for n in order if n.op_type == "Cast" and n.outputs[0].dtype in WHOLE}
     for node in reversed(order):
         users = {use.node for out in node.outputs for use in out.uses()}
-        if base_of(node)[1] in POINTWISE | BOUNDS and users and users <= found:
+        op = base_of(node)[1]
+        if op in POINTWISE | BOUNDS and users and users <= found:
             found.add(node)
+        elif op in MATRICES or op in WEIGHTED:
+            found |= {node} if users and users <= equal else set()
     return found
 
 

@@ -6,10 +6,10 @@ import onnx_ir as ir
 
 from mmc.integers.activation_scales import activations
 from mmc.integers.cut_offs import ends_with_codes
-from mmc.integers.delicate import delicate
+from mmc.integers.delicate import delicate, exact
 from mmc.integers.grids import only_leaves
 from mmc.integers.integer_ops import BITS, FIXED, FREE, JOINED, SAME, SLOW, WEIGHTED, layer_of
-from mmc.integers.kept_float import CRUDE, DELICATE, FLOAT_WEIGHT, LAST, NO_KERNEL, SLOWER
+from mmc.integers.kept_float import CRUDE, DELICATE, EXACT, FLOAT_WEIGHT, LAST, NO_KERNEL, SLOWER
 from mmc.integers.layers import base_of
 from mmc.ir import Graph, Node, attrs, constant, is_static, operand
 
@@ -25,6 +25,7 @@ def floats_of(graph: Graph, bits: int, *, quick: bool, last: bool) -> dict[str, 
         CRUDE: {n for n in graph if FLOAT_WEIGHT in n.metadata_props},
         LAST: {n for n in graph if last and base_of(n)[1] in FIXED and only_leaves(n)},
         DELICATE: delicate(graph),
+        EXACT: exact(graph),
         SLOWER: {n for n in graph if quick and base_of(n)[1] in SLOW},
         NO_KERNEL: {n for n in graph if not takes_integers(n, bits)},
     }

@@ -16,6 +16,9 @@ FLOAT_WEIGHT = "mmc.float-weight"
 """Metadata of a layer whose weight stays float (`mmc.integers.float_weights`)."""
 CRUDE = "8 bits of its weight are most of the error at the outputs"
 DELICATE = "a quotient, root or logarithm: codes are off by a large part of a small number"
+EXACT = (
+    "whole numbers are made of it, or it is compared for equality: codes are off by part of a step"
+)
 NO_KERNEL = "no integer kernel computes it rightly in this form"
 COSTLY = "8 bits of what it reads or makes are most of the error at the outputs"
 STEEP = (

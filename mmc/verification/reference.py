@@ -59,9 +59,7 @@ def opened(
     try:
         session = open_session(path, perturbed, values, threads, packed)
     except Exception as error:  # the runtime raises a dozen unrelated types
-        raise EmitError(
-            "MMC405", str(path), "ONNX Runtime cannot load the model", why=str(error)
-        ) from error
+        raise unloadable(path, error) from error
     types = {i.name: numpy_type(i.type) for i in session.get_inputs()}
     names = [o.name for o in session.get_outputs()]
 
@@ -88,11 +86,23 @@ def ran(session: Any, names: Sequence[str], feeds: Mapping[str, Array], where: s
 
 
 def open_quick(path: str | os.PathLike[str], values: Sequence[str] = ()) -> Any:
-    """Return an optimized session; one as the model is, where ONNX Runtime's optimizer fails."""
+    """Return an optimized session; one as the model is, where ONNX Runtime's optimizer fails.
+
+    Raises EmitError (MMC405).
+    """
     try:
         return open_session(path, 1, values, 2, packed=True)
     except Exception:  # it fails on right models, such as a Resize of a function, in many types
-        return open_session(path, 0, values, 2, packed=True)
+        try:
+            return open_session(path, 0, values, 2, packed=True)
+        except Exception as error:
+            raise unloadable(path, error) from error
+
+
+def unloadable(path: str | os.PathLike[str], error: Exception) -> EmitError:
+    """Return the error for a model that ONNX Runtime has no kernel for, or finds fault with."""
+    what = "ONNX Runtime cannot load the model"
+    return EmitError("MMC405", str(path), what, why=str(error))
 
 
 def open_session(
