@@ -41,7 +41,10 @@ class Op:
 
 @dataclass
 class Structure:
-    """A model's operators in order; `named` says whether tensor names mean anything elsewhere."""
+    """A model's operators in order; `named` says whether tensor names mean anything elsewhere.
+
+    `codes` has the scale and zero point of tensors whose integers stand for other numbers.
+    """
 
     ops: list[Op] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
@@ -49,6 +52,7 @@ class Structure:
     types: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     named: bool = True
+    codes: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def makers(self) -> dict[str, int]:
         """Return which operator makes each tensor."""

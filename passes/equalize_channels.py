@@ -13,6 +13,7 @@ from mmc.integers.calibration import Data, calibrate, inputs_of
 from mmc.integers.channels import Channels, channels_of
 from mmc.integers.layers import base_of
 from mmc.ir import Array, Graph, Model, Node, Value, constant, operand, shape_of
+from mmc.naming import fresh_name
 from mmc.opset import DOMAIN, split_activation
 from mmc.options import CompileOptions
 from mmc.pass_manager import Contract, Pass
@@ -171,6 +172,8 @@ def equalize(
             replace(graph, node, 2, 1 / factors, -1)
     for node, layer in stretch.readers.items():
         replace(graph, node, 1, factors, layer.read)
+    for node in (*stretch.makers, *stretch.between):  # no longer what the model calls so
+        node.outputs[0].name = fresh_name(graph, node.outputs[0].name or "")
     return True
 
 

@@ -63,6 +63,7 @@ def program_structure(program: Program) -> Structure:
         outputs=[tensors[i].name for _, i in program.outputs],
         types={t.name: kind_of(t) for t in tensors},
         constants={tensors[i].name: text for i, text in constants.items()},
+        codes=dict(codes_of(program)),
     )
     for op in program.operators:
         found.ops.append(
@@ -77,6 +78,18 @@ def program_structure(program: Program) -> Structure:
             )
         )
     return found
+
+
+def codes_of(program: Program) -> Iterator[tuple[str, tuple[float, int]]]:
+    """Yield scale and zero point of what is computed, also by the names of the signature."""
+    ends = [*program.inputs, *program.outputs]
+    for name, tensor in (
+        *((t.name, t) for t in program.tensors if t.data is None),
+        *((name, program.tensors[index]) for name, index in ends),
+    ):
+        if tensor.quantization is not None and tensor.quantization.scale.size == 1:
+            coding = tensor.quantization
+            yield name, (coding.scale.item(), coding.zero_point.item())
 
 
 def options_text(options: object | None) -> str:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mmc.backends.base import backend_of
 from mmc.debugging.alignment import Group, agree, align
@@ -18,6 +20,9 @@ from mmc.options import CompileOptions
 from mmc.structure import Op, Structure, read_structure, structure_of
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison
+
+if TYPE_CHECKING:
+    from mmc.layout.stored_names import StoredNames
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def diff(
                 raise UsageError("MMC003", str(path), "is text, which cannot run", fix=fix)
         pairs = list(tensor_pairs(one, two, groups))
         sides = Side(Path(a), {**inputs, **also_a}), Side(Path(b), {**inputs, **also_b})
-        found.tensors = sorted(numbers(*sides, pairs, one), key=badness)
+        found.tensors = sorted(numbers(*sides, pairs, (one, two)), key=badness)
     return found
 
 
@@ -185,13 +190,24 @@ def tensor_pairs(a: Structure, b: Structure, groups: list[Group]) -> Iterator[tu
 
 
 def numbers(
-    a: Side, b: Side, pairs: list[tuple[str, str]], structure: Structure
+    a: Side,
+    b: Side,
+    pairs: list[tuple[str, str]],
+    structures: tuple[Structure, Structure],
+    stored: StoredNames | None = None,
 ) -> Iterator[TensorDifference]:
-    """Yield the comparison of every pair that both models compute in one shape."""
+    """Yield the comparison of every pair that both models compute in one shape.
+
+    Codes are compared as the numbers that they stand for, unless both sides have codes.
+
+    Args:
+        stored: which tensors of `b` are known to be one of `a` in another layout.
+    """
     from mmc.verification.survivors import best
     from mmc.verification.tensors import batches_of
 
-    other = dict(pairs)
+    structure, codes = structures[0], structures[1].codes
+    other, layouts = dict(pairs), {name: perm for name, (_, perm) in (stored or {}).items()}
     makers = structure.makers()
     sizes = {name: size_of(text) for name, text in structure.types.items()}
     done: set[str] = set()
@@ -202,10 +218,18 @@ def numbers(
             if name in done or name not in here or partner not in there:
                 continue
             done.add(name)
-            found = best(name, here[name], there[partner])
+            made = there[partner]
+            if here[name].dtype.kind not in "iu" and partner in codes:
+                made = real(made, *codes[partner])
+            found = best(name, here[name], made, layouts.get(partner))
             if found is not None:
                 origin = structure.ops[makers[name]].sources if name in makers else ()
                 yield TensorDifference(found, partner, list(origin))
+
+
+def real(codes: Array, scale: float, zero: int) -> Array:
+    """Return the numbers that codes stand for; what are numbers already, as they are."""
+    return codes if codes.dtype.kind not in "iu" else (codes.astype(np.float64) - zero) * scale
 
 
 def size_of(text: str) -> int:

@@ -125,7 +125,9 @@ def errors_of(result: CompileResult, structure: Structure) -> Mapping[str, float
     with suppress(MmcError):
         original = read_structure(source)
         pairs = list(tensor_pairs(original, structure, align(original, structure)))
+        made = structure.makers()
+        pairs += [(root, name) for name, (root, _) in checked.stored.items() if name in made]
         sides = Side(source, checked.feeds), Side(result.artifact, checked.feeds)
-        found = numbers(*sides, pairs, original)
+        found = numbers(*sides, pairs, (original, structure), checked.stored)
         return {t.name_in_b: t.comparison.level_db for t in found}
     return {}

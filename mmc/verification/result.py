@@ -9,6 +9,7 @@ from typing import Any
 
 from mmc.counting import counted
 from mmc.diagnostics import Diagnostic, Severity
+from mmc.layout.stored_names import StoredNames
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import Comparison
 
@@ -51,7 +52,8 @@ class VerifyResult:
 
     `inputs` says where the inputs are from, `seed` drew them (None: it did not); `reference` says
     what the artifact was compared with; `seconds` and `peak_memory` are the artifact's run; `inner`
-    counts compared inner tensors; `feeds` are the inputs, by name.
+    counts compared inner tensors; `feeds` are the inputs, by name; `stored` says which tensors of
+    the artifact are one of the original in another layout.
     """
 
     outputs: list[OutputResult] = field(default_factory=list)
@@ -63,6 +65,7 @@ class VerifyResult:
     peak_memory: int = 0
     inner: int = 0
     feeds: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    stored: StoredNames = field(default_factory=dict, repr=False)
 
     @property
     def errors(self) -> list[Diagnostic]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mmc.backends.base import backend_of
 from mmc.diagnostics import EmitError, MmcError, Severity, VerifyError
-from mmc.layout.stored_names import StoredNames, stored_names
+from mmc.layout.stored_names import stored_names
 from mmc.staging import working_folder
 from mmc.values import WIDENED
 from mmc.verification.casting import Array
@@ -81,7 +81,7 @@ def verify(
 
 def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
     """Do the comparisons; the artifact's faults are findings of the result, never raised."""
-    result = VerifyResult()
+    result = VerifyResult(stored=stored_names(model))
     with working_folder() as folder:
         try:
             chosen, feeds, expected = settle(subject, model, options, folder, result)
@@ -208,7 +208,7 @@ def judge(trial: Trial, model: Any, options: Options, result: VerifyResult) -> N
     result.outputs += found.outputs
     result.diagnostics += found.diagnostics
     if gated and amplified:
-        judge_inner(trial, stored_names(model), target, result)
+        judge_inner(trial, target, result)
     elif options.precision == "float16" and amplified:
         note_amplified(trial, result, "--precision float32 compares inner tensors too")
 
@@ -273,13 +273,15 @@ def report(result: VerifyResult, code: str, found: Comparison, least: float, why
         result.add(code, Severity.ERROR, where, what, why=why, fix=FIXES.get(code, ""))
 
 
-def judge_inner(trial: Trial, stored: StoredNames, target: float, result: VerifyResult) -> None:
+def judge_inner(trial: Trial, target: float, result: VerifyResult) -> None:
     """Compare the tensors upstream of where rounding is amplified; add the first wrong one."""
     backend = backend_of(trial.subject.artifact)
     assert backend is not None
     names = backend.inner_values(backend.read(trial.subject.artifact))
     compared = [
-        i for i in compare_inner(trial, names, stored, result.floor_db) if i.floor_db >= target
+        i
+        for i in compare_inner(trial, names, result.stored, result.floor_db)
+        if i.floor_db >= target
     ]
     result.inner = len(compared)
     wrong = [i for i in compared if not i.found.passes(min(target, i.floor_db - FLOOR_SLACK_DB))]
