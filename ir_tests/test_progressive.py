@@ -133,6 +133,15 @@ def test_stages_that_are_none(text: str, model: Path) -> None:
         stages(model, recipe)
 
 
+CUT = """[...document.querySelectorAll('svg text')].filter(t => t.getBBox().x < 0
+    || t.getBBox().x + t.getBBox().width > t.ownerSVGElement.viewBox.baseVal.width)
+    .map(t => t.textContent)"""
+"""Labels of a plot that its edge cuts off."""
+WIDE = """[...document.querySelectorAll('.tile')].filter(t => t.scrollWidth > t.clientWidth)
+    .map(t => t.textContent)"""
+"""Tiles that something sticks out of: the path of an artifact is one long word."""
+
+
 @pytest.mark.skipif(not browser.BINARY, reason="Chromium is not installed")
 @pytest.mark.parametrize(("limit", "taken"), [("5%", "int4"), ("0.0001%", "")])
 def test_the_page_draws_what_was_tried(limit: str, taken: str, model: Path) -> None:
@@ -143,12 +152,16 @@ def test_the_page_draws_what_was_tried(limit: str, taken: str, model: Path) -> N
     files = [folder / f"p.{kind}" for kind in ("html", "json")]
     for file in files:
         assert main([*command, "--report", str(file)]) == (0 if taken else 1)
-    search = json.loads(files[1].read_text())["search"]
+    report = json.loads(files[1].read_text())
+    search, stages = report["search"], report["stages"]
     assert search["chosen"] == taken
+    assert stages[0]["name"] == "trials"
+    assert stages[0]["seconds"] > 0.1
     with browser.browser() as window:
         window.open(files[0], width=390)
         window.run("show('Search')")
         assert window.run("document.querySelectorAll('svg circle').length") == len(search["trials"])
+        assert window.run(CUT) == []
         corners = window.run("document.querySelector('svg polyline').getAttribute('points')")
         assert len(corners.split()) == len(search["front"])
         said = window.run("document.querySelector('svg circle.chosen title')?.textContent || ''")
@@ -158,6 +171,8 @@ def test_the_page_draws_what_was_tried(limit: str, taken: str, model: Path) -> N
             window.run("show('Weights')")
             heads = window.run("[...document.querySelectorAll('th')].map(h => h.textContent)")
             assert {"bits", "method", "error", "bytes"} <= set(heads)
+        window.run("show('Overview')")
+        assert window.run(WIDE) == []
         assert window.errors() == []
 
 

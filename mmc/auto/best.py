@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmc.compiler import compile_model
+from mmc.diagnostics import MmcError
 from mmc.options import AUTO, CompileOptions
 from mmc.pass_manager import Instrument
 from mmc.progress import Progress
-from mmc.result import CompileResult
+from mmc.result import CompileResult, Stage, cpu_seconds
+from mmc.verification.execute import peak_memory
 
 if TYPE_CHECKING:
     from mmc.auto.progressive import FineTune
@@ -38,4 +41,25 @@ def compile_best(
         return compile_model(path, target, output, options, instruments, progress)
     from mmc.auto.automatic import search  # what a plain compile would import for nothing
 
-    return search(path, target, output, options, instruments, progress, fine_tune)
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    try:
+        found = search(path, target, output, options, instruments, progress, fine_tune)
+    except MmcError as error:
+        if isinstance(error.result, CompileResult):
+            count_trials(error.result, wall, cpu)
+        raise
+    count_trials(found, wall, cpu)
+    return found
+
+
+def count_trials(result: CompileResult, wall: float, cpu: float) -> None:
+    """Put what the search took in front of the stages, which are of the artifact that was kept.
+
+    Args:
+        wall, cpu: the clocks when it began, in seconds.
+    """
+    if result.search is not None:
+        wall += sum(s.seconds for s in result.stages)
+        cpu += sum(s.cpu_seconds for s in result.stages)
+        spent = max(0.0, time.perf_counter() - wall), max(0.0, cpu_seconds() - cpu)
+        result.stages.insert(0, Stage("trials", *spent, peak_memory()))

@@ -1,6 +1,6 @@
 /* The tab of a search among candidates: bytes against what is lost, and the front of the best. */
 "use strict";
-const PLOT = {width: 720, height: 360, edge: 56};
+const PLOT = {width: 720, height: 360, edge: 84};
 
 function drawn(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -8,6 +8,9 @@ function drawn(tag, attributes = {}, ...children) {
   element.append(...children.map(child => child instanceof Node ? child : plain(child)));
   return element;
 }
+
+/* Bytes in three digits: candidates of one model are close to each other. */
+const precise = count => `${Number((count / 1e6).toPrecision(3))} MB`;
 
 /* A line of numbers onto a line of pixels; equal ends are set apart. */
 function scale(values, from, to) {
@@ -27,11 +30,11 @@ function pareto(search) {
   for (const t of seen) {
     const x = across.at(t.bytes), y = up.at(t.drop_percent), kind = t.label === search.chosen ? "chosen" : search.front.includes(t.label) ? "best" : "other";
     parts.push(drawn("path", {class: "interval", d: `M${x},${y} V${up.at(t.drop_high_percent)}`}),
-      drawn("circle", {class: kind, cx: x, cy: y, r: kind === "chosen" ? 7 : 4}, drawn("title", {}, `${t.label}: ${bytes(t.bytes)}, ${number(t.drop_percent)} % lost, ${number(t.drop_high_percent)} % at worst`)));
+      drawn("circle", {class: kind, cx: x, cy: y, r: kind === "chosen" ? 7 : 4}, drawn("title", {}, `${t.label}: ${precise(t.bytes)}, ${number(t.drop_percent)} % lost, ${number(t.drop_high_percent)} % at worst`)));
   }
   const text = (x, y, anchor, what) => parts.push(drawn("text", {x, y, "text-anchor": anchor}, what));
-  text(edge, height - edge + 18, "start", bytes(across.least));
-  text(width - edge, height - edge + 18, "end", bytes(across.most));
+  text(edge, height - edge + 18, "start", precise(across.least));
+  text(width - edge, height - edge + 18, "end", precise(across.most));
   text(width / 2, height - 16, "middle", "size of the artifact");
   text(edge - 6, height - edge, "end", `${number(up.least)} %`);
   text(edge - 6, edge / 2 + 4, "end", `${number(up.most)} %`);
@@ -41,7 +44,7 @@ function pareto(search) {
 
 function searchTab() {
   const {search} = report, said = search.chosen ? `Taken: ${search.chosen}. ` : "None keeps the limits. ";
-  const rows = search.trials.map(t => ({...t, on_front: search.front.includes(t.label), taken: t.label === search.chosen}));
+  const rows = search.trials.map(({bytes: count, ...t}) => ({label: t.label, activations: t.activations, mb: count / 1e6, ...t, on_front: search.front.includes(t.label), taken: t.label === search.chosen}));
   const plot = pareto(search);
   return [make("p", {class: "soft"}, said, "The line joins the candidates that no other one beats in size and in what is lost."),
     plot ? make("div", {class: "scroll"}, plot) : null, table(rows, {label: "candidates"})].filter(Boolean);

@@ -16,7 +16,8 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-const words = key => plain(key).replaceAll("_", " ").replace("sqnr db", "SQNR dB");
+const UNITS = {sqnr: "SQNR", db: "dB", mb: "MB", mj: "mJ"};
+const words = key => plain(key).split("_").map(word => UNITS[word] || word).join(" ");
 
 function number(value) {
   if (Number.isInteger(value)) return value.toLocaleString("en");
