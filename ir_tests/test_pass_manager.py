@@ -105,12 +105,31 @@ def test_every_pass_of_a_compile_can_be_replayed(target: str, activations: str) 
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("fold-constant", "MMC190"), ("fuse{x=1}", "MMC191"), ("fuse{", "MMC191"), ("a b", "MMC191")],
+    [
+        ("fold-constant", "MMC190"),
+        ("fuse{x=1}", "MMC191"),
+        ("fuse{", "MMC191"),
+        ("a b", "MMC191"),
+        ("quantize-weights{bits=four}", "MMC191"),
+        ("quantize-weights{bits=}", "MMC191"),
+        ("quantize-activations{quick=1}", "MMC191"),
+    ],
 )
 def test_a_wrong_pipeline_is_a_coded_error(text: str, code: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_pipeline(text)
     assert caught.value.diagnostics[0].code == code
+
+
+def test_options_are_of_the_kind_of_their_default() -> None:
+    """A folder named 8 is a path; a whole number is a number."""
+    text = "quantize-activations{calibration=8,islands=1}"
+    (found,) = parse_pipeline(text)
+    assert {f: getattr(found, f) for f in ("calibration", "islands")} == {
+        "calibration": "8",
+        "islands": 1,
+    }
+    assert parse_pipeline(str(found)) == [found]
 
 
 def test_a_phase_repeats_until_nothing_changes() -> None:

@@ -156,6 +156,10 @@ def note_unsettled(model: Model, phase: Phase, changing: Sequence[str]) -> None:
         model.metadata_props[UNSETTLED_PHASES] = f"{told}, {story}" if told else story
 
 
+KINDS = {bool: "True or False", int: "a whole number", float: "a number"}
+"""What options are, by the type of their default; others take what they are given."""
+
+
 def parse_pipeline(text: str) -> list[Pass]:
     """Parse "a,b{bits=4}" into passes; `str` of each gives its text back.
 
@@ -182,7 +186,7 @@ def _make_pass(name: str, options: str) -> Pass:
         close = PASSES.close_to(name)
         fix = f"did you mean {', '.join(close)}?" if close else "`mmc passes` lists them"
         raise UsageError("MMC190", "pipeline", f"there is no pass {name!r}", fix=fix)
-    known = {f.name for f in fields(kind)}
+    known = {f.name: f.default for f in fields(kind)}
     values: dict[str, Any] = {}
     for pair in filter(None, re.split(r",(?![^(]*\))", options)):
         key, sep, value = pair.partition("=")
@@ -192,8 +196,22 @@ def _make_pass(name: str, options: str) -> Pass:
             raise UsageError(
                 "MMC191", f"pass {name}", f"has no option {pair!r}", fix=f"its options: {listed}"
             )
-        values[field_name] = _value(value.strip())
+        values[field_name] = _fitting(name, key.strip(), value.strip(), known[field_name])
     return kind(**values)
+
+
+def _fitting(name: str, key: str, text: str, default: object) -> Any:
+    """Return the value of an option; what its default is says what it may be."""
+    value = _value(text)
+    if isinstance(default, str):
+        return value if isinstance(value, str) else text
+    for kind, words in KINDS.items():
+        if type(default) is kind:
+            if type(value) is kind or (kind is float and type(value) is int):
+                return value
+            fix = f"for example {name}{{{key}={default}}}"
+            raise UsageError("MMC191", f"pass {name}", f"{key}={text} is not {words}", fix=fix)
+    return value
 
 
 def _value(text: str) -> Any:
