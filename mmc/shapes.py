@@ -236,10 +236,15 @@ def _show(dims: Dims) -> str:
 
 
 def _forget_shapes(model: ir.Model) -> None:
-    """Drop recorded shapes that the old dimensions may have shaped; element types stay."""
+    """Drop recorded shapes that the old dimensions may have shaped; element types stay.
+
+    A Loop's counter and condition are one number each: ONNX Runtime does not run it otherwise.
+    """
+    loops = [n for graph in model.graphs() for n in graph if n.op_type == "Loop"]
+    single = {v for n in loops for v in n.attributes["body"].as_graph().inputs[:2]}
     for graph in model.graphs():
         for node in graph:
             for value in node.outputs:
                 value.shape = None
         for value in graph.inputs if graph is not model.graph else ():
-            value.shape = None
+            value.shape = value.shape if value in single else None
