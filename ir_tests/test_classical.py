@@ -14,6 +14,7 @@ from test_contrib import build, compare
 import mmc
 from mmc.diagnostics import LegalityError
 from mmc.ir import Array
+from mmc.verification.reference import run
 
 GAPS = np.array([[1, np.nan, 2], [np.nan, np.nan, 3]], np.float32)
 WHOLE = np.array([[1, 7, 2], [7, 7, 3]], np.int64)
@@ -83,6 +84,13 @@ CASES = (
     machine("SIGMOID", 0.5, 1.0, 3.0),
     ml("FeatureVectorizer", f(3, 2), f(3, 4), inputdimensions=[2, 4]),
     ml("ArrayFeatureExtractor", f(3, 4), np.array([2, 0], np.int64)),
+    ml("OneHotEncoder", WHOLE, cats_int64s=[2, 7, 1]),
+    ml("OneHotEncoder", 3 * f(2, 3), cats_int64s=[-1, 0, 1]),
+    ml("OneHotEncoder", WHOLE, cats_int64s=[1, 2, 3, 7], zeros=0),
+    ml("LabelEncoder", WHOLE, keys_int64s=[7, 1, 2], values_int64s=[4, -3, 9], default_int64=-5),
+    ml("LabelEncoder", WHOLE, keys_int64s=[7, 1], values_floats=[0.5, -2.5], default_float=3.5),
+    ml("LabelEncoder", HALVES, keys_floats=[0.5, -1.0], values_int64s=[4, -3]),
+    ml("LabelEncoder", HALVES, keys_floats=[0.5, -1.0], values_floats=[4.5, -3.0]),
     ml("ArrayFeatureExtractor", f(4), np.array([[1]], np.int64)),
 )
 
@@ -116,3 +124,20 @@ def test_unknown_operator_of_unknown_shape_is_named(tmp_path: Path) -> None:
     build(case, tmp_path / "m.onnx")
     with pytest.raises(LegalityError, match=r"SVMClassifier 'the node'.*\n.*no standard form"):
         mmc.compile(tmp_path / "m.onnx", target="cpu", output=tmp_path / "m.tflite")
+
+
+def test_rows_of_a_size_that_is_bound_later(tmp_path: Path) -> None:
+    """The features of what is inside are not known while the batch is open."""
+    text = """<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]>
+    g (float[n,4] x) => (float[n,k] y) {
+        a = ai.onnx.ml.ArrayFeatureExtractor (x, places)
+        b = Concat <axis = 1> (a, x)
+        y = ai.onnx.ml.LinearRegressor <coefficients = [1.0, 2.0, 3.0, 4.0, 5.0, -1.0]> (b)
+    }"""
+    proto = onnx.parser.parse_model(text)
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 3]), "places"))
+    onnx.save(proto, tmp_path / "m.onnx")
+    out, feeds = tmp_path / "m.tflite", {"x": f(5, 4)}
+    mmc.compile(tmp_path / "m.onnx", target="cpu", output=out, dim={"n": 5})
+    expected = run(tmp_path / "m.onnx", feeds)["y"]
+    np.testing.assert_allclose(mmc.run(out, feeds)["y"], expected, rtol=1e-5, atol=1e-5)

@@ -119,3 +119,19 @@ def test_a_node_is_not_a_tensor(tmp_path: Path, capsys: pytest.CaptureFixture[st
     out = str(tmp_path / "part.onnx")
     assert main(["extract", str(PNET), "--to", node.name, "-o", out]) == 2
     assert repr(node.output[0]) in capsys.readouterr().err
+
+
+def test_what_no_target_has_is_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A classifier's probabilities, of which ONNX infers no type, before they are a ZipMap."""
+    text = """<ir_version: 8, opset_import: ["" : 17, "ai.onnx.ml" : 1]>
+    g (float[2,3] x) => (seq(map(int64, float)) z) {
+        p = ai.onnx.ml.Normalizer <norm = "L1"> (x)
+        z = ai.onnx.ml.ZipMap <classlabels_int64s = [0, 1, 2]> (p)
+    }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    out = tmp_path / "part.onnx"
+    assert main(["extract", str(tmp_path / "m.onnx"), "-o", str(out)]) == 2
+    assert "mmc extract MODEL --to TENSOR" in capsys.readouterr().err
+    assert main(["extract", str(tmp_path / "m.onnx"), "--to", "p", "-o", str(out)]) == 0
+    x = np.array([[1, 2, 1], [-2, 0, 2]], np.float32)
+    np.testing.assert_array_equal(run(out, {"x": x})["p"], x / 4)

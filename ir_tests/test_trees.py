@@ -103,6 +103,12 @@ CASES = (
     classifier((0,), [0, 1]),
     classifier((1,), [7, 3]),
     classifier((0,), [7, 3], post_transform="LOGISTIC"),
+    classifier((0,), [7, 3], post_transform="LOGISTIC", base_values=[0.25]),
+    classifier((0,), [7, 3], post_transform="LOGISTIC", base_values=[0.25], positive=True),
+    classifier((0,), [0, 1], base_values=[-0.5]),
+    classifier((0,), [0, 1], base_values=[-0.5], positive=True),
+    classifier((1,), [7, 3], post_transform="LOGISTIC"),
+    classifier((1,), [7, 3], post_transform="SOFTMAX", positive=True),
 )
 
 
@@ -124,7 +130,8 @@ def test_forest_compiles(target: str, tmp_path: Path) -> None:
     ("case", "why"),
     [
         (classifier((0, 1), [5, 3]), "runtimes differ on the label of two classes"),
-        (classifier((0,), [5, 3], base_values=[0.5]), "runtimes differ on two classes with base"),
+        (classifier((1,), [5, 3], base_values=[0.5]), "runtimes differ on two classes with these"),
+        (classifier((0,), [5, 3], base_values=[0.5, 1.0]), "runtimes differ on two classes with"),
         (regressor(2, aggregate_function="MIN"), "the MIN over trees"),
         (regressor(2, nodes_featureids=[9] * 40), "differ in length"),
         (regressor(2, modes=("BRANCH_NEQ",)), "splits of mode BRANCH_NEQ"),

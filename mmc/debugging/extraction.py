@@ -8,11 +8,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 
 from mmc.diagnostics import ModelError
 from mmc.files import check_output
+from mmc.frontend.checks import check_types, checkable
 from mmc.frontend.loading import read_proto
 from mmc.ir import load
 from mmc.printing import numbered
@@ -39,12 +41,13 @@ def extract(
             model's own inputs. Inputs of the model that the part needs beside them stay inputs.
         end: tensors that become outputs; none: the model's own.
     Raises:
-        ModelError: MMC101 to MMC112 if there is no model to read, MMC130 for an unknown name,
-            MMC131 if nothing lies between, or a type is unknown.
+        ModelError: MMC101 to MMC111 if there is no model to read, MMC112 if the part takes or makes
+            what is no number, MMC130 for an unknown name, MMC131 if nothing lies between, or a type
+            is unknown.
     """
     check_output(Path(output))
     begin, end = named(source, begin), named(source, end)
-    model = read_proto(source)
+    model = read_proto(source, whole=False)
     initializers = {t.name for t in model.graph.initializer}
     graph = gs.import_onnx(onnx.shape_inference.infer_shapes(model, data_prop=True))
     tensors = graph.tensors()
@@ -60,6 +63,7 @@ def extract(
     settle(graph, begin, [t.name for t in graph.outputs])
     cut = gs.export_onnx(graph)
     cut.ir_version = model.ir_version
+    check_types(cut.graph)
     check(cut, source)
     save_proto(cut, output)
     names = ([t.name for t in found] for found in (graph.inputs, graph.outputs))
@@ -101,9 +105,21 @@ def settle(graph: Any, begin: Sequence[str], end: Sequence[str]) -> None:
         raise ModelError("MMC131", f"tensor {listed}", "does not lead to the outputs", why=why)
     graph.inputs = [t for t in graph.inputs if t.name in read]
     for tensor in (*graph.inputs, *graph.outputs):
+        tensor.dtype = only_type(tensor) if tensor.dtype is None else tensor.dtype
         if tensor.dtype is None:
             what = "has no known type, so it cannot be an input or output"
             raise ModelError("MMC131", f"tensor {tensor.name!r}", what)
+
+
+def only_type(tensor: Any) -> Any:
+    """Return the type of a result that ONNX infers nothing of, where its operator has but one."""
+    node = tensor.inputs[0] if tensor.inputs else None
+    domain = "" if node is None else str(node.domain or "")
+    if node is None or not onnx.defs.has(node.op, domain=domain):
+        return None
+    schema = onnx.defs.get_schema(node.op, domain=domain)
+    index = min(node.outputs.index(tensor), len(schema.outputs) - 1)
+    return np.float32 if {*schema.outputs[index].types} == {"tensor(float)"} else None
 
 
 def captured(graph: Any) -> set[str]:
@@ -118,6 +134,6 @@ def captured(graph: Any) -> set[str]:
 def check(model: onnx.ModelProto, source: str | Path) -> None:
     """Refuse to write what is not valid ONNX (MMC131)."""
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(checkable(model))
     except Exception as error:  # the checker raises its own types
         raise ModelError("MMC131", str(source), "the part is not valid", why=str(error)) from error

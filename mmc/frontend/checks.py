@@ -79,8 +79,11 @@ def damaged(path: Path, error: Exception) -> ModelError:
     return ModelError("MMC103", str(path), "is not an ONNX model", why=str(error), fix=fix)
 
 
-def check_model(proto: onnx.ModelProto) -> None:
+def check_model(proto: onnx.ModelProto, *, whole: bool = True) -> None:
     """Refuse models that ONNX does not allow; unsorted nodes are sorted on the way.
+
+    Args:
+        whole: not only a part of it is wanted, which may have inputs and outputs of other types.
 
     Raises:
         ModelError: MMC103 no model, MMC104 version, MMC105 invalid, MMC106 cycle, MMC110 unknown
@@ -92,9 +95,10 @@ def check_model(proto: onnx.ModelProto) -> None:
     check_operators(proto)
     _check_names(proto.graph)
     _sort(proto.graph)
-    _check_types(proto.graph)
+    if whole:
+        check_types(proto.graph)
     try:
-        onnx.checker.check_model(_checkable(proto))
+        onnx.checker.check_model(checkable(proto))
     except onnx.checker.ValidationError as error:
         reason = str(error).split("==>")[0].strip()
         raise ModelError("MMC105", "model", "is not valid ONNX", why=reason) from error
@@ -208,7 +212,7 @@ def _cycle(graph: onnx.GraphProto, needs: dict[int, set[int]]) -> ModelError:
     )
 
 
-def _check_types(graph: onnx.GraphProto) -> None:
+def check_types(graph: onnx.GraphProto) -> None:
     """Refuse inputs and outputs that are no tensors of numbers (MMC112)."""
     refused = {onnx.TensorProto.STRING, onnx.TensorProto.COMPLEX64, onnx.TensorProto.COMPLEX128}
     for kind, values in (("input", graph.input), ("output", graph.output)):
@@ -221,12 +225,16 @@ def _check_types(graph: onnx.GraphProto) -> None:
                 what = "a tensor of no type"
             elif what in ("tensor_type", ""):
                 continue
-            fix = "move this part out of the model; mobile runtimes take tensors of numbers only"
+            why = "mobile runtimes take tensors of numbers only"
+            fix = f"cut it off: mmc extract MODEL --{'from' if kind == 'input' else 'to'} TENSOR"
+            if what == "sequence_type":
+                fix += ", or export without (skl2onnx: options={'zipmap': False})"
             name = what.removesuffix("_type")
-            raise ModelError("MMC112", f"{kind} {value.name!r}", f"is {name}", fix=fix)
+            where = f"{kind} {value.name!r}"
+            raise ModelError("MMC112", where, f"is {name}", why=why, fix=fix)
 
 
-def _checkable(proto: onnx.ModelProto) -> onnx.ModelProto:
+def checkable(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Return a copy for the checker, which would look for data files: those tensors are empty.
 
     It also asks for the shape of outputs, which exporters leave out and nobody needs, and for

@@ -150,15 +150,17 @@ def _placeholder(name: str, array: Array) -> onnx.TensorProto:
     return proto
 
 
-def read_proto(path: str | os.PathLike[str]) -> onnx.ModelProto:
+def read_proto(path: str | os.PathLike[str], *, whole: bool = True) -> onnx.ModelProto:
     """Return the model as its file has it, weights in memory; checked, but not converted.
 
+    Args:
+        whole: as `check_model` has it.
     Raises:
         ModelError: MMC101 to MMC112.
     """
     file = Path(path)
     proto = read_stripped(file)
-    checks.check_model(proto)
+    checks.check_model(proto, whole=whole)
     check_data(proto, file)
     return onnx.load(file)
 

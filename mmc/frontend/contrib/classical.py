@@ -45,6 +45,22 @@ def rows(call: Call, index: int = 0) -> int:
     return int(shape[1])
 
 
+def is_open(call: Call) -> bool:
+    """Say whether the number of features of the first input is not known."""
+    shape = call.need(0).shape
+    return shape is None or (len(shape) == 2 and not isinstance(shape[1], int))
+
+
+def samples(out: Any, call: Call, features: int) -> Value:
+    """Return the input as float32 (samples, features); one of a shape that is not known, too."""
+    x = as_float(out, call)
+    if not is_open(call):
+        rows(call)
+        return x
+    made: Value = out.Reshape(x, np.array([-1, features], np.int64))
+    return made
+
+
 def shaped(call: Call, name: str, count: int) -> Array:
     """Return an attribute of floats as (count, n)."""
     array = floats(call, name)
@@ -123,21 +139,21 @@ def affine(out: Any, x: Value, weights: Array, bias: Array) -> Value:
 @classical("LinearRegressor")
 def linear_regressor(out: Any, call: Call) -> Any:
     """y = x @ coefficients.T + intercepts."""
-    rows(call)
     weights = shaped(call, "coefficients", call.get("targets", 1))
-    y = affine(out, as_float(out, call), weights, floats(call, "intercepts"))
+    y = affine(out, samples(out, call, weights.shape[1]), weights, floats(call, "intercepts"))
     return transformed(out, call, y)
 
 
 @classical("LinearClassifier")
 def linear_classifier(out: Any, call: Call) -> Any:
     """scores = x @ coefficients.T + intercepts;  label = that of the largest score."""
-    features = rows(call)
+    classes = max(floats(call, "intercepts").size, 1)
     weights = floats(call, "coefficients")
+    features = weights.size // classes if is_open(call) else rows(call)
     if weights.size < 2 * features:
         raise NotExpandable("it has the coefficients of one class only")
     weights = shaped(call, "coefficients", weights.size // features)
-    scores = affine(out, as_float(out, call), weights, floats(call, "intercepts"))
+    scores = affine(out, samples(out, call, features), weights, floats(call, "intercepts"))
     return labelled(out, call, scores), transformed(out, call, scores)
 
 
@@ -165,11 +181,10 @@ def labels_of(call: Call) -> Array:
 @classical("SVMRegressor")
 def svm_regressor(out: Any, call: Call) -> Any:
     """y = sum of coefficients * kernel(x, support vectors) + rho;  one class: its sign."""
-    rows(call)
-    count = call.get("n_supports", 0)
-    x, coefficients = as_float(out, call), floats(call, "coefficients")
+    count, coefficients = call.get("n_supports", 0), floats(call, "coefficients")
+    vectors = shaped(call, "support_vectors", count or 1)
+    x = samples(out, call, vectors.shape[1] if count else coefficients.size)
     if count:
-        vectors = shaped(call, "support_vectors", count)
         y = affine(out, kernel(out, call, x, vectors), coefficients[None], floats(call, "rho"))
     else:
         y = affine(out, x, coefficients[None], floats(call, "rho"))

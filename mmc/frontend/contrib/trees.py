@@ -7,8 +7,8 @@ splits that must be true, leaf l is reached exactly where d @ C = D: whole numbe
 float32 counts without error. The result is one product of what is reached (N, T L) with what the
 leaves give (T L, K). A single tree needs no dimension T.
 
-Source: Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction Serving" (the
-GEMM strategy), OSDI 2020.
+Source: Nakandala et al., "A Tensor Compiler for Unified Machine Learning Prediction Serving"
+(GEMM), 2020.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from mmc.frontend.contrib.classical import (
     as_float,
     classical,
     floats,
-    labelled,
-    labels_of,
+    is_open,
     rows,
     transformed,
 )
@@ -112,8 +111,8 @@ def modes_of(call: Call) -> tuple[str, ...]:
     return tuple(m.decode() if isinstance(m, bytes) else m for m in given)
 
 
-def read_nodes(call: Call, features: int) -> Nodes:
-    """Return the attributes nodes_* as arrays, checked against each other."""
+def read_nodes(call: Call) -> Nodes:
+    """Return the attributes nodes_* as arrays, checked against each other and the features."""
     if any(name.endswith("_as_tensor") for name in call.attributes):
         raise NotExpandable("its numbers are double: what float32 rounds can change the decision")
     modes = modes_of(call)
@@ -131,6 +130,7 @@ def read_nodes(call: Call, features: int) -> Nodes:
     unknown = set(modes) - {*COMPARE, "LEAF"}
     if unknown:
         raise NotExpandable(f"splits of mode {', '.join(sorted(unknown))}")
+    features = places.max() + 1 if is_open(call) else rows(call)
     if places.min() < 0 or places.max() >= features:
         raise NotExpandable(f"a split reads feature {places.max()} of {features}")
     return Nodes(trees, ids, modes, places, values, yes, no, missing)
@@ -211,9 +211,9 @@ def weights_of(call: Call, kind: str, nodes: Nodes, forest: list[Tree], count: i
     return given.reshape(-1, count)
 
 
-def scores_of(out: Any, call: Call, kind: str, count: int) -> Value:
-    """Return the sums over trees plus base values: (N, count)."""
-    nodes = read_nodes(call, rows(call))
+def sums_of(out: Any, call: Call, kind: str, count: int) -> Value:
+    """Return the sums, or means, over trees: (N, count)."""
+    nodes = read_nodes(call)
     forest = nodes.forest()
     hit = reached(out, as_float(out, call), nodes, forest)
     total: Value = out.MatMul(hit, weights_of(call, kind, nodes, forest, count))
@@ -222,9 +222,15 @@ def scores_of(out: Any, call: Call, kind: str, count: int) -> Value:
         raise NotExpandable(f"it takes the {way} over trees")
     if way == "AVERAGE":
         total = out.Mul(total, np.float32(1 / len(forest)))
+    return total
+
+
+def scores_of(out: Any, call: Call, kind: str, count: int) -> Value:
+    """Return the sums over trees plus base values: (N, count)."""
     base = floats(call, "base_values")
     if base.size not in (0, count):
         raise NotExpandable(f"it has {base.size} base values for {count} results")
+    total = sums_of(out, call, kind, count)
     if base.size:
         total = out.Add(total, base)
     return total
@@ -235,51 +241,3 @@ def tree_ensemble_regressor(out: Any, call: Call) -> Any:
     """y = sum, or mean, over trees of what the reached leaf gives, plus base values."""
     scores = scores_of(out, call, "target", call.get("n_targets", 1))
     return transformed(out, call, scores)
-
-
-@classical("TreeEnsembleClassifier")
-def tree_ensemble_classifier(out: Any, call: Call) -> Any:
-    """scores as of the regressor, (N, classes);  label = that of the largest score."""
-    names = ("classlabels_int64s", "classlabels_strings")
-    classes = max(len(call.attributes.get(n, ())) for n in names)
-    if classes == 2:
-        return two_classes(out, call)
-    scores = scores_of(out, call, "class", classes)
-    return labelled(out, call, scores), transformed(out, call, scores)
-
-
-def two_classes(out: Any, call: Call) -> Any:
-    """Return label and scores of two classes, as ONNX Runtime has them.
-
-    Leaves that give to one class only give s. Without negative weights the label is that of
-    s > 0.5, else of s > 0; class 0's score is completed to (1 - s, s) or (-s, s), class 1's is not.
-    """
-    used = {int(c) for c in call.attributes.get("class_ids", ())}
-    if floats(call, "base_values").size:
-        raise NotExpandable("runtimes differ on two classes with base values")
-    leaves = modes_of(call).count("LEAF")
-    if len(call.attributes.get("class_ids", ())) != leaves * len(used):
-        raise NotExpandable("two classes, and leaves that give to none of them")
-    scores = scores_of(out, call, "class", 2)
-    if len(used) != 1:
-        if call.wants(0):
-            raise NotExpandable("runtimes differ on the label of two classes: cut it off the model")
-        return None, transformed(out, call, scores)
-    column, positive = used.pop(), bool((floats(call, "class_weights") >= 0).all())
-    score = out.Gather(scores, np.array([column], np.int64), axis=1)
-    if column == 0:
-        other = out.Sub(np.float32(1), score) if positive else out.Neg(score)
-        scores = out.node("Concat", [other, score], axis=1)
-    kind = call.get("post_transform", "NONE")
-    if kind != "NONE" and (column or positive or kind != "LOGISTIC"):
-        raise NotExpandable(f"post_transform {kind} of the score of one of two classes")
-    label = above(out, call, score, 0.5 if positive else 0.0) if call.wants(0) else None
-    return label, transformed(out, call, scores)
-
-
-def above(out: Any, call: Call, score: Value, limit: float) -> Value:
-    """Return the second label where score (N, 1) is above the limit, else the first: (N,)."""
-    first, second = labels_of(call)
-    larger = out.Greater(score, np.float32(limit))
-    label: Value = out.Where(out.Squeeze(larger, np.array([1], np.int64)), second, first)
-    return label
