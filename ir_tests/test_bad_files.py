@@ -146,3 +146,12 @@ def test_damaged_files_end_in_a_coded_error_or_load(data: st.DataObject, tmp_pat
     path.write_bytes(content)
     with suppress(ModelError):  # anything else, such as a ValueError, fails
         ir.load(path)
+
+
+def test_nan_that_is_only_selected_is_meant_so(tmp_path: Path) -> None:
+    """JAX writes a variance of no samples so; a weight of NaN is refused (`GRAPHS`)."""
+    text = """<ir_version: 8, opset_import: ["" : 17]> g (float[2,3] x, bool[2,3] c) =>
+        (float[2,3] y) { n = Expand (nan, shape)  y = Where (c, x, n) }"""
+    constants = {"nan": np.float32(np.nan), "shape": np.array([2, 3]), "unused": np.float32(np.nan)}
+    path = write(tmp_path, text, **{k: np.asarray(v) for k, v in constants.items()})
+    assert ir.load(path).graph.num_nodes()

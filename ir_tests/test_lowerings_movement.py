@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lowering import check_lowering, feeds_for, single
+from lowering import check_lowering, compare, emit_flow, feeds_for, oracle, single
 
 from mmc.backends.tflite.check import check
 from mmc.backends.tflite.lower import lower
@@ -270,3 +270,27 @@ def test_reflections_are_along_the_last_axis_where_ones_follow() -> None:
     """Hexagon's compiler refuses them elsewhere behind a DEQUANTIZE of 16 bits."""
     model = single("Pad", (1, 7, 1), ints(0, 3, 0, 0, 2, 0), mode="reflect")
     assert check_lowering(model) == ["RESHAPE", "MIRROR_PAD", "RESHAPE"]
+
+
+@pytest.mark.parametrize("target", ["cpu", "hexagon_v73"])
+def test_a_slice_from_a_computed_place(target: str) -> None:
+    """As JAX writes dynamic_slice: where the place is below zero, it counts from the end."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[4,9] x, int32 i) => (float[4,3] y) {
+        below = Less (i, none)  moved = Add (i, size)  from = Where (below, moved, i)
+        long = Cast <to = 7> (from)  at = Unsqueeze (long, first)
+        starts = Concat <axis = 0> (first, at)  ends = Add (starts, lengths)
+        y = Slice (x, starts, ends, axes)
+    }"""
+    constants = {
+        "none": np.int32(0),
+        "size": np.int32(9),
+        "first": np.array([0]),
+        "lengths": np.array([4, 3]),
+        "axes": np.array([0, 1]),
+    }
+    model = parse(text, **{name: np.asarray(value) for name, value in constants.items()})
+    x = np.arange(36, dtype=np.float32).reshape(4, 9)
+    for place in (0, 6, -4):
+        feeds = {"x": x, "i": np.array(place, np.int32)}
+        compare(oracle(model, feeds), emit_flow(model, feeds, target)[0])

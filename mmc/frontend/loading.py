@@ -66,8 +66,7 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         if all(is_static(value) for value in model.graph.inputs):
             infer(model)
         for name, value in model.graph.initializers.items():
-            if value.const_value is not None:
-                check_finite(name, value.const_value)
+            check_finite(name, value)
         write_out_pads(model)
         slim(model)
     except MmcError:

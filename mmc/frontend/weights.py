@@ -231,9 +231,13 @@ def byte_size(where: str, tensor: onnx.TensorProto) -> int:
     return (count * bits + 7) // 8
 
 
-def check_finite(name: str, tensor: ir.TensorProtocol) -> None:
-    """Refuse a float weight that holds NaN (MMC108); the file is read in pieces."""
-    if tensor.dtype not in FLOATS:
+def check_finite(name: str, value: ir.Value) -> None:
+    """Refuse a float weight that holds NaN (MMC108); the file is read in pieces.
+
+    One that is only selected where something is wrong (JAX's variance of no samples) is meant so.
+    """
+    tensor = value.const_value
+    if tensor is None or tensor.dtype not in FLOATS or is_selected(value):
         return
     dtype = np.dtype(FLOATS[tensor.dtype])
     done = 0
@@ -244,6 +248,17 @@ def check_finite(name: str, tensor: ir.TensorProtocol) -> None:
             fix = "export the model again from a checkpoint without NaN"
             raise ModelError("MMC108", f"weight {name!r}", "holds NaN", why=why, fix=fix)
         done += piece.size
+
+
+def is_selected(value: ir.Value) -> bool:
+    """Say whether a constant is only chosen from, by Where behind changes of shape, or not read."""
+    uses = list(value.uses())
+    for node, index in uses:
+        if node.op_type in ("Expand", "Reshape", "Cast", "Unsqueeze", "Identity") and not index:
+            uses += node.outputs[0].uses()
+        elif node.op_type != "Where" or not index:
+            return False
+    return True
 
 
 def has_nan(numbers: np.ndarray[Any, Any]) -> bool:

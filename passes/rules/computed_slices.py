@@ -91,8 +91,9 @@ def from_there(out: Builder, x: Value, first: Place, length: int, axis: int) -> 
     steps = first.more + np.arange(length)
     if first.base is None:
         return out.Gather(x, steps, axis=axis)
-    start = out.Reshape(first.base, [-1])
-    if int(np.prod(shape_of(first.base))) > 1:
+    shape = shape_of(first.base)
+    start = first.base if len(shape) == 1 else out.Reshape(first.base, [-1])
+    if int(np.prod(shape)) > 1:
         start = out.Gather(start, np.array([first.index]), axis=0)
     return out.Gather(x, out.Add(start, steps.astype(dtype_of(first.base))), axis=axis)
 
