@@ -23,6 +23,16 @@ CASES = (
         "expand-layer-normalization",
         ("y = LayerNormalization<axis = 2, epsilon = 0.5>(x, threes, m55)"),
     ),
+    Case(
+        "statistics-of-layer-normalization",
+        "normed, mean, inv = LayerNormalization<axis = 2, epsilon = 0.5>(x, threes, m55)"
+        " scaled = Mul(normed, inv) y = Add(scaled, mean)",
+    ),
+    Case(
+        "statistics-of-layer-normalization",
+        "y, mean, inv = LayerNormalization<axis = 2, epsilon = 0.5>(x, threes)",
+        "only its result is read",
+    ),
     Case("expand-lp-normalization", "y = LpNormalization<axis = 1, p = 1>(x)"),
     Case("expand-lp-normalization", "y = LpNormalization<axis = 2>(x)"),
     Case("expand-lrn", ("y = LRN<size = 3, alpha = 0.5, beta = 0.25, bias = 2.0>(x)")),

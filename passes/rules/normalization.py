@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmc.ir import Array, Node, Value, attrs, constant, dtype_of, shape_of
+from mmc.pass_manager import Contract
 from mmc.pattern import Builder, NoMatch, maybe, op, rewrite
 
 from .parts import channelwise, need_float, number, reduce, reshape
@@ -63,6 +64,25 @@ def expand_layer_normalization(
     axes = range(given["axis"] % rank, rank)
     centred, mean, inverse = standardized(out, x, axes, given["epsilon"])
     y = affine(out, out.Mul(centred, inverse), scale, bias)
+    return (y, mean, inverse)[: len(n.outputs)]
+
+
+@rewrite(
+    op.LayerNormalization("x", "scale", maybe("bias")).named("n"),
+    stage="canonicalize",
+    contract=Contract.REASSOCIATES,
+)
+def statistics_of_layer_normalization(
+    out: Builder, x: Value, scale: Value, bias: Value | None, n: Node
+) -> tuple[Value, ...]:
+    """(y, mean, inverse deviation)  ->  y of its own, where the others are read: Core ML has y."""
+    if not any(v.uses() or v.is_graph_output() for v in n.outputs[1:]):
+        raise NoMatch("only its result is read")
+    need_float(x)
+    given, rank = attrs(n), len(shape_of(x))
+    operands = [x, scale] if bias is None else [x, scale, bias]
+    y = out.LayerNormalization(*operands, axis=given["axis"], epsilon=given["epsilon"])
+    _, mean, inverse = standardized(out, x, range(given["axis"] % rank, rank), given["epsilon"])
     return (y, mean, inverse)[: len(n.outputs)]
 
 

@@ -23,8 +23,10 @@ def resize(e: Emitter, n: Node) -> None:
     """y = x (N, C, H, W) in another size -> resize_bilinear, or upsample_nearest_neighbor."""
     given, x, shape = attrs(n), e.var(n.inputs[0]), shape_of(n.outputs[0])
     mode = given["coordinate_transformation_mode"]
-    if len(shape) != 4 or shape[:2] != x.shape[:2] or n.inputs[2] is not None:
+    if len(shape) != 4 or shape[:2] != x.shape[:2]:
         raise Unsupported("it is not of an image")
+    if n.inputs[2] is not None:
+        raise Unsupported("a factor that makes no whole size: runtimes disagree on its places")
     if given["mode"] == "nearest":
         nearest(e, n)
     elif given["mode"] == "linear" and mode in SAMPLING:
