@@ -43,6 +43,16 @@ NETS: dict[str, tuple[str, dict[str, Array]]] = {
             j2 = Add(j, two)  c2 = Less(j2, seven)  s2 = Tanh(s) }> (, t, x, zero) }""",
         {"t": np.array(True), "two": np.array(2), "seven": np.array(7), "zero": np.array(0)},
     ),
+    "a sequence filled as onnxscript counts": (
+        """(float[2,3] x) => (float[6,3] y) {
+        e = SequenceEmpty <dtype = 1> ()
+        j9, s9 = Loop <body = b (int64 i, bool c, int64 j, seq(float[2,3]) s)
+            => (bool c2, int64 j2, seq(float[2,3]) s2) {
+            k = CastLike(one, j)  j2 = Add(j, k)  c2 = Less(j2, three)
+            f = Cast <to = 1> (j)  r = Add(x, f)  s2 = SequenceInsert(s, r) }> (, t, zero, e)
+        y = ConcatFromSequence <axis = 0> (s9) }""",
+        {"t": np.array(True), "one": np.int32(1), "three": np.array(3), "zero": np.array(0)},
+    ),
     "nested": (
         """(float[2,3] x) => (float[2,3] y) {
         y = Loop <body = b (int64 i, bool c, float[2,3] s) => (bool c2, float[2,3] s3) {

@@ -234,6 +234,7 @@ NUMPY: dict[str, Function] = {
     "Identity": lambda _, x: x,
     "Constant": lambda a, *_: a.get("value"),
     "Cast": _cast,
+    "CastLike": lambda _, x, y: _cast({"to": ir.DataType.from_numpy(y.dtype)}, x),
     "Shape": lambda a, x: np.array(x.shape, np.int64)[a["start"] : a.get("end")],
     "Size": lambda _, x: np.array(x.size, np.int64),
     "Gather": _gather,
