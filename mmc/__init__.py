@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _API = ("check", "compile", "quantize", "run", "sensitivity")
 
 
+def __dir__() -> list[str]:
+    """Return the names for completion: those that are imported on first use too."""
+    return sorted({*globals(), *_API, "MmcError"})
+
+
 def __getattr__(name: str) -> Any:
     """Import the API, and its error, on first use: `import mmc` alone costs nothing."""
     if name in _API:

@@ -16,6 +16,17 @@ Option = tuple[str, int]
 """An option of a later capability: its spelling, and how many values it takes."""
 
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    "io_layout": ("keep", "nhwc"),
+    "io_dtype": ("float", "int8"),
+    "precision": ("float32", "float16"),
+    "weights": ("float32", "float16", "int8", "int4", "int2", "auto"),
+    "activations": ("float", "int8", "int16", "auto"),
+    "outliers": ("none", "clip", "auto"),
+    "optimize": ("latency", "size", "accuracy"),
+    "verify_on": ("host", "htp"),
+}
+"""Options of a compile that are one of a few words, in Python as on the command line."""
 COLORS = ("RGB", "BGR", "G")
 ABOUT = ("author", "license", "version", "description", "labels")
 
@@ -84,13 +95,20 @@ def one_of(available: Sequence[str], later: Sequence[str], option: str) -> Any:
         if text in later:
             raise not_yet(f"{option} {text}")
         if text not in available:
-            close = get_close_matches(text, [*available, *later], n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            fix = f"{hint}choose one of: {', '.join(available)}"
-            raise UsageError("MMC003", f"{option} {text}", "is no value of this option", fix=fix)
+            raise no_value(option, text, available, later)
         return text
 
     return convert
+
+
+def no_value(
+    option: str, given: object, available: Sequence[str], later: Sequence[str] = ()
+) -> UsageError:
+    """Return the error for what is none of an option's words."""
+    close = get_close_matches(str(given).lower(), [*available, *later], n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    fix = f"{hint}choose one of: {', '.join(available)}"
+    return UsageError("MMC003", f"{option} {given}", "is no value of this option", fix=fix)
 
 
 def input_shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mmc.arguments import CHOICES, no_value
 from mmc.budget import Budget
 from mmc.diagnostics import UsageError
 from mmc.flexible import Sizes
@@ -78,6 +79,17 @@ class CompileOptions:
     vendor: str | None = None
     aot: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse words that no option has: "INT8" would be floats, and nobody would know.
+
+        Raises:
+            UsageError: MMC003.
+        """
+        for name, words in CHOICES.items():
+            given = getattr(self, name)
+            if given not in words and not (name == "precision" and given == ""):
+                raise no_value(name, given, words)
 
     @property
     def activation_bits(self) -> int:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmc.arguments import Parser, positive
+from mmc.arguments import CHOICES, Parser, positive
 from mmc.commands import Command
 from mmc.commands.options import (
     add_calibration,
@@ -50,7 +50,7 @@ def add_checking(parser: Parser) -> None:
     group.add_argument("--inputs", metavar="X.npz", help="verify on these inputs")
     group.add_argument("--no-verify", action="store_true", help="do not run the artifact")
     text = "htp: also compare what Qualcomm's emulator of the NPU computes (extra: hexagon)"
-    add_choice(group, "--verify-on", ("host", "htp"), text)
+    add_choice(group, "--verify-on", CHOICES["verify_on"], text)
     group.add_argument("--check", action="store_true", help="compare the model after every pass")
     group.add_argument(
         "--check-layers", action="store_true", help="the same for every tensor that keeps its name"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmc.arguments import (
+    CHOICES,
     Parser,
     about,
     const,
@@ -42,7 +43,6 @@ AS_SAID = (
     "aot",
 )
 """Options that are fields of CompileOptions under the same name, taken as they are."""
-WEIGHTS = ("float32", "float16", "int8", "int4", "int2")
 
 
 def add_shapes(parser: Parser, *, flexible: bool = False) -> None:
@@ -92,20 +92,20 @@ def add_form(parser: Parser) -> None:
     """Add what decides the form and the numbers of the artifact."""
     group = parser.add_argument_group("form and numbers")
     text = "layout of image inputs and outputs (default: the model's)"
-    add_choice(group, "--io-layout", ("keep", "nhwc"), text)
+    add_choice(group, "--io-layout", CHOICES["io_layout"], text)
     text = "type of inputs and outputs that integer kernels read and write (default: float)"
-    add_choice(group, "--io-dtype", ("float", "int8"), text)
+    add_choice(group, "--io-dtype", CHOICES["io_dtype"], text)
     group.add_argument("--keep-int64", action="store_true", help="keep 64-bit inputs and outputs")
     text = "type of float tensors (default: float16 for ane_*, else float32)"
-    add_choice(group, "--precision", ("float32", "float16"), text)
+    add_choice(group, "--precision", CHOICES["precision"], text)
     text = "type of the stored weights (default: float32); auto: layer by layer, within limits"
-    add_choice(group, "--weights", (*WEIGHTS, "auto"), text)
+    add_choice(group, "--weights", CHOICES["weights"], text)
     add_recipe(group)
-    add_choice(group, "--activations", ("float", "int8", "int16", "auto"), "type of activations")
+    add_choice(group, "--activations", CHOICES["activations"], "type of activations")
     add_pictures(group)
     goals = parser.add_argument_group("goals")
     text = "which of equivalent forms to prefer (default: latency)"
-    add_choice(goals, "--optimize", ("latency", "size", "accuracy"), text)
+    add_choice(goals, "--optimize", CHOICES["optimize"], text)
     text = "fail if any operator would not run on the NPU"
     goals.add_argument("--require-npu", action="store_true", help=text)
 
@@ -166,7 +166,7 @@ def add_outliers(parser: Parser) -> None:
         "of integer activations: clip the 0.01 %% farthest out, or only where the outputs are"
         " nearer to the original's by it (default: none)"
     )
-    add_choice(parser, "--outliers", ("none", "clip", "auto"), text)
+    add_choice(parser, "--outliers", CHOICES["outliers"], text)
 
 
 def add_evaluation(parser: Parser) -> None:
