@@ -14,6 +14,7 @@ from mmc.api import compile as compile_file
 from mmc.cli import main
 from mmc.dataset import digests, read_samples
 from mmc.diagnostics import MmcError, RecipeError
+from mmc.evaluation import stacked
 from mmc.files import write_npz
 from mmc.ir import Array, save, shape_of
 
@@ -141,3 +142,34 @@ def test_given_inputs_count_in_the_layout_of_the_original(tmp_path: Path) -> Non
     assert found is not None
     assert found.inputs == "given inputs"
     np.testing.assert_array_equal(found.feeds["x"], x)
+
+
+RAISING = {
+    "KeyError": 'raise KeyError("x")',
+    "FileNotFoundError": 'open("no/such/file")',
+    "RuntimeError": 'yield {"x": [1, 2, 3]}, None\n    raise RuntimeError("later")',
+    "SystemExit": "raise SystemExit(3)",
+    "TypeError": "yield 3",
+}
+
+
+@pytest.mark.parametrize("kind", RAISING)
+def test_what_a_function_of_data_raises_is_said(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loader's KeyError was a child process that died, with the traceback of mmc's insides."""
+    module = f"raising_{kind.lower()}"
+    (tmp_path / f"{module}.py").write_text(f"def data():\n    {RAISING[kind]}\n    yield\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MmcError) as caught:
+        list(read_samples(f"{module}:data", {"x": (3,)}, 9))
+    (found,) = caught.value.diagnostics
+    assert found.code == "MMC300"
+    assert kind in found.why
+    assert kind == "TypeError" or f"{module}.py, line" in found.why
+
+
+def test_labels_of_samples_are_alike() -> None:
+    for rows in ([{"y": np.zeros(2)}, {"y": np.zeros(3)}], [{"y": np.zeros(2)}, {}]):
+        with pytest.raises(MmcError, match="MMC301"):
+            stacked(rows)

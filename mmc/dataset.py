@@ -7,6 +7,7 @@ An .npz (key = input name, axis 0 = sample, other keys are labels), a folder of 
 from __future__ import annotations
 
 import math
+import traceback
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from typing import IO
 
 import numpy as np
 
-from mmc.diagnostics import RecipeError
+from mmc.diagnostics import MmcError, RecipeError
 from mmc.files import telling_of_npz
 from mmc.user_code import is_function_name, load_function, working_directory_first
 from mmc.verification.casting import Array
@@ -111,9 +112,13 @@ def _called(data: str) -> Iterator[Sample]:
     try:
         with working_directory_first():
             made: Iterable[Sample] = load_function(data)()
-            yield from made
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        why = f"{type(error).__name__}: {error}"
+            for feeds, labels in made:
+                yield dict(feeds), dict(labels or {})
+    except (MmcError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:  # the user's code
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"
         fix = "the function takes nothing and yields (feeds, labels), two dicts"
         raise RecipeError("MMC300", data, "does not yield samples", why=why, fix=fix) from error
 

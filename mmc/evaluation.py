@@ -202,8 +202,17 @@ def outputs_of(subject: Subject, samples: Sequence[Sample], *, original: bool) -
 
 
 def stacked(rows: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Return the rows' arrays with an axis in front that counts them."""
-    return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+    """Return the rows' arrays with an axis in front that counts them.
+
+    Raises:
+        RecipeError: MMC301 where samples have other names or shapes than the first.
+    """
+    try:
+        return {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+    except (KeyError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+        fix = "give every sample the same labels, of the same shape; pad what is shorter"
+        raise RecipeError("MMC301", "labels", "differ among samples", why=why, fix=fix) from error
 
 
 def load_metric(text: str) -> Metric:
