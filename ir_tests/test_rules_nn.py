@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from lowering import compare, counts, feeds_for, oracle, run_both, single
 
@@ -141,6 +142,21 @@ def test_resize(mode: str, sizes: tuple[int, int], coordinates: str) -> None:
 @pytest.mark.parametrize("sizes", [(3, 3), (6, 9)])
 def test_resize_options(form: dict[str, Any], sizes: tuple[int, int]) -> None:
     run_both(single("Resize", (1, 2, 4, 5), None, None, np.array((1, 2, *sizes)), **form))
+
+
+@pytest.mark.parametrize("sizes", [(8, 10), (13, 11), (3, 3)])
+@pytest.mark.parametrize("target", ["cpu", "hexagon_v73"])
+def test_resize_as_tensorflow_does(sizes: tuple[int, int], target: str) -> None:
+    """Opset 11's tf_half_pixel_for_nn, which tf2onnx writes in later ones too: no half is taken."""
+    text = """<ir_version: 8, opset_import: ["" : 15]> g (float[1,2,4,5] x) => (float[1,2,h,w] y) {
+        y = Resize <mode = "nearest", nearest_mode = "floor",
+            coordinate_transformation_mode = "tf_half_pixel_for_nn"> (x, roi, scales) }"""
+    scales = np.array([1, 1, sizes[0] / 4, sizes[1] / 5], np.float32)
+    proto = onnx.parser.parse_model(text)
+    for name, array in (("scales", scales), ("roi", np.zeros(0, np.float32))):
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    feeds = {"x": np.random.default_rng(0).standard_normal((1, 2, 4, 5)).astype(np.float32)}
+    run_both(proto, feeds, target)
 
 
 def test_resize_by_scales_that_are_no_ratio() -> None:

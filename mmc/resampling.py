@@ -38,6 +38,8 @@ class Resampling:
             return i * (size - 1) / (length - 1) if self.result > 1 else i * 0
         if self.coordinates == "asymmetric":
             return i / scale
+        if self.coordinates == "tf_half_pixel_for_nn":  # of opset 11; ONNX Runtime has it in all
+            return (i + F(0.5)) / scale
         if self.coordinates == "pytorch_half_pixel" and self.result == 1:
             return i * 0
         if self.coordinates == "half_pixel_symmetric":
