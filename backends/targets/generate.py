@@ -1,9 +1,10 @@
 """Make the target tables from measurements: `python -m mmc.backends.targets.generate [--check]`.
 
-hexagon.toml = hexagon_head.toml + hexagon_legality.csv (the plugin's answers, see `measure`), then
-what hexagon_qnn.csv (the validator's answers below the plugin) adds for types the plugin was not
-asked about. cpu.toml = cpu_head.toml, cpu_facts.csv (kernels seen to be wrong in larger graphs),
-then cpu_legality.csv (see `measure_cpu`).
+hexagon.toml = hexagon_head.toml, hexagon_facts.csv (what the emulator computes otherwise than the
+operator says), hexagon_legality.csv (the plugin's answers, see `measure`), then what
+hexagon_qnn.csv (the validator's answers below the plugin) adds for types the plugin was not asked
+about. cpu.toml = cpu_head.toml, cpu_facts.csv (kernels seen to be wrong in larger graphs), then
+cpu_legality.csv (see `measure_cpu`).
 """
 
 from __future__ import annotations
@@ -93,8 +94,7 @@ def generate(family: str) -> str:
     """Return the text of a family's table."""
     known = ARCHITECTURES[family]
     table: Table = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    if family == "cpu":
-        add(table, "facts", read("cpu_facts.csv"), known)
+    add(table, "facts", read(f"{family}_facts.csv"), known)
     add(table, "measured", read(f"{family}_legality.csv"), known)
     if family == "hexagon":
         add_qnn(table, known)
@@ -150,7 +150,8 @@ def add_qnn(table: Table, known: Sequence[str]) -> None:
     for row in read("hexagon_qnn.csv"):
         for op in QNN_NAMES.get(row["qnn_op"], ()):
             cell = qnn_cell(op, row["case"])
-            answered = {e for cells in table[op]["measured"].values() for e in cells}
+            ours = (table[op][source] for source in ("facts", "measured"))
+            answered = {e for found in ours for cells in found.values() for e in cells}
             if cell not in answered:
                 table[op]["qnn"][verdict_text(row, known)].append(cell)
 

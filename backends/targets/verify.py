@@ -10,7 +10,7 @@ from typing import Any
 
 from mmc.diagnostics import UsageError
 from mmc.staging import working_folder
-from mmc.target import Target
+from mmc.target import Target, Verdict
 
 from . import vendor
 from .case import Case
@@ -113,6 +113,7 @@ def compared(case: Case, target: Target, folder: Path) -> list[Difference]:
     said = target.support(op, cell, feature.split("+") if feature else ()).verdict
     verdict, reason = judged(case, target.architecture, folder)
     verdict = "yes" if verdict == INSIDE else verdict
-    if said.value == verdict:
+    taken = said is Verdict.WRONG and verdict == "yes"  # the vendor does not know, or does not say
+    if said.value == verdict or taken:
         return []
     return [Difference(op, cell, feature, said.value, verdict, reason)]

@@ -25,6 +25,7 @@ from .cell_tables import (
     DATA,
     INDEX,
     OPTION_FEATURES,
+    PIECES,
     RESULT,
     SAME_SCALE,
     TYPE_NAMES,
@@ -152,12 +153,40 @@ def _options(options: Any) -> Iterator[str]:
 
 
 def _window(program: Program, op: Operator) -> Iterator[str]:
-    """Yield "same-of-one" where SAME padding is of a single row or column that strides part."""
+    """Yield the forms of SAME padding that kernels mistake.
+
+    "same-of-one" is of a single row or column that strides part; of floats "even-pads" are as much
+    before as after, "even-row" more than an eighth of a single row so.
+    """
     given: Any = op.options
     if op.code == "TRANSPOSE_CONV" and given.padding == 0:
         _, height, width, _ = program.tensors[op.inputs[2]].shape
         if height == 1 < given.strideH or width == 1 < given.strideW:
             yield "same-of-one"
+    if op.code not in ("AVERAGE_POOL_2D", "CONV_2D") or given.padding != 0:
+        return
+    data = program.tensors[op.inputs[0]]
+    if data.dtype != "FLOAT32" or len(data.shape) != 4:
+        return
+    pads = [even_pad(program, op, side) for side in (0, 1)]
+    if op.code == "AVERAGE_POOL_2D" and any(pads):
+        yield "even-pads"
+    if op.code == "CONV_2D" and data.shape[1] == 1 and pads[1] * PIECES > data.shape[2]:
+        yield "even-row"
+
+
+def even_pad(program: Program, op: Operator, side: int) -> int:
+    """Return the pad on either side of rows (0) or columns (1) that SAME gives; 0: they differ."""
+    given: Any = op.options
+    size, result = (program.tensors[i].shape[1 + side] for i in (op.inputs[0], op.outputs[0]))
+    if op.code == "CONV_2D":
+        kernel = program.tensors[op.inputs[1]].shape[1 + side]
+        dilation = (given.dilationHFactor, given.dilationWFactor)[side]
+    else:
+        kernel, dilation = (given.filterHeight, given.filterWidth)[side], 1
+    stride = (given.strideH, given.strideW)[side]
+    total = (result - 1) * stride + (kernel - 1) * dilation + 1 - size
+    return total // 2 if total > 0 and total % 2 == 0 else 0
 
 
 def _operands(program: Program, op: Operator) -> Iterator[str]:

@@ -146,9 +146,12 @@ def legality(
     if beside is not support and reads_input(program, op):
         support = beside
     refused = refusal(op, on_host, fallback)
+    what = "would compute wrong values without an error"
     if on_host.verdict is Verdict.WRONG:
-        what = "would compute wrong values without an error"
         yield error("MMC202", op, what, refused, fix_for(target, fallback, op, on_host))
+    elif support.verdict is Verdict.WRONG:
+        said = refusal(op, support, target)
+        yield error("MMC202", op, what, said, fix_for(target, fallback, op, support))
     elif not support.ok and on_host.verdict is Verdict.NO:
         what = "is executed by no kernel of this target"
         yield error("MMC204", op, what, refused, fix_for(target, fallback, op, support))

@@ -33,6 +33,8 @@ FEATURES = {
     "zero-point": "weights with a zero point",
     "strided-dilation": "strides together with dilations",
     "same-of-one": "SAME padding of a single row or column",
+    "even-pads": "SAME padding by as much before as after",
+    "even-row": "SAME padding of a single row by more than an eighth on either side",
     "at-input": "an operand is an input of the model",
 }
 
