@@ -16,7 +16,6 @@ from mmc.passes.eliminate_dead_code import EliminateDeadCode
 from mmc.passes.inline_if import InlineIf
 from mmc.passes.merge_branches import MergeBranches
 from mmc.passes.unroll_loops import UnrollLoops
-from mmc.shapes import fix_shapes
 from mmc.verification.reference import run
 
 HEAD = '<ir_version: 8, opset_import: ["" : 17]> g '
@@ -268,16 +267,3 @@ MANY = """(float[2,3] x, bool[2] c) => (float[2,3] y) {
 def test_several_truth_values_do_not_decide() -> None:
     with pytest.raises(MmcError, match=r"MMC105.*decided by 2 values"):
         MergeBranches().run(parse(HEAD + MANY))
-
-
-def test_a_loop_runs_once_sizes_are_bound(tmp_path: Path) -> None:
-    """ONNX Runtime asks for the rank of its counter, which has no size that could be stale."""
-    text = """(float[n,3] x, int64 k) => (float[n,3] y) {
-        y = Loop <body = b (int64 i, bool c, float[n,3] s) => (bool c2, float[n,3] s2) {
-            c2 = Identity(c)  a = Add(s, x)  f = Cast <to = 1> (i)  s2 = Add(a, f) }> (k, t, x) }"""
-    model = parse(HEAD + text, t=np.array(True))
-    fix_shapes(model, {}, {"n": 2}, {})
-    save(model, tmp_path / "m.onnx")
-    x = np.arange(6, dtype=np.float32).reshape(2, 3)
-    found = run(tmp_path / "m.onnx", {"x": x, "k": np.array(3)})["y"]
-    np.testing.assert_array_equal(found, 4 * x + 0 + 1 + 2)

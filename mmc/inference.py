@@ -251,7 +251,20 @@ def _without_weights(model: ir.Model) -> onnx.ModelProto:
             graph.input.add(name=value.name, type=type_proto(value))
     for value in model.graph.outputs:
         graph.output.add(name=value.name)
+    _tell_bodies(graph, {tensor.name: tensor for tensor in graph.initializer})
     return proto
+
+
+def _tell_bodies(graph: onnx.GraphProto, known: dict[str, onnx.TensorProto]) -> None:
+    """Give bodies the constants around that they read: ONNX takes those for empty there."""
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                body = attribute.g
+                own = {v.name for v in (*body.input, *body.initializer)}
+                read = {name for inner in body.node for name in inner.input} - own
+                body.initializer.extend(known[name] for name in sorted(read & known.keys()))
+                _tell_bodies(body, known)
 
 
 def _copy_types(proto: onnx.GraphProto, graph: ir.Graph) -> None:

@@ -18,6 +18,7 @@ from mmc.frontend import checks, contrib
 from mmc.frontend.bfloat16 import widen_bfloat16
 from mmc.frontend.constants import densify, prepare
 from mmc.frontend.conversion import to_working_opset
+from mmc.frontend.counters import settle_counters
 from mmc.frontend.doubles import narrow_doubles
 from mmc.frontend.protobuf import LIMIT, WireError, strip
 from mmc.frontend.protos import all_nodes
@@ -62,6 +63,7 @@ def load(path: str | os.PathLike[str]) -> ir.Model:
         _map_weights(model, file.parent)
         widen_bfloat16(model)
         narrow_doubles(model)
+        settle_counters(model)
         contrib.expand(model)
         if all(is_static(value) for value in model.graph.inputs):
             infer(model)

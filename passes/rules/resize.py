@@ -91,6 +91,7 @@ def resize(
         raise NoMatch("a rounding error decides which neighbour is nearest")
     rank = len(shape_of(x))
     plane = rank == 4 and set(axes) <= {2, 3} and bool(axes)
+    plane = plane and all(r.roi == (0.0, 1.0) for r in axes.values())
     if plane and native_flags(list(axes.values())) is not None and dtype_of(x).kind == "f":
         return native(out, x, n)
     y = x
@@ -114,10 +115,10 @@ def native(out: Builder, x: Value, n: Node) -> Value:
     sizes = shape_of(n.outputs[0])
     if len(n.inputs) == 4 and n.inputs[2] is None and not given.get("axes"):
         raise NoMatch("it has a native form")
-    kept = ("mode", "coordinate_transformation_mode", "nearest_mode")
-    made: Value = out.node(
-        "Resize", [x, None, None, np.array(sizes, np.int64)], **{k: given[k] for k in kept}
-    )
+    kept = {k: given[k] for k in ("mode", "coordinate_transformation_mode", "nearest_mode")}
+    if kept["coordinate_transformation_mode"] == "tf_crop_and_resize":  # of the whole image
+        kept["coordinate_transformation_mode"] = "align_corners"
+    made: Value = out.node("Resize", [x, None, None, np.array(sizes, np.int64)], **kept)
     return made
 
 
