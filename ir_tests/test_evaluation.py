@@ -118,6 +118,25 @@ def test_calibration_samples_do_not_judge(model: Path) -> None:
     compiled(model, evaluation=folder / "test.npz", metric="accuracy", **given)
 
 
+@pytest.mark.parametrize("wrong", ["empty", "named", "metric", "both"])
+def test_data_that_cannot_judge_is_refused_before_anything_is_made(wrong: str, model: Path) -> None:
+    """Two minutes of quantization came before: holds no samples."""
+    folder = model.parent
+    given = {"weights": "int4", "calibration": folder / "seen.npz", "evaluation": "test.npz"}
+    if wrong == "metric":
+        given["metric"] = "no_such_metric"
+    else:
+        seen = dict(np.load(folder / "seen.npz"))
+        edits = {"empty": (slice(0), ""), "named": (slice(None), "x"), "both": (slice(2), "")}
+        rows, suffix = edits[wrong]
+        np.savez(folder / "wrong.npz", **{n + suffix: v[rows] for n, v in seen.items()})
+    given["evaluation"] = folder / ("test.npz" if wrong == "metric" else "wrong.npz")
+    with pytest.raises(MmcError, match=r"MMC302|MMC301|MMC306|MMC310") as caught:
+        compiled(model, **given)
+    assert caught.value.result is not None
+    assert caught.value.result.passes == []
+
+
 def test_on_the_command_line(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["compile", str(model), "--target", "cpu", "--no-verify", "--weights", "int4"]
     command += ["-o", str(model.parent / "m.tflite"), "--quiet"]

@@ -6,7 +6,7 @@ import pytest
 
 import golden_models
 import mmc
-from mmc.arguments import CHOICES
+from mmc.arguments import CHOICES, positive
 from mmc.options import CompileOptions
 
 
@@ -27,3 +27,10 @@ def test_the_word_that_was_meant_is_named() -> None:
 
 def test_completion_lists_the_functions() -> None:
     assert {"compile", "check", "run", "quantize", "sensitivity", "MmcError"} <= {*dir(mmc)}
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1e3", "many", "99999999", ""])
+def test_what_is_no_count_is_told_with_its_option(text: str) -> None:
+    with pytest.raises(mmc.MmcError, match="--calibration-samples"):
+        positive("--calibration-samples")(text)
+    assert positive("-j")("20000") == 20000

@@ -211,11 +211,16 @@ def about(text: str) -> tuple[str, str]:
     return key, content
 
 
-def positive(text: str) -> int:
-    """Read a count of at least 1."""
-    if not text.isdecimal() or not 1 <= int(text) <= 4096:
-        raise UsageError("MMC003", text, "is no count", fix="give a number from 1 to 4096")
-    return int(text)
+def positive(option: str) -> Any:
+    """Return a type for argparse: a count of at least 1."""
+
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"0*[1-9][0-9]{0,6}", text):
+            fix = "give a whole number from 1 to 9999999"
+            raise UsageError("MMC003", f"{option} {text}", "is no count", fix=fix)
+        return int(text)
+
+    return convert
 
 
 def decibels(text: str) -> float:

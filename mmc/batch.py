@@ -64,7 +64,7 @@ def compile_all(jobs: Sequence[Job], processes: int = 1) -> Iterator[Compiled]:
     from multiprocessing import get_context
 
     silent = [replace(job, quiet=True) for job in jobs]
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn")) as pool:
         for place, (job, done) in enumerate(zip(jobs, pool.map(compile_job, silent), strict=True)):
             if not job.quiet:
                 line = f"[{place + 1}/{len(jobs)}] {job.model.name}: {done.report.status}"

@@ -133,6 +133,11 @@ def to_final(
         result.nodes_before = model.graph.num_nodes()
         result.diagnostics += arrived_quantized(model, options)
         give_back()
+    if options.evaluation:
+        from mmc.evaluation import refuse_early
+
+        with result.stage("data"):
+            refuse_early(model, options)
     with result.stage("passes"):
         watchers = (*instruments, *always(result.source, options))
         result.passes = PassManager(backend.phases(), watchers).run(model)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,10 +20,15 @@ from mmc.joined_outputs import Cuts, parted
 from mmc.metrics import BY_PARTS, DEFAULT, LABELLED, PROXIES, bootstrap
 from mmc.staging import working_folder
 from mmc.user_code import is_function_name, load_function
+from mmc.values import is_static, shape_of
 from mmc.verification import reference
 from mmc.verification.casting import Array
 from mmc.verification.execute import execute
 from mmc.verification.trial import Subject, as_loaded, to_last
+
+if TYPE_CHECKING:
+    from mmc.ir import Model
+    from mmc.options import CompileOptions
 
 EACH = "mmc.verification.each:run"
 MOST_SAMPLES = 1000
@@ -120,6 +126,24 @@ def interval(
     draws = int(min(DRAWS, max(DRAWS // 10, LONGEST_S / (took + 1e-9))))
     low, high = bootstrap(drawn, count, draws)
     return (low, high) if math.isfinite(low) else (whole, whole)
+
+
+def refuse_early(model: Model, options: CompileOptions) -> None:
+    """Refuse data and metric before anything is made: it may take an hour to quantize.
+
+    Args:
+        model: as loaded, with its shapes fixed.
+    Raises:
+        RecipeError: MMC300 to MMC302, MMC306, MMC310.
+    """
+    load_metric(options.metric or DEFAULT)
+    if not all(is_static(v) for v in model.graph.inputs):
+        return  # MMC115, with all of them, is what a pass says
+    shapes = {str(v.name): shape_of(v) for v in model.graph.inputs}
+    next(read_samples(options.evaluation, shapes, 1))
+    if options.calibration and options.calibration != options.evaluation:
+        given = options.calibration, options.calibration_samples
+        refuse_overlap(shapes, *given, options.evaluation)
 
 
 def refuse_overlap(shapes: Shapes, calibration: str, samples: int, evaluation: str) -> None:

@@ -97,13 +97,11 @@ def subject_of(result: CompileResult, final: Path, options: CompileOptions) -> S
 
 def _evaluate(result: CompileResult, model: Model, options: CompileOptions) -> None:
     """Measure the metric of the artifact and of the original."""
-    from mmc.evaluation import evaluate_artifact, proxy_warning, refuse_overlap
+    from mmc.evaluation import evaluate_artifact, proxy_warning
     from mmc.joined_outputs import cuts_of
 
     subject = subject_of(result, result.source, options)
     shapes, data = shapes_of_data(model, options), options.evaluation
-    if options.calibration and data != options.calibration:
-        refuse_overlap(shapes, options.calibration, options.calibration_samples, data)
     given = (shapes, data, options.metric, options.originals, cuts_of(model))
     result.evaluation = evaluate_artifact(subject, *given)
     result.diagnostics += proxy_warning(result.evaluation)

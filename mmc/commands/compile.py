@@ -65,7 +65,9 @@ def add_checking(parser: Parser) -> None:
     group.add_argument(
         "--no-cache", action="store_true", help="compile even if nothing has changed"
     )
-    group.add_argument("-j", dest="jobs", type=positive, default=1, metavar="N", help="processes")
+    group.add_argument(
+        "-j", dest="jobs", type=positive("-j"), default=1, metavar="N", help="processes"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -153,7 +153,7 @@ def add_calibration(parser: Parser) -> None:
     )
     group.add_argument(
         "--calibration-samples",
-        type=positive,
+        type=positive("--calibration-samples"),
         default=1000,
         metavar="N",
         help="most samples to use (default: 1000)",

@@ -20,7 +20,11 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--exit-code", type=int, metavar="N", help="only this code is the failure")
     parser.add_argument("--text", default="", help="only output with this text is the failure")
     parser.add_argument(
-        "--seconds", type=positive, default=300, metavar="S", help="time limit (default: 300)"
+        "--seconds",
+        type=positive("--seconds"),
+        default=300,
+        metavar="S",
+        help="time limit (default: 300)",
     )
     add_shapes(parser)
     parser.add_argument("--quiet", action="store_true", help="print errors only")
