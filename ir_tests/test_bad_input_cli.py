@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import golden_models
+import mmc
 from mmc import cli
 from mmc.cli import main
+from mmc.flexible import Sizes
+from mmc.given_shapes import dims_of, shapes_of
 
 PNET = golden_models.path("mtcnn_pnet")
 SHAPE = ("--input-shape", "x:1,3,60,80")
@@ -180,3 +184,27 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cli, "build_parser", interrupt)
     assert main(["targets"]) == 130
+
+
+GIVEN = {
+    "a shape of one number": ("MMC004", {"input_shape": {"x": 3}}),
+    "a shape as text": ("MMC004", {"input_shape": {"x": "1,3,60,80"}}),
+    "half a size": ("MMC005", {"dim": {"n": 2.5}}),
+    "a size as text": ("MMC005", {"dim": {"n": "3"}}),
+    "no target": ("MMC200", {"target": None}),
+}
+
+
+@pytest.mark.parametrize("case", GIVEN)
+def test_python_is_told_what_does_not_fit(case: str, tmp_path: Path) -> None:
+    code, options = GIVEN[case]
+    given: dict[str, Any] = {"target": "cpu", "output": tmp_path / "m.tflite", **options}
+    with pytest.raises(mmc.MmcError, match=code):
+        mmc.compile(PNET, **given)
+
+
+def test_sizes_are_whole_numbers_of_any_kind() -> None:
+    fixed, several = dims_of({"a": np.int64(3), "b": range(1, 5), "c": np.array([2, 4])})
+    assert fixed == {"a": 3}
+    assert several == {"b": Sizes((1, 4), ranged=True), "c": Sizes((2, 4))}
+    assert shapes_of({"x": np.array([1, 3])}) == {"x": (1, 3)}

@@ -15,7 +15,7 @@ from mmc.budget import read_budget, with_limits
 from mmc.checking import check_file
 from mmc.diagnostics import Diagnostic, UsageError
 from mmc.files import read_npz
-from mmc.flexible import Sizes
+from mmc.given_shapes import dims_of, shapes_of
 from mmc.instruments import looking
 from mmc.options import CompileOptions, Picture, asked_vendor
 from mmc.result import CompileResult
@@ -96,11 +96,9 @@ def compile(
     Raises:
         MmcError: with coded diagnostics in `.diagnostics`; what was at the output stays.
     """
-    fixed = {name: size for name, size in (dim or {}).items() if isinstance(size, int)}
-    sizes = {n: _sizes(size) for n, size in (dim or {}).items() if not isinstance(size, int)}
     options = CompileOptions(
-        **_shapes(input_shape, fixed, const),
-        sizes=sizes,
+        **_shapes(input_shape, dim, const),
+        sizes=dims_of(dim)[1],
         io_layout=io_layout,
         io_dtype=io_dtype,
         keep_int64=keep_int64,
@@ -270,12 +268,6 @@ def _feeds(inputs: Mapping[str, Array] | PathName | None) -> Mapping[str, Array]
     return read_npz(inputs) if isinstance(inputs, (str, PathLike)) else inputs
 
 
-def _sizes(given: range | Sequence[int]) -> Sizes:
-    if isinstance(given, range) and given.step == 1 and len(given) > 1:
-        return Sizes((given[0], given[-1]), ranged=True)
-    return Sizes(tuple(given))
-
-
 class _Shapes(TypedDict):
     input_shapes: dict[str, tuple[int, ...]]
     dims: dict[str, int]
@@ -284,11 +276,11 @@ class _Shapes(TypedDict):
 
 def _shapes(
     input_shape: Mapping[str, Sequence[int]] | None,
-    dim: Mapping[str, int] | None,
+    dim: Mapping[str, int | range | Sequence[int]] | None,
     const: Mapping[str, npt.ArrayLike] | None,
 ) -> _Shapes:
     return {
-        "input_shapes": {name: tuple(sizes) for name, sizes in (input_shape or {}).items()},
-        "dims": dict(dim or {}),
+        "input_shapes": shapes_of(input_shape),
+        "dims": dims_of(dim)[0],
         "constants": {name: np.asarray(value) for name, value in (const or {}).items()},
     }

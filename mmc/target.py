@@ -138,6 +138,7 @@ def load_target(name: str) -> Target:
     Raises:
         UsageError: MMC200 if there is none; MMC209 for iOS versions without ML Programs.
     """
+    name = str(name)  # Python code may give anything
     if re.fullmatch(r"ane_ios(\d|1[0-5])", name):
         raise UsageError(
             "MMC209",
