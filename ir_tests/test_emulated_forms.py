@@ -51,6 +51,24 @@ CASES: dict[str, tuple[str, dict[str, Array], dict[str, int]]] = {
         {},
         {"DEPTHWISE_CONV_2D": 1},
     ),
+    "whole part": (
+        "g (float[1,400] x) => (float y) { f = Mul (x, s) i = Cast <to: int = 7> (f) "
+        "y = Cast <to: int = 1> (i) }",
+        {"s": np.full(1, 3.3, np.float32)},
+        {"SIGN": 1, "FLOOR": 1},
+    ),
+    "truth": (
+        "g (float[1,400] x) => (float y) { r = Relu (x) t = Cast <to: int = 9> (r) "
+        "y = Where (t, x, s) }",
+        {"s": np.full(1, 7, np.float32)},
+        {"NOT_EQUAL": 1},
+    ),
+    "bytes": (
+        "g (uint8[1,8,8,3] x) => (float y) { t = Transpose <perm: ints = [0, 3, 1, 2]> (x) "
+        "f = Cast <to: int = 1> (t) y = Mul (f, s) }",
+        {"s": np.full(1, 1 / 255, np.float32)},
+        {"DEQUANTIZE": 1},
+    ),
     "mish far from 0": (  # exp(x) leaves float16 at 11, its square at 5.5
         "g (float[1,400] x) => (float y) { f = Mul (x, s) y = Mish (f) }",
         {"s": np.full(1, 6, np.float32)},
@@ -127,6 +145,8 @@ def compiled(
     infer(model)
     save(model, folder / "m.onnx")
     shapes = {v.name or "": [int(d) for d in v.shape or ()] for v in model.graph.inputs}  # type: ignore[arg-type]
-    feeds = {n: normal(*shape, seed=i) for i, (n, shape) in enumerate(shapes.items())}
+    feeds: dict[str, Array] = {n: normal(*s, seed=i) for i, (n, s) in enumerate(shapes.items())}
+    if "uint8" in text:
+        feeds = {n: (x * 40).astype(np.uint8) for n, x in feeds.items()}
     made = mmc.compile(folder / "m.onnx", target=target, output=folder / "m.tflite", verify=False)
     return made.artifact, oracle(model, feeds)["y"], feeds

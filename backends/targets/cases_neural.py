@@ -62,6 +62,8 @@ def cases() -> Iterator[Case]:
         yield deep_linear(dtype, weights)
         yield deep_linear(dtype, weights, (1, 2, 2, 2))
         yield from odd_weights(dtype, weights)
+    yield even_row()
+    yield even_pads()
     yield from computed_weights()
     yield volume()
     yield recurrence()
@@ -149,6 +151,20 @@ def one_row(dtype: str, weights: str) -> Case:
     inputs = [m.i(shape), w, m.x((1, 1, 8, 16)), biased(m, w, 8)]
     result = m.x(shape, scale=OUT.get(dtype, 0))
     return m.case("TRANSPOSE_CONV", inputs, [result], (-1, 1), strideW=2, strideH=2)
+
+
+def even_row() -> Case:
+    """Return the case of a convolution of one row, padded by 8 of 40 on both sides."""
+    m, w = new("FLOAT32", "FLOAT32", (8, 1, 17, 16), None)
+    inputs = [m.x((1, 1, 40, 16)), w, biased(m, w, 8)]
+    return m.case("CONV_2D", inputs, [m.x((1, 1, 40, 8))], (-1, 1), strideW=1, strideH=1)
+
+
+def even_pads() -> Case:
+    """Return the case of a mean over 3 × 3, padded by one on all sides."""
+    m, shape = Maker("FLOAT32"), (1, 20, 20, 16)
+    size: dict[str, Any] = {"strideW": 1, "strideH": 1, "filterWidth": 3, "filterHeight": 3}
+    return m.case("AVERAGE_POOL_2D", [m.x(shape)], [m.x(shape)], **size)
 
 
 def constant_matmul(dtype: str, weights: str, sliced: bool) -> Case:

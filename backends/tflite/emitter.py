@@ -264,13 +264,19 @@ def narrow(array: Array) -> Array:
 
 
 def cast_op(e: Emitter, source: int, target: int) -> int:
-    """Emit CAST between two tensors."""
+    """Emit CAST between two tensors, to truth values on an NPU NOT_EQUAL.
+
+    Hexagon's CAST to BOOL is one to bytes: of 0.4 and -2 it makes false (emulated).
+    """
     from ai_edge_litert import schema_py_generated as schema
 
+    before, after = (e.program.tensors[i].dtype for i in (source, target))
+    if e.npu and after == "BOOL" and before in ("FLOAT32", "INT32"):
+        zero = e.constant(np.zeros((), before.lower()))
+        return e.op("NOT_EQUAL", [source, zero], [target], schema.NotEqualOptionsT())
     options = schema.CastOptionsT()
     kinds = vars(schema.TensorType)
-    options.inDataType = kinds[e.program.tensors[source].dtype]
-    options.outDataType = kinds[e.program.tensors[target].dtype]
+    options.inDataType, options.outDataType = kinds[before], kinds[after]
     return e.op("CAST", [source], [target], options)
 
 

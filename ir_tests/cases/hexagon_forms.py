@@ -29,4 +29,35 @@ CASES = (
         x="float[2,5,4,5]",
         z="float[20,20]",
     ),
+    Case("truncation-of-floats", "i = Cast<to = 6>(x) y = Cast<to = 1>(i)"),
+    Case("truncation-of-floats", "i = Cast<to = 9>(x) y = Cast<to = 1>(i)", "by integers"),
+    Case(
+        "truncation-of-floats",
+        "i = Cast<to = 7>(x) y = Cast<to = 1>(i)",
+        "from floats",
+        x="int32[2,3]",
+    ),
+    Case(
+        "truncation-of-floats", "i = Cast<to = 6>(x) y = Cast<to = 10>(i)", "32 bits", y="float16"
+    ),
+    Case("bytes-as-codes", "y = Cast<to = 1>(x)", x="uint8[1,4,5,3]"),
+    Case("bytes-as-codes", "y = Cast<to = 1>(x)", "from uint8", x="int32[2,3]"),
+    Case("bytes-as-codes", "y = Cast<to = 6>(x)", "from uint8", x="uint8[2,3]", y="int32"),
+    Case(
+        "bytes-as-codes",
+        "t = Transpose<perm = [0, 2, 3, 1]>(x) y = Cast<to = 1>(t)",
+        "are computed",
+        x="uint8[1,4,5,3]",
+    ),
+    Case(
+        "bytes-before-moves",
+        "t = Transpose<perm = [0, 2, 3, 1]>(x) y = Cast<to = 1>(t)",
+        x="uint8[1,4,5,3]",
+    ),
+    Case(
+        "bytes-before-moves",
+        "t = Transpose<perm = [0, 2, 3, 1]>(x) y = Cast<to = 1>(t)",
+        "from uint8",
+        x="int32[1,4,5,3]",
+    ),
 )

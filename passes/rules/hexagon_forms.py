@@ -16,6 +16,8 @@ from mmc.pattern_language import OpPattern
 from .indexed_reads import from_front
 from .parts import number, reshape
 
+BYTE_MOVES = ("Flatten", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze")
+
 
 @rewrite(op.Neg("x"), stage="hexagon", contract=Contract.EXACT)
 def negative_of_integers(out: Builder, x: Value) -> Value:
@@ -63,3 +65,48 @@ def linear_of_merged_axes(out: Builder, x: Value, w: Value, b: Value | None, n: 
     bias = [] if b is None else [b]
     y = out.mmc.Conv2d(plane, weight.reshape(outputs, 1, 1, inputs), *bias)
     return reshape(out, y, after)
+
+
+@rewrite(op.Cast(op.Cast("x")).named("n"), stage="hexagon", contract=Contract.EXACT)
+def truncation_of_floats(out: Builder, x: Value, n: Node) -> Value:
+    """float(int(x))  ->  sign(x) floor(|x|), for floats.
+
+    The compiler takes both conversions away, as if they were one of a type to itself.
+    """
+    inner = n.inputs[0]
+    kinds = (dtype_of(x), dtype_of(inner), dtype_of(n.outputs[0]))
+    if (kinds[0].kind, kinds[2].kind) != ("f", "f") or kinds[1].name not in ("int32", "int64"):
+        raise NoMatch("it is not from floats by integers to floats")
+    if kinds[0] != np.float32 or kinds[2] != np.float32:
+        raise NoMatch("the floats are not of 32 bits")
+    made: Value = out.Mul(out.Sign(x), out.Floor(out.Abs(x)))
+    return made
+
+
+@rewrite(op.Cast("x").named("n"), stage="hexagon", contract=Contract.EXACT)
+def bytes_as_codes(out: Builder, x: Value, n: Node) -> Value:
+    """float(x)  ->  dequantize(x, 1, 0), for bytes: the NPU takes plain ones for truth values."""
+    if not of_bytes(x, n):
+        raise NoMatch("it is not from uint8 to float32")
+    if not x.is_graph_input():
+        raise NoMatch("the bytes are computed")
+    made: Value = out.DequantizeLinear(x, np.float32(1), np.uint8(0))
+    return made
+
+
+@rewrite(
+    op.Cast(op[BYTE_MOVES]("x", ...).named("m")).named("n"),
+    stage="hexagon",
+    contract=Contract.EXACT,
+)
+def bytes_before_moves(out: Builder, x: Value, m: Node, n: Node) -> Value:
+    """float(move(x))  ->  move(float(x)), for bytes."""
+    if not of_bytes(x, n):
+        raise NoMatch("it is not from uint8 to float32")
+    made: Value = out.again(m, [out.Cast(x, to=ir.DataType.FLOAT), *m.inputs[1:]])
+    return made
+
+
+def of_bytes(x: Value, n: Node) -> bool:
+    """Say whether a conversion is from bytes to floats."""
+    return (dtype_of(x).name, dtype_of(n.outputs[0]).name) == ("uint8", "float32")

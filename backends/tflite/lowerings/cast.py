@@ -8,7 +8,7 @@ from mmc.ir import Node, Value, constant, dtype_of
 
 @lowers("Cast", "CastLike")
 def cast(e: Emitter, n: Node) -> None:
-    """y = x in another type: floats are truncated, what is not 0 is true -> CAST.
+    """y = x in another type: floats are truncated, what is not 0 is true -> CAST, NOT_EQUAL.
 
     What does not fit the new type is undefined in ONNX; 64-bit types are 32-bit ones here.
     A float16 constant -> DEQUANTIZE, unless it is an output: LiteRT takes the result for a weight.
