@@ -119,3 +119,19 @@ def test_a_tree_counts_its_splits_without_codes(target: str, tmp_path: Path) -> 
     step = np.abs(constants["given"]).max() / 127
     expected, found = oracle(model, {"x": x})["y"], mmc.run(out, {"x": x})["y"]
     np.testing.assert_allclose(found, expected, atol=step)
+
+
+def test_nothing_is_joined_by_codes(tmp_path: Path) -> None:
+    """Exporters pad by a size that is 0: a Concat with an empty constant has no range of it."""
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+    g (float[2,8] x) => (float[2,8] y) {
+        a = MatMul (x, w)  b = Relu (a)  c = Concat <axis = 1> (b, none)  y = MatMul (c, w) }"""
+    model = parse(text, w=normal(8, 8), none=np.zeros((2, 0), np.float32))
+    save(model, tmp_path / "m.onnx")
+    np.savez(tmp_path / "c.npz", x=normal(16, 2, 8))
+    options = {"weights": "int8", "activations": "int8", "calibration": tmp_path / "c.npz"}
+    out = tmp_path / "m.tflite"
+    mmc.compile(tmp_path / "m.onnx", target="hexagon_v73", output=out, **options)
+    x = normal(2, 8)
+    expected = oracle(model, {"x": x})["y"]
+    assert compare("y", expected, mmc.run(out, {"x": x})["y"]).sqnr_db > 25

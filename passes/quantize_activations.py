@@ -272,7 +272,8 @@ def quantize_constants(
         if value is None or array is None or array.dtype != np.float32:
             continue
         array = bounded(node, place, array, chosen)
-        low, high = max(float(array.min()), needed.of(value)[0]), float(array.max())
+        least, high = float(array.min(initial=np.inf)), float(array.max(initial=-np.inf))
+        low = max(least, needed.of(value)[0])
         joined = base_of(node)[1] in JOINED
         q = chosen[node.outputs[0]] if joined else scales.covering(low, high)
         with np.errstate(over="ignore"):  # the least float is a mask

@@ -68,7 +68,8 @@ class Scales:
             for value in read:
                 if self.fixed(value) is None and self.fixed(node.outputs[0]) is None:
                     self.join(value, node.outputs[0])
-            joined = [array for v in node.inputs if (array := constant(v)) is not None]
+            known = (constant(v) for v in node.inputs)
+            joined = [array for array in known if array is not None and array.size]
             self.constants += [(node.outputs[0], float(a.min()), float(a.max())) for a in joined]
 
     def join(self, a: Value, b: Value) -> None:
