@@ -40,6 +40,12 @@ CASES: dict[str, tuple[str, dict[str, Array], dict[str, int]]] = {
         {"w": normal(16, 4, 1, 17)},
         {"CONV_2D": 1},
     ),
+    "rows of no window": (
+        "g (float[1,4,7,7] x) => (float y) { y = ConvTranspose "
+        "<strides: ints = [2, 2], output_padding: ints = [1, 1]> (x, w) }",
+        {"w": normal(4, 5, 2, 2)},
+        {"TRANSPOSE_CONV": 1},
+    ),
     "mean": (MEAN.format("20,20", "3,3", "1,1,1,1", ""), {}, {"DEPTHWISE_CONV_2D": 1, "MUL": 1}),
     "mean of a row": (
         MEAN.format("1,32", "1,9", "0,4,0,4", ""),
