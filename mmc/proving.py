@@ -17,6 +17,7 @@ from mmc.ir import Model, save
 from mmc.options import CompileOptions
 from mmc.result import CompileResult
 from mmc.staging import working_folder
+from mmc.target import Target
 from mmc.verification.given import more_samples, refuse_unfit, shapes_of_data, with_inputs
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ def verify(result: CompileResult, model: Model, options: CompileOptions) -> None
         raise VerifyError(found.errors)
 
 
+def computes_halves(target: Target) -> bool:
+    """Say whether an NPU runs floats of the artifact in float16, as the artifact does not say."""
+    return (
+        target.runs_on == "npu"
+        and not makes_folder(target.backend)
+        and target.support("SUB", "f32").ok  # v68 has no floats
+    )
+
+
 def subject_of(result: CompileResult, final: Path, options: CompileOptions) -> Subject:
     """Return what is compared with what."""
     from mmc.verification.trial import Subject
@@ -92,6 +102,7 @@ def subject_of(result: CompileResult, final: Path, options: CompileOptions) -> S
         rounding=options.precision if makes_folder(result.target.backend) else "",
         pictures=options.pictures,
         coded=options.io_dtype == "int8",
+        halves=computes_halves(result.target),
     )
 
 

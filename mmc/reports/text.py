@@ -128,6 +128,8 @@ def verification_rows(found: Verification) -> Iterable[tuple[str, str]]:
             f"  {output.name}",
             difference_text(output.accuracy or output.emission, output.floor_db),
         )
+        if output.half and not output.emulated:
+            yield "    in float16", f"{difference_text(output.half, None)}  (the NPU's floats)"
         if output.emulated:
             yield "    on the NPU", f"{difference_text(output.emulated, None)}  (emulated)"
     if len(found.outputs) > OUTPUTS_SHOWN:

@@ -27,7 +27,8 @@ class Difference:
 class Output:
     """One output: against the original model, against the final IR, and the rounding floor.
 
-    `emulated` is what the NPU's emulator computes against the original, with --verify-on htp.
+    `emulated` is what the NPU's emulator computes against the original, with --verify-on htp;
+    `half` is what float16 alone costs on an NPU that has no other floats.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Output:
     emission: Difference
     floor_db: float | None
     emulated: Difference | None = None
+    half: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def verification(found: VerifyResult) -> Verification:
             difference(o.emission),
             finite(o.floor_db),
             difference(o.emulated) if o.emulated else None,
+            difference(o.half) if o.half else None,
         )
         for o in found.outputs
     ]

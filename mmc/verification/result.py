@@ -22,7 +22,8 @@ class OutputResult:
     """One output: artifact against final IR, artifact against original, and the rounding floor.
 
     `accuracy` is None when ONNX Runtime cannot run the original; `emulated` is the NPU's emulator
-    against the original, with --verify-on htp.
+    against the original, with --verify-on htp; `half` is the final IR computed in float16 against
+    it as it is, where the artifact's engine has no other floats.
     """
 
     name: str
@@ -30,6 +31,7 @@ class OutputResult:
     accuracy: Comparison | None
     floor_db: float = inf
     emulated: Comparison | None = None
+    half: Comparison | None = None
 
     def least(self, target_db: float) -> float:
         """Return the SQNR that this output needs: the target's, or near its rounding floor."""
@@ -42,6 +44,7 @@ class OutputResult:
             "emission": self.emission.to_json(),
             "accuracy": self.accuracy and self.accuracy.to_json(),
             "emulated": self.emulated and self.emulated.to_json(),
+            "half": self.half and self.half.to_json(),
             "floor_db": None if self.floor_db == inf else self.floor_db,
         }
 

@@ -42,6 +42,7 @@ class Subject:
         pictures: inputs whose pixels the artifact takes, and scales itself.
         coded: inputs and outputs of the artifact may be codes, which are compared as numbers.
         samples: more feeds, as data have them, for what one leaves open; read when asked for.
+        halves: the artifact's engine computes floats in float16, its run here does not.
     """
 
     artifact: Path
@@ -55,6 +56,7 @@ class Subject:
     coded: bool = False
     limits: Limits = field(default_factory=Limits)
     samples: Iterable[Mapping[str, Array]] = ()
+    halves: bool = False
 
     def run_artifact(self, feeds: Mapping[str, Array], values: Sequence[str] = ()) -> Run:
         """Run the artifact."""

@@ -23,6 +23,7 @@ from mmc.values import WIDENED
 from mmc.verification.casting import Array
 from mmc.verification.evaluate import FLOAT_KINDS, Comparison, compare
 from mmc.verification.half import blame_half, blame_overflow, excuse_half
+from mmc.verification.half_engine import tell_half
 from mmc.verification.inputs import draw_inputs
 from mmc.verification.lost_parts import tell_lost_parts
 from mmc.verification.pieces import judge_integers
@@ -88,6 +89,8 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
             result.feeds = feeds
             trial = try_all(chosen, feeds, expected)
             judge(trial, model, options, result)
+            if subject.halves and not has_integers(options):
+                tell_half(trial, result)
             if has_integers(options) and result.outputs:
                 judge_integers(trial, model, result)
                 tell_lost_parts(trial, model, result)
