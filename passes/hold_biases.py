@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mmc.builder import initializer
+from mmc.integers.biases import LEAST_FACTOR
 from mmc.integers.integer_ops import dequantizer, layer_of
 from mmc.ir import Array, Graph, Model, Node, attrs, constant, operand
 from mmc.pass_manager import Contract, Pass
@@ -56,7 +57,8 @@ def hold(graph: Graph, node: Node) -> bool:
     new, free = scale, np.zeros(given.size, bool)
     if len(weight.outputs[0].uses()) == 1 and scale.shape == (given.size,):
         free = empty(codes, attrs(weight)["axis"])
-        new = fitted(scale, given.reshape(-1) / np.float64(step.item()), free)
+        least = LEAST_FACTOR * step_of(node) / step.item()
+        new = fitted(scale, given.reshape(-1) / np.float64(step.item()), free, least)
     product = np.float64(step.item()) * new.reshape(-1).astype(np.float64)
     times = held(given.reshape(-1) / product, free)
     after = (times * product).astype(np.float32).reshape(given.shape)
@@ -89,8 +91,15 @@ def empty(codes: Array, axis: int) -> Array:
     return np.asarray(~rows.reshape(len(rows), -1).astype(bool).any(axis=1))
 
 
-def fitted(scale: Array, bias: Array, free: Array) -> Array:
+def step_of(node: Node) -> float:
+    """Return the scale of the codes that a layer makes; 0 if none are made of its result."""
+    users = [use.node for use in node.outputs[0].uses() if use.node.op_type == "QuantizeLinear"]
+    scale = constant(users[0].inputs[1]) if users else None
+    return 0.0 if scale is None else float(scale.item())
+
+
+def fitted(scale: Array, bias: Array, free: Array, least: float) -> Array:
     """Return the scales with those of free channels by the bias, which is in codes of the input."""
-    fine = np.abs(bias) / FREE
+    fine = np.maximum(np.abs(bias) / FREE, least) * (bias != 0)
     change = free & (fine > 0) & (np.abs(scale / np.maximum(fine, 1e-38) - 1) > 2 * UPPER / FREE)
     return np.where(change, fine, scale).astype(np.float32)
