@@ -156,7 +156,7 @@ def test_the_page_draws_what_was_tried(limit: str, taken: str, model: Path) -> N
     search, stages = report["search"], report["stages"]
     assert search["chosen"] == taken
     assert stages[0]["name"] == "trials"
-    assert stages[0]["seconds"] > 0.1
+    assert stages[0]["seconds"] > 0
     with browser.browser() as window:
         window.open(files[0], width=390)
         window.run("show('Search')")
