@@ -35,6 +35,21 @@ CASES: dict[str, tuple[str, dict[str, Array], dict[str, int]]] = {
         {"w": normal(16, 16, 1, 5)},
         {"PAD": 1, "CONV_2D": 1},
     ),
+    "row a channel with gaps": (
+        ROW.format("0,8,0,8", "1,8").replace("<", "<group: int = 16, "),
+        {"w": normal(16, 1, 1, 3)},
+        {"DEPTHWISE_CONV_2D": 1},
+    ),
+    "row a channel with gaps and strides": (
+        ROW.format("0,8,0,8", "1,8").replace("<", "<group: int = 16, strides: ints = [1, 2], "),
+        {"w": normal(16, 1, 1, 3)},
+        {"CONV_2D": 1},
+    ),
+    "row of a tall kernel": (
+        ROW.format("1,8,1,8", "1,1"),
+        {"w": normal(16, 16, 3, 17)},
+        {"CONV_2D": 1},
+    ),
     "row of groups": (
         ROW.format("0,8,0,8", "1,1").replace("<", "<group: int = 4, "),
         {"w": normal(16, 4, 1, 17)},

@@ -42,6 +42,17 @@ def test_parts_are_found_behind_moves(text: str, cuts: dict[int, tuple[int, ...]
     assert cuts_of(model) == ({} if cuts is None else {"y": cuts})
 
 
+def test_a_value_that_is_joined_with_itself_many_times_is_of_one_piece() -> None:
+    """26 Concats, each of one value twice: by every way there would be 2^26 parts."""
+    steps = [f"v{i + 1} = Concat <axis: int = {i % 2}> (v{i}, v{i})" for i in range(26)]
+    text = (
+        "g (float[1,1] v0) => (float[8192,8192] y) { " + " ".join(steps) + " y = Identity (v26) }"
+    )
+    model = parse(HEADER + text)
+    infer(model)
+    assert cuts_of(model) == {}
+
+
 def test_parts_are_named_and_cut() -> None:
     array = np.arange(24).reshape(2, 3, 4)
     found = dict(parts_of("y", array, {-2: (1,), -1: (3,)}))

@@ -40,25 +40,40 @@ def cuts_of(model: Model) -> dict[str, Cuts]:
     return found
 
 
-def _cuts(value: Value | None, axis: int) -> set[int]:
-    """Return where parts begin along an axis, by way of what only moves them."""
+def _cuts(value: Value, axis: int) -> set[int]:
+    """Return where parts begin along an axis, by way of what only moves them.
+
+    Where there are more than MOST_PARTS it returns some: a value may join itself many times.
+    """
     found: set[int] = set()
     front = [(value, axis, 0)]
-    while front:
+    seen = set(front)
+    while front and len(found) < MOST_PARTS:
         value, axis, start = front.pop()
-        maker = None if value is None else value.producer()
-        if maker is None or value is None or not is_static(value):
-            continue
-        if maker.op_type == "Concat":
-            for before, part, offset in _joined(maker, axis):
-                front.append((part, axis, start + offset))
-                if before:
-                    found.add(start + offset)
-            continue
-        source = maker.inputs[0] if maker.inputs else None
-        if source is not None and (origin := _origin(maker, source, value, axis)) is not None:
-            front.append((source, origin, start))
+        for before, part, origin, offset in _above(value, axis):
+            place = part, origin, start + offset
+            if before:
+                found.add(place[2])
+            if place not in seen:
+                seen.add(place)
+                front.append(place)
     return found
+
+
+def _above(value: Value, axis: int) -> Iterator[tuple[bool, Value, int, int]]:
+    """Yield what a value is moved from: whether another part comes before it, its axis, its offset.
+
+    Nothing, where it is computed.
+    """
+    maker = value.producer()
+    if maker is None or not is_static(value):
+        return
+    if maker.op_type == "Concat":
+        yield from ((before, part, axis, offset) for before, part, offset in _joined(maker, axis))
+        return
+    source = maker.inputs[0] if maker.inputs else None
+    if source is not None and (origin := _origin(maker, source, value, axis)) is not None:
+        yield False, source, origin, 0
 
 
 def _joined(node: Node, axis: int) -> Iterator[tuple[bool, Value, int]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
-from mmc.values import attrs
+from mmc.values import Array, attrs
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ def axes_of(node: ir.Node, sizes: tuple[int, ...], kernel: tuple[int, ...]) -> l
             strict=True,
         )
     ]
+
+
+def inside(axis: Axis, before: int = 0, after: int = 0) -> Array:
+    """Return how many positions of each window are of the input, or so far before and after it."""
+    starts = axis.stride * np.arange(axis.result) - axis.before
+    places = starts[:, None] + axis.dilation * np.arange(axis.kernel)
+    counted: Array = ((places >= -before) & (places < axis.size + after)).sum(axis=1)
+    return counted
 
 
 def auto_pads(axis: Axis, auto_pad: str) -> tuple[int, int]:

@@ -126,6 +126,3 @@ BIAS = {
     "CONV_3D": 2,
 }
 ACTIVATIONS = ("", "fused-relu", "fused-relu-n1", "fused-relu6", "fused-tanh", "fused-sign")
-
-PIECES = 8
-"""Into how many Hexagon cuts a row of floats for a convolution."""

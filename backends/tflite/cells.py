@@ -25,13 +25,15 @@ from .cell_tables import (
     DATA,
     INDEX,
     OPTION_FEATURES,
-    PIECES,
     RESULT,
     SAME_SCALE,
     TYPE_NAMES,
     WEIGHTS,
 )
 from .program import Operator, Program, Tensor
+
+PIECES = 8
+"""Into how many Hexagon cuts a row of floats for a convolution."""
 
 
 def cell(program: Program, op: Operator) -> str:
@@ -171,8 +173,25 @@ def _window(program: Program, op: Operator) -> Iterator[str]:
     pads = [even_pad(program, op, side) for side in (0, 1)]
     if op.code == "AVERAGE_POOL_2D" and any(pads):
         yield "even-pads"
-    if op.code == "CONV_2D" and data.shape[1] == 1 and pads[1] * PIECES > data.shape[2]:
-        yield "even-row"
+    if op.code == "CONV_2D":
+        kernel = program.tensors[op.inputs[1]].shape[1:3]
+        if is_mistaken_row(data.shape[1:3], kernel, pads[1]):
+            yield "even-row"
+
+
+def is_mistaken_row(size: tuple[int, ...], kernel: tuple[int, ...], pad: int) -> bool:
+    """Say whether Hexagon's CONV_2D computes something else of one row of floats.
+
+    So it does where it cuts the row into eight and windows reach beyond the next piece, if both
+    pads are the same (emulated, v69 to v81: 0 to 6 dB where they are above an eighth of the row, by
+    SAME, a PAD or zeros that are joined; 68 dB else, and so of uneven pads, of columns, of kernels
+    of more rows, and of DEPTHWISE_CONV_2D).
+
+    Args:
+        size, kernel: height and width.
+        pad: of the row, on either side; 0 where they differ.
+    """
+    return size[0] == kernel[0] == 1 and pad * PIECES > size[1]
 
 
 def even_pad(program: Program, op: Operator, side: int) -> int:

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from mmc.backends.tflite.cell_tables import PIECES
+from mmc.backends.tflite.cells import is_mistaken_row
 from mmc.backends.tflite.emitter import Emitter
 from mmc.backends.tflite.program import Array, Tensor
 from mmc.window import Axis
@@ -27,28 +27,19 @@ def place(e: Emitter, x: int, axes: list[Axis], fill: float = 0.0) -> tuple[int,
     return pad(e, x, pads, fill), schema.Padding.VALID
 
 
-def is_mistaken(e: Emitter, x: int, axes: list[Axis]) -> bool:
-    """Say whether Hexagon's CONV_2D computes something else of a row of floats.
-
-    So it does where it cuts the row into eight and windows reach beyond the next piece, if both
-    pads are the same (emulated, v69 to v81: 0 to 6 dB where they are above an eighth of the row, by
-    SAME, a PAD or zeros that are joined; 68 dB else, and so of uneven pads and of columns).
-    """
-    one, row = axes
-    alone = one.size == one.kernel == 1 and e.program.tensors[x].dtype == "FLOAT32"
-    return e.npu and alone and row.before == row.needed_after > row.size / PIECES
-
-
 def wider(e: Emitter, x: int, weight: int, axes: list[Axis]) -> list[Axis]:
-    """Return the windows with a zero row or column at their end, where SAME pads those rightly.
+    """Return the windows of a CONV_2D with a zero at their end, where SAME pads those rightly.
 
     Only 16-bit integers, which have no PAD, and where the zeros of weights take fewer bytes than
     the zeros that would be joined around the input; and rows whose pads must not be the same. Else
     the windows as they are.
     """
     source, held = e.program.tensors[x], e.program.tensors[weight]
-    if held.data is not None and is_mistaken(e, x, axes):
-        one, row = axes
+    one, row = axes
+    even = row.before if row.before == row.needed_after else 0
+    sizes, kernel = (one.size, row.size), (one.kernel, row.kernel)
+    floats = e.npu and source.dtype == "FLOAT32" and held.data is not None
+    if floats and is_mistaken_row(sizes, kernel, even):
         return [one, replace(row, kernel=row.kernel + 1, after=row.after + row.dilation)]
     found = [
         a if a.is_same else replace(a, kernel=a.kernel + 1, after=a.after + a.dilation)

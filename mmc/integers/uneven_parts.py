@@ -95,6 +95,7 @@ def last_of_fixed_scale(nodes: Sequence[Node]) -> set[Node]:
 def only_moved_out(node: Node, coded: set[Node]) -> bool:
     """Say whether a result is only moved to outputs, and joined on the way by floats alone."""
     front = list(node.outputs)
+    seen = set(front)  # a value may be joined with itself many times
     while front:
         value = front.pop()
         users = [use.node for use in value.uses()]
@@ -104,5 +105,6 @@ def only_moved_out(node: Node, coded: set[Node]) -> bool:
             op = base_of(user)[1]
             if op not in MOVES | JOINED or (op in JOINED and user in coded):
                 return False
-            front += user.outputs
+            front += [v for v in user.outputs if v not in seen]
+            seen.update(user.outputs)
     return True

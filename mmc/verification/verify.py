@@ -89,21 +89,16 @@ def examine(subject: Subject, model: Any, options: Options) -> VerifyResult:
             result.feeds = feeds
             trial = try_all(chosen, feeds, expected)
             judge(trial, model, options, result)
-            if subject.halves and not has_integers(options):
+            if not has_integers(options) and subject.halves:
                 tell_half(trial, result)
-            if has_integers(options) and result.outputs:
+            elif has_integers(options) and result.outputs:
                 judge_integers(trial, model, result)
                 tell_lost_parts(trial, model, result)
                 if options.precision == "float16":
                     blame_overflow(trial, result)
         except EmitError as error:
-            result.add(
-                "MMC413",
-                Severity.ERROR,
-                str(subject.artifact),
-                "could not be verified: a run failed",
-                why=str(error),
-            )
+            what = "could not be verified: a run failed"
+            result.add("MMC413", Severity.ERROR, str(subject.artifact), what, why=str(error))
     return result
 
 
@@ -281,11 +276,8 @@ def judge_inner(trial: Trial, target: float, result: VerifyResult) -> None:
     backend = backend_of(trial.subject.artifact)
     assert backend is not None
     names = backend.inner_values(backend.read(trial.subject.artifact))
-    compared = [
-        i
-        for i in compare_inner(trial, names, result.stored, result.floor_db)
-        if i.floor_db >= target
-    ]
+    inner = compare_inner(trial, names, result.stored, result.floor_db)
+    compared = [i for i in inner if i.floor_db >= target]
     result.inner = len(compared)
     wrong = [i for i in compared if not i.found.passes(min(target, i.floor_db - FLOOR_SLACK_DB))]
     note_amplified(trial, result, f"{len(compared)} inner tensors were compared before that")

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mmc.ir import Array, Node, Value, attrs, dtype_of, shape_of
+from mmc.ir import Node, Value, attrs, dtype_of, shape_of
 from mmc.pattern import Builder, NoMatch, op, rewrite
-from mmc.window import Axis, axes_of, flat
+from mmc.window import Axis, axes_of, flat, inside
 
 from .explicit_windows import raised
 from .parts import need_float, number, reduce, reshape
@@ -76,14 +76,6 @@ def expand_lp_pool(out: Builder, x: Value, n: Node) -> Value:
         return total
     made: Value = out.Sqrt(total) if p == 2 else out.Pow(total, number(x, 1 / p))
     return made
-
-
-def inside(axis: Axis, before: int, after: int) -> Array:
-    """Return how many positions of each window lie within `before` and `after` of the input."""
-    starts = axis.stride * np.arange(axis.result) - axis.before
-    places = starts[:, None] + axis.dilation * np.arange(axis.kernel)
-    counted: Array = ((places >= -before) & (places < axis.size + after)).sum(axis=1)
-    return counted
 
 
 @rewrite(op.AveragePool("x").named("n"), stage="decompose")

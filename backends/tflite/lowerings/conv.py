@@ -96,21 +96,22 @@ def depthwise_conv2d(e: Emitter, n: Node) -> None:
     """DepthwiseConv2d(x NHWC, w (1, H, W, C * multiplier), b) -> DEPTHWISE_CONV_2D."""
     x, w = shape_of(n.inputs[0]), shape_of(n.inputs[1])
     first, weights = (e.tensor(v) for v in n.inputs[:2])
-    axes = wider(e, first, weights, axes_of(n, x[1:3], w[1:3]))
-    source, padding = place(e, first, axes)
-    given, weight = (e.program.tensors[i] for i in (source, e.tensor(n.inputs[1])))
+    axes = axes_of(n, x[1:3], w[1:3])
+    given, weight = (e.program.tensors[i] for i in (first, weights))
     strided_dilation = any(a.stride > 1 for a in axes) and any(a.dilation > 1 for a in axes)
     apart = e.npu and strided_dilation and given.dtype == "FLOAT32" and weight.data is not None
     if apart or given.dtype == "INT16":
-        _grouped(e, n, source, axes, padding)
+        axes = wider(e, first, weights, axes)
+        _grouped(e, n, *place(e, first, axes), axes)
         return
+    source, padding = place(e, first, axes)
     options = schema.DepthwiseConv2DOptionsT()
     options.depthMultiplier = w[3] // x[3]
     fill_window(e, options, n, axes, padding)
     e.op("DEPTHWISE_CONV_2D", inputs_of(e, n, source), [e.tensor(n.outputs[0])], options)
 
 
-def _grouped(e: Emitter, n: Node, source: int, axes: list[Axis], padding: int) -> None:
+def _grouped(e: Emitter, n: Node, source: int, padding: int, axes: list[Axis]) -> None:
     """Emit CONV_2D of one channel a group.
 
     Hexagon has 16-bit activations there only, and strides together with dilations of floats.

@@ -37,10 +37,12 @@ def expand(e: Emitter, n: Node) -> None:
 def _tiled(e: Emitter, n: Node, shape: tuple[int, ...]) -> None:
     """Emit TILE, which repeats what has as many axes as the result."""
     before = (1,) * (len(shape) - len(shape_of(n.inputs[0]))) + shape_of(n.inputs[0])
-    x = e.tensor(n.inputs[0])
-    if before != shape_of(n.inputs[0]):
-        x = reshape(e, x, before)
-    repeats = [after // size for size, after in zip(before, shape, strict=True)]
+    _repeated(e, n, reshape(e, e.tensor(n.inputs[0]), before), before)
+
+
+def _repeated(e: Emitter, n: Node, x: int, before: tuple[int, ...]) -> None:
+    """Emit TILE of a tensor of shape `before` as often as the result has it."""
+    repeats = [b // a for a, b in zip(before, shape_of(n.outputs[0]), strict=True)]
     operands = [x, e.constant(np.array(repeats, np.int32))]
     compute(e, "TILE", operands, e.tensor(n.outputs[0]), schema.TileOptionsT(), data=(0,))
 
@@ -54,6 +56,4 @@ def tile(e: Emitter, n: Node) -> None:
         return
     if len(before) > MAX_TILE_RANK or 0 in before:
         raise Unsupported(f"TILE of shape {before}")
-    repeats = [b // a for a, b in zip(before, after, strict=True)]
-    operands = [e.tensor(n.inputs[0]), e.constant(np.array(repeats, np.int32))]
-    compute(e, "TILE", operands, e.tensor(n.outputs[0]), schema.TileOptionsT(), data=(0,))
+    _repeated(e, n, e.tensor(n.inputs[0]), before)

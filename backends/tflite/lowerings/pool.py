@@ -11,9 +11,9 @@ from mmc.backends.lowering import Unsupported
 from mmc.backends.tflite.emitter import Emitter, lowers
 from mmc.backends.tflite.lowerings.conv import activation_of, fill_window
 from mmc.backends.tflite.window import pad, place
-from mmc.ir import Array, Node, attrs, shape_of
+from mmc.ir import Node, attrs, shape_of
 from mmc.opset import DOMAIN
-from mmc.window import Axis, axes_of
+from mmc.window import Axis, axes_of, inside
 
 
 @lowers("MaxPool2d", domain=DOMAIN)
@@ -47,13 +47,6 @@ def average_pool2d(e: Emitter, n: Node) -> None:
     _pool(e, n, "AVERAGE_POOL_2D", source, axes, padding)
 
 
-def inside(axis: Axis) -> Array:
-    """Return how many positions of each window along an axis are of the input."""
-    first = np.arange(axis.result) * axis.stride - axis.before
-    found: Array = np.minimum(first + axis.kernel, axis.size) - np.maximum(first, 0)
-    return found
-
-
 def _filtered(e: Emitter, n: Node, source: int, axes: list[Axis], ratios: list[Any]) -> None:
     """Emit a mean with pads as a DEPTHWISE_CONV_2D, times `ratios` of each place if not 1.
 
@@ -63,20 +56,16 @@ def _filtered(e: Emitter, n: Node, source: int, axes: list[Axis], ratios: list[A
     channels, (high, wide) = e.shape(source)[-1], (a.kernel for a in axes)
     weight = np.full((1, high, wide, channels), 1 / (high * wide), np.float32)
     y, factors = e.tensor(n.outputs[0]), np.multiply.outer(*ratios)
-    apart = (factors != 1).any()
-    mean = e.twin(source, e.shape(y)) if apart else y
     options = schema.DepthwiseConv2DOptionsT()
     options.depthMultiplier = 1
     x, padding = place(e, source, axes)
     fill_window(e, options, n, axes, padding)
-    bias = e.constant(np.zeros(channels, np.float32))
-    given = [x, e.constant(weight), bias]
-    if not apart:
-        e.op("DEPTHWISE_CONV_2D", given, [mean], options)
+    given = [x, e.constant(weight), e.constant(np.zeros(channels, np.float32))]
+    if (factors == 1).all():
+        e.op("DEPTHWISE_CONV_2D", given, [y], options)
         return
-    times = schema.MulOptionsT()
-    times.fusedActivationFunction = options.fusedActivationFunction
-    options.fusedActivationFunction = 0
+    times, mean = schema.MulOptionsT(), e.twin(source, e.shape(y))
+    times.fusedActivationFunction, options.fusedActivationFunction = activation_of(e, n), 0
     e.op("DEPTHWISE_CONV_2D", given, [mean], options)
     e.op("MUL", [mean, e.constant(factors[None, :, :, None].astype(np.float32))], [y], times)
 
